@@ -1,0 +1,226 @@
+"""The one place that starts a program.
+
+Every call has a timeout and an explicit environment; a program that overstays is interrupted,
+then terminated, then killed, with all its children. Secrets are redacted wherever a command is
+shown. No shell is ever involved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+GRACE_SECONDS = 3.0
+"""How long a program may take to end after each step of the kill ladder."""
+DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A program to start.
+
+    :param argv: program and arguments; the program is looked up in ``env``'s PATH.
+    :param timeout: seconds until the kill ladder starts.
+    :param env: the whole environment; this process's own where None.
+    :param stdin: bytes to send, or None for an empty input.
+    :param secrets: values that must not be shown.
+    :param output_limit: bytes kept of each of stdout and stderr; the rest is read and dropped.
+    """
+
+    argv: tuple[str, ...]
+    timeout: float
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+    stdin: bytes | None = None
+    secrets: tuple[str, ...] = ()
+    output_limit: int = DEFAULT_OUTPUT_LIMIT
+
+    def redact(self, text: str) -> str:
+        """Return the text with every secret replaced by ``***``."""
+        for secret in self.secrets:
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+    def __str__(self) -> str:
+        """Return the command as one could paste it, secrets redacted."""
+        return self.redact(shlex.join(self.argv))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """How a program ended.
+
+    ``returncode`` is negative for a signal, 127 where the program does not exist and 126 where it
+    cannot be started, as a shell has it.
+    """
+
+    command: Command
+    returncode: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+    timed_out: bool = False
+    truncated: bool = False
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Return stdout as text, undecodable bytes escaped."""
+        return self.stdout.decode("utf-8", "backslashreplace")
+
+    @property
+    def error_text(self) -> str:
+        """Return stderr as text, secrets redacted."""
+        return self.command.redact(self.stderr.decode("utf-8", "backslashreplace"))
+
+
+@dataclass(slots=True)
+class _Sink:
+    """Reads a pipe to its end, keeps at most so many bytes, and hands on each line."""
+
+    limit: int
+    on_line: Callable[[str], None] | None
+    kept: list[bytes] = field(default_factory=list)
+    size: int = 0
+    truncated: bool = False
+
+    def drain(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            for chunk in iter(pipe.readline if self.on_line else lambda: pipe.read1(65536), b""):  # type: ignore[attr-defined]
+                if self.on_line:
+                    self.on_line(chunk.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+                room = self.limit - self.size
+                self.kept.append(chunk[:room])
+                self.size += min(len(chunk), room)
+                self.truncated |= len(chunk) > room
+
+
+def run(command: Command, *, on_line: Callable[[str], None] | None = None) -> Completed:
+    """Run a program to its end and return how it ended; a non-zero exit is not an error here.
+
+    :param on_line: called with each line of stderr as it comes (stdout is collected).
+    :raises KeyboardInterrupt: after the program was stopped, where the user interrupted.
+    """
+    start = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            command.argv,
+            stdin=subprocess.PIPE if command.stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=None if command.env is None else dict(command.env),
+            cwd=command.cwd,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
+        code = 127 if isinstance(exc, FileNotFoundError) else 126
+        return Completed(command=command, returncode=code, stderr=str(exc).encode())
+    out = _Sink(limit=command.output_limit, on_line=None)
+    err = _Sink(limit=command.output_limit, on_line=on_line)
+    threads = [Thread(target=_feed, args=(process, command.stdin), daemon=True)]
+    for sink, pipe in ((out, process.stdout), (err, process.stderr)):
+        if pipe is not None:
+            threads.append(Thread(target=sink.drain, args=(pipe,), daemon=True))
+    timed_out = False
+    try:
+        for thread in threads:
+            thread.start()
+        try:
+            process.wait(command.timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _stop(process)
+    except BaseException:
+        _stop(process)
+        raise
+    for thread in threads[1:]:
+        # A grandchild that left the group may hold the pipe open; its output is not ours.
+        thread.join(GRACE_SECONDS)
+    return Completed(
+        command=command,
+        returncode=process.returncode,
+        stdout=b"".join(out.kept),
+        stderr=b"".join(err.kept),
+        timed_out=timed_out,
+        truncated=out.truncated or err.truncated,
+        seconds=time.monotonic() - start,
+    )
+
+
+def attach(command: Command) -> Completed:
+    """Run a program on this process's own terminal and return how it ended."""
+    start = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            command.argv,
+            stdin=subprocess.DEVNULL,
+            env=None if command.env is None else dict(command.env),
+            cwd=command.cwd,
+        )
+    except (FileNotFoundError, PermissionError) as exc:
+        code = 127 if isinstance(exc, FileNotFoundError) else 126
+        return Completed(command=command, returncode=code, stderr=str(exc).encode())
+    timed_out = False
+    try:
+        process.wait(command.timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        _stop(process, group=False)
+    except BaseException:
+        _stop(process, group=False)
+        raise
+    return Completed(
+        command=command,
+        returncode=process.returncode,
+        timed_out=timed_out,
+        seconds=time.monotonic() - start,
+    )
+
+
+def environment(extra: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()) -> dict[str, str]:
+    """Return this process's environment with variables added and dropped.
+
+    :param drop: names, or prefixes that end in ``*``.
+    """
+    prefixes = tuple(name[:-1] for name in drop if name.endswith("*"))
+    names = set(drop)
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in names and not (prefixes and key.startswith(prefixes))
+    }
+    return {**kept, **(extra or {})}
+
+
+def _feed(process: subprocess.Popen[bytes], data: bytes | None) -> None:
+    if process.stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(data or b"")
+
+
+def _stop(process: subprocess.Popen[bytes], *, group: bool = True) -> None:
+    """Interrupt, terminate, kill: each with its grace, to the whole process group."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if group:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    if group:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
