@@ -1,0 +1,5 @@
+"""`python -m venvsmith`."""
+
+from venvsmith.cli.main import main
+
+main()

@@ -1,0 +1,166 @@
+"""The entry point: options that all commands share, lazy commands, and the one catch of errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from venvsmith import __version__
+from venvsmith.errors import VenvsmithError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from venvsmith.model.project import Project
+
+# Name on the command line to the module of `venvsmith.cli` that holds a click command `command`.
+COMMANDS = {
+    "lock": "lock",
+    "render": "render",
+    "build": "build",
+    "verify": "verify",
+    "explain": "explain",
+}
+HELP = {
+    "lock": "Resolve the stages into hashed lockfiles.",
+    "render": "Write Dockerfiles, a bake file and the layers' pins.",
+    "build": "Build images through BuildKit, or on this machine without a daemon.",
+    "verify": "Judge an image, a folder or a venv, and name the cause of what fails.",
+    "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shared:
+    """What every command gets: the options before the command's name."""
+
+    config: Path | None
+    verbosity: int
+    color: str
+
+    def project(self) -> Project:
+        """Load the configuration that applies here.
+
+        :raises ConfigError: where there is none, or it is wrong.
+        """
+        from venvsmith.config import load  # noqa: PLC0415 - `--version` must not pay for it
+
+        return load(self.config)
+
+    def use_color(self, *, stderr: bool = False) -> bool:
+        """Tell whether to colour: asked for, or a terminal that does not refuse it."""
+        if self.color != "auto":
+            return self.color == "always"
+        stream = sys.stderr if stderr else sys.stdout
+        return stream.isatty() and "NO_COLOR" not in os.environ
+
+    def say(self, text: str) -> None:
+        """Write a line of progress to stderr, unless quiet."""
+        if self.verbosity >= 0:
+            click.echo(text, err=True)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, and not to be listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of a working day."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"venvsmith.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Add a did-you-mean to an unknown command."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib  # noqa: PLC0415 - only for a mistake
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            meant = f"; did you mean '{close[0]}'?" if close else ""
+            ctx.fail(f"no such command '{args[0]}'{meant}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP[name]) for name in COMMANDS])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 it holds · 1 it fails · 2 usage or configuration · 3 unsafe input · "
+    "4 environment, worth a retry · 5 nothing was checked · 70 a bug of venvsmith's.",
+)
+@click.version_option(__version__, prog_name="venvsmith", message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file; otherwise the nearest venvsmith.toml or pyproject.toml upwards.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is run.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, quiet: bool, verbose: bool, color: str) -> None:  # noqa: FBT001
+    """Lock, build and verify Python environments that are copied between container stages."""
+    ctx.obj = Shared(config=config, verbosity=int(verbose) - int(quiet), color=color)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
+    raise SystemExit(128 + number)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the contract's code.
+
+    :param argv: the arguments without the program's name; the process's own where None.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(args=argv, prog_name="venvsmith", standalone_mode=False)
+    except VenvsmithError as error:
+        for line in error.lines():
+            _print_error(line)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"; see '{context.command_path} --help'" if context is not None else ""
+        _print_error(f"usage: {error.format_message()}{hint}")
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        _print_error("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`| head`): quiet, and nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the one place that may: no traceback for users
+        if "VENVSMITH_TRACEBACK" in os.environ:
+            raise
+        _print_error(
+            f"bug: {type(error).__name__}: {error}; set VENVSMITH_TRACEBACK=1 to see where"
+        )
+        sys.exit(70)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _print_error(line: str) -> None:
+    printable = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+    click.echo(f"venvsmith: {printable}", err=True)
