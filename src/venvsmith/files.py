@@ -1,0 +1,335 @@
+"""Writes files whole or not at all, several as one, and lets two runs wait for each other.
+
+A write goes to a temporary file beside its target, is flushed to the disk and renamed. Several
+files become one change through a journal, which first lists the temporary files and then says that
+the change is decided. Whoever comes next (`locked`, `recover`, `write_files`) finishes a decided
+change of a killed process, and sweeps up an undecided one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from venvsmith.errors import SurroundingsError, UnsafeInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+JOURNAL = ".venvsmith-journal"
+TEMP_PREFIX = ".venvsmith-tmp-"
+DRAFT = f"{TEMP_PREFIX}journal"
+DEFAULT_TIMEOUT = 300.0
+"""Seconds that a run waits for another one: longer than any resolution with a warm cache."""
+POLL_SECONDS = 0.05
+
+# Folders whose lock this process holds: a write below one of them does not lock again.
+_held: set[Path] = set()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Change:
+    """One file of a change: what goes where, and what was there."""
+
+    target: Path
+    new: bytes | None
+    old: bytes | None
+    temp: Path | None
+
+
+_Step = tuple[Path | None, Path]
+"""A temporary file, or None to delete, and where it goes."""
+
+
+def write_files(changes: Mapping[Path, bytes | None]) -> frozenset[Path]:
+    """Write and delete files, all or none of them.
+
+    Missing folders are made. A file whose content is right already is not touched. A target that
+    is a link is written through; new files take the umask, existing ones keep their mode.
+
+    :param changes: target to its whole content, or None to delete it.
+    :return: the keys of ``changes`` whose file really changed.
+    :raises SurroundingsError: where the disk refuses (full, read-only, no permission); every old
+        content is then in place.
+    """
+    if not changes:
+        return frozenset()
+    home = _home([path.resolve() for path in changes])
+    with contextlib.ExitStack() as stack:
+        if not any(folder in _held for folder in (home, *home.parents)):
+            _make_folder(home)
+            stack.enter_context(locked(home))
+        pending = {
+            path: _change(number, path, new) for number, (path, new) in enumerate(changes.items())
+        }
+        todo = {path: change for path, change in pending.items() if change.new != change.old}
+        if todo:
+            _apply(home, list(todo.values()))
+    return frozenset(todo)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, timeout: float = DEFAULT_TIMEOUT) -> Iterator[None]:
+    """Hold a folder against other runs of venvsmith, and finish what a killed one began.
+
+    The lock is on the folder itself, leaves no file behind, and ends with the process.
+
+    :param timeout: seconds to wait for the other run.
+    :raises SurroundingsError: code ``lock-timeout`` where the other run does not end in time.
+    """
+    folder = folder.resolve()
+    if folder in _held:
+        yield
+        return
+    with _failing_at(folder):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _wait_for(handle, folder, timeout)
+        _held.add(folder)
+        recover(folder)
+        (folder / DRAFT).unlink(missing_ok=True)
+        yield
+    finally:
+        _held.discard(folder)
+        os.close(handle)
+
+
+def recover(folder: Path) -> None:
+    """Finish the change of several files that a killed process had decided on, if there is one.
+
+    Safe to call at any time, also while that process still lives: every step can be repeated.
+
+    :raises UnsafeInputError: where the journal is not one of ours.
+    """
+    folder = folder.resolve()
+    journal = folder / JOURNAL
+    try:
+        text = journal.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        _refuse(journal, exc)
+    decided, steps = _parse_journal(text, folder)
+    if not decided and folder not in _held:
+        return  # a live writer may be at it; nothing has changed yet
+    with _failing_at(journal):
+        if decided:
+            _finish(steps)
+        _sweep(steps)
+        journal.unlink(missing_ok=True)
+
+
+def _apply(home: Path, todo: Sequence[_Change]) -> None:
+    """Write the temporary files, decide, rename; undo where that fails."""
+    steps = [(change.temp, change.target) for change in todo]
+    try:
+        _write_journal(home, steps, decided=False)
+        for change in todo:
+            _stage(change)
+        if len(todo) > 1:
+            _write_journal(home, steps, decided=True)
+        _commit(todo)
+    except OSError as exc:
+        _end(home, steps)
+        _refuse(Path(exc.filename) if isinstance(exc.filename, str) else home, exc)
+    except SurroundingsError:
+        _end(home, steps)
+        raise
+    _end(home, steps)
+
+
+def _commit(todo: Sequence[_Change]) -> None:
+    steps = [(change.temp, change.target) for change in todo]
+    try:
+        _finish(steps)
+    except OSError:
+        _restore(todo)
+        raise
+    except BaseException:
+        # Interrupted: the change is decided, so it is finished; a second interrupt leaves that
+        # to the next run.
+        _finish(steps)
+        raise
+
+
+def _end(home: Path, steps: Sequence[_Step]) -> None:
+    with contextlib.suppress(OSError):
+        _sweep([*steps, (home / DRAFT, home)])
+        (home / JOURNAL).unlink(missing_ok=True)
+
+
+def _sweep(steps: Sequence[_Step]) -> None:
+    for temp, _ in steps:
+        if temp is not None:
+            temp.unlink(missing_ok=True)
+
+
+def _change(number: int, path: Path, new: bytes | None) -> _Change:
+    target = path.resolve()
+    with _failing_at(target):
+        try:
+            old: bytes | None = target.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            old = None
+    temp = None if new is None else target.parent / f"{TEMP_PREFIX}{number}"
+    return _Change(target=target, new=new, old=old, temp=temp)
+
+
+def _stage(change: _Change) -> None:
+    """Write the new content beside its target, flushed to the disk."""
+    if change.new is None or change.temp is None:
+        return
+    _make_folder(change.target.parent)
+    _write_flushed(change.temp, change.new)
+    if change.old is not None:
+        change.temp.chmod(stat.S_IMODE(change.target.stat().st_mode))
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    # O_EXCL after the unlink: never through a link that someone else put there.
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+    finally:
+        os.close(handle)
+
+
+def _write_journal(home: Path, steps: Sequence[_Step], *, decided: bool) -> None:
+    content = {
+        "decided": decided,
+        "steps": [
+            {
+                "target": target.relative_to(home).as_posix(),
+                "temp": None if temp is None else temp.relative_to(home).as_posix(),
+            }
+            for temp, target in steps
+        ],
+    }
+    draft = home / DRAFT
+    _write_flushed(draft, json.dumps(content).encode())
+    draft.replace(home / JOURNAL)
+    _flush_folder(home)
+
+
+def _parse_journal(text: str, folder: Path) -> tuple[bool, list[_Step]]:
+    """Read the steps, refusing what leads out of the folder or renames what is not ours."""
+    steps: list[_Step] = []
+    try:
+        content = json.loads(text)
+        decided = content["decided"] is True
+        for step in content["steps"]:
+            target = folder / step["target"]
+            temp = None if step["temp"] is None else folder / step["temp"]
+            if not target.resolve().is_relative_to(folder) or ".." in target.parts:
+                raise ValueError(target)  # noqa: TRY301 - one message for all that is unsound
+            if temp is not None and (
+                temp.parent != target.parent or not temp.name.startswith(TEMP_PREFIX)
+            ):
+                raise ValueError(temp)  # noqa: TRY301
+            steps.append((temp, target))
+    except (ValueError, KeyError, TypeError) as exc:
+        message = "the journal of an interrupted write is damaged"
+        raise UnsafeInputError(
+            message, where=str(folder / JOURNAL), hint="look at it, then delete it"
+        ) from exc
+    return decided, steps
+
+
+def _finish(steps: Sequence[_Step]) -> None:
+    """Carry out the renames and deletions; those done already are passed over."""
+    for temp, target in steps:
+        if temp is None:
+            target.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                temp.replace(target)
+    for folder in {target.parent for _, target in steps}:
+        _flush_folder(folder)
+
+
+def _restore(todo: Sequence[_Change]) -> None:
+    """Put back the old contents, as far as the disk lets us."""
+    for change in todo:
+        with contextlib.suppress(OSError):
+            if change.old is None:
+                change.target.unlink(missing_ok=True)
+            elif not change.target.exists() or change.target.read_bytes() != change.old:
+                temp = change.temp or change.target.parent / f"{TEMP_PREFIX}old"
+                _write_flushed(temp, change.old)
+                temp.replace(change.target)
+
+
+def _home(targets: Sequence[Path]) -> Path:
+    """Return where the journal lies: the folder that is held, or else the nearest common one."""
+    common = Path(os.path.commonpath([target.parent for target in targets]))
+    return next((folder for folder in (common, *common.parents) if folder in _held), common)
+
+
+def _make_folder(folder: Path) -> None:
+    with _failing_at(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _wait_for(handle: int, folder: Path, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            if time.monotonic() >= deadline:
+                message = f"another run of venvsmith has held this folder for {timeout:g} s"
+                raise SurroundingsError(
+                    message,
+                    where=str(folder),
+                    hint="wait for it or end it, then run again",
+                    code="lock-timeout",
+                ) from exc
+            time.sleep(POLL_SECONDS)
+        except OSError as exc:
+            _refuse(folder, exc)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def _failing_at(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        _refuse(Path(exc.filename) if isinstance(exc.filename, str) else path, exc)
+
+
+def _refuse(path: Path, exc: OSError) -> NoReturn:
+    """Raise what the user reads: which path, why, what to do."""
+    code, hint = {
+        errno.ENOSPC: ("disk-full", "free some space and run again"),
+        errno.EDQUOT: ("disk-full", "free some space and run again"),
+        errno.EROFS: ("not-writable", "the file system is read-only; write elsewhere"),
+        errno.EACCES: ("not-writable", "look at the owner and mode of the folder"),
+        errno.EPERM: ("not-writable", "look at the owner and mode of the folder"),
+    }.get(exc.errno or 0, ("write-failed", "nothing was changed"))
+    message = f"cannot write: {(exc.strerror or str(exc)).lower()}"
+    raise SurroundingsError(message, where=str(path), hint=hint, code=code) from exc
