@@ -1,0 +1,243 @@
+"""What must hold between the parts of a configuration: references, cycles, images on images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from venvsmith.config.formats import IMAGE_TAG
+from venvsmith.config.kinds import Problems
+from venvsmith.config.project import cycles
+from venvsmith.config.wording import join, shown, suggestion
+from venvsmith.model.project import Image, Project
+
+PLACEHOLDERS = ("image", "stage", "variant")
+
+
+def references(draft: Project) -> Iterator[tuple[str, str]]:
+    """Yield a problem for each name of something that is not there, and for each cycle."""
+    for variant in draft.variants.values():
+        yield from _unknown(f"variants.{variant.name}.base", variant.base, draft.bases, "base")
+    for stage in draft.stages.values():
+        path = join("stages", stage.name)
+        yield from _unknown(f"{path}.extends", stage.extends, draft.stages, "stage")
+        yield from _unknown_variants(path, stage.variants, draft)
+    for image in draft.images.values():
+        path = join("images", image.name)
+        yield from _unknown(f"{path}.from", image.parent, draft.images, "image")
+        yield from _unknown_variants(path, image.variants, draft)
+        for venv, name in image.venvs.items():
+            yield from _unknown(_venv_key(draft, image, venv), name, draft.stages, "stage")
+    for key, table, parents in (
+        ("extends", "stages", {name: stage.extends for name, stage in draft.stages.items()}),
+        ("from", "images", {name: image.parent for name, image in draft.images.items()}),
+    ):
+        for cycle in cycles(parents):
+            way = " -> ".join([*cycle, cycle[0]])
+            yield f"{join(table, cycle[0])}.{key}", f"goes round in a circle: {way}"
+
+
+def _unknown(
+    path: str, name: str | None, known: Mapping[str, object], what: str
+) -> Iterator[tuple[str, str]]:
+    if name and name not in known:
+        yield path, f"there is no {what} {shown(name)}; {suggestion(name, known)}"
+
+
+def _unknown_variants(path: str, names: Iterable[str], draft: Project) -> Iterator[tuple[str, str]]:
+    for index, name in enumerate(names):
+        yield from _unknown(f"{path}.variants[{index}]", name, draft.variants, "variant")
+
+
+def _venv_key(project: Project, image: Image, venv: str) -> str:
+    """Return the path of the key that names a venv's stage."""
+    path = join("images", image.name)
+    if venv == project.venv and len(image.venvs) == 1:
+        return f"{path}.stage"
+    return join(f"{path}.venvs", venv)
+
+
+def coherence(draft: Project, project: Project) -> Problems:
+    """Return what is wrong between parts whose references are right.
+
+    :param draft: the configuration as written.
+    :param project: the same, settled.
+    """
+    return [
+        *_folders(project),
+        *_indexes(project),
+        *_stages(project),
+        *_names(project),
+        *(
+            problem
+            for image in project.images.values()
+            for problem in _image(draft, project, image)
+        ),
+        *_tags(project),
+    ]
+
+
+def _folders(project: Project) -> Iterator[tuple[str, str]]:
+    if project.locks == project.output and project.locks:
+        yield "project.output", f"is the folder of the locks too, {shown(project.locks)}"
+
+
+def _indexes(project: Project) -> Iterator[tuple[str, str]]:
+    claims = [
+        (index, position, pattern)
+        for index in project.indexes.values()
+        for position, pattern in enumerate(index.packages)
+        if pattern
+    ]
+    for number, (index, position, pattern) in enumerate(claims):
+        for other, _, claimed in claims[:number]:
+            if other is not index and _overlap(pattern, claimed):
+                path = f"{join('indexes', index.name)}.packages[{position}]"
+                yield (
+                    path,
+                    f"{shown(pattern)} and {shown(claimed)} of indexes.{other.name} name the "
+                    "same distributions; each may come from one index only",
+                )
+
+
+def _overlap(first: str, second: str) -> bool:
+    """Return whether some name matches both patterns (``*`` stands for any characters)."""
+    todo = [(0, 0)]
+    seen = set(todo)
+    while todo:
+        i, j = todo.pop()
+        if i == len(first) and j == len(second):
+            return True
+        steps = []
+        a, b = first[i : i + 1], second[j : j + 1]
+        if a == "*":
+            steps += [(i + 1, j), *([(i, j + 1)] if b else [])]
+        if b == "*":
+            steps += [(i, j + 1), *([(i + 1, j)] if a else [])]
+        if a and a == b:
+            steps.append((i + 1, j + 1))
+        new = [step for step in steps if step not in seen]
+        seen.update(new)
+        todo += new
+    return False
+
+
+def _stages(project: Project) -> Iterator[tuple[str, str]]:
+    for stage in project.stages.values():
+        parent = project.stages.get(stage.extends or "")
+        if not stage.variants and parent is not None and parent.variants:
+            held = ", ".join(parent.variants)
+            message = f"none is left: {shown(parent.name)}, which it extends, has {held}"
+            yield f"{join('stages', stage.name)}.variants", message
+
+
+def _names(project: Project) -> Iterator[tuple[str, str]]:
+    """Refuse stages and variants whose lockfiles would bear one name."""
+    owners: dict[str, str] = {}
+    for key in project.lock_keys():
+        owner = f"{shown(key.stage)} in {shown(key.variant)} on {key.platform}"
+        for filename in (key.filename, key.pylock_filename):
+            taken = owners.setdefault(filename, owner)
+            if taken != owner:
+                path = join("stages", key.stage)
+                yield path, f"{owner} and {taken} would share the lockfile {filename}; rename one"
+
+
+def _image(draft: Project, project: Project, image: Image) -> Iterator[tuple[str, str]]:
+    path = join("images", image.name)
+    venvs = sorted(image.venvs)
+    for outer in venvs:
+        for inner in venvs:
+            if inner.startswith(f"{outer}/"):
+                yield join(f"{path}.venvs", inner), f"lies inside the venv {shown(outer)}"
+    written = draft.images[image.name].variants
+    for index, variant in enumerate(written):
+        for stage in dict.fromkeys(image.venvs.values()):
+            known = project.stages.get(stage)
+            if variant in project.variants and known is not None and variant not in known.variants:
+                has = f"it has {', '.join(known.variants)}" if known.variants else "it has none"
+                message = f"the stage {shown(stage)} lacks the variant {shown(variant)}; {has}"
+                yield f"{path}.variants[{index}]", message
+    if not image.variants and not written:
+        yield f"{path}.variants", "its stages have no variant in common"
+    parent = project.images.get(image.parent or "")
+    if parent is not None and parent is not image:
+        yield from _on_parent(project, image, parent)
+
+
+def _on_parent(project: Project, image: Image, parent: Image) -> Iterator[tuple[str, str]]:
+    path = f"{join('images', image.name)}.from"
+    missing = [variant for variant in image.variants if variant not in parent.variants]
+    if missing:
+        listed = ", ".join(map(shown, missing))
+        yield path, f"{shown(parent.name)} is not built in {listed}; limit `variants` to its own"
+    if set(image.venvs) != set(parent.venvs):
+        theirs = ", ".join(sorted(parent.venvs))
+        yield path, f"{shown(parent.name)} has its venv at {theirs}; the paths must be the same"
+    for venv, stage in image.venvs.items():
+        below = parent.venvs.get(venv)
+        known = stage in project.stages and below in project.stages
+        if known and below not in _lineage(project, stage):
+            yield path, f"its stage {shown(below or '')} is no ancestor of {shown(stage)}"
+
+
+def _lineage(project: Project, stage: str) -> list[str]:
+    """Return the stage and its ancestors, as far as they are known and no cycle closes."""
+    chain: list[str] = []
+    name: str | None = stage
+    while name in project.stages and name not in chain:
+        chain.append(name)
+        name = project.stages[name].extends
+    return chain
+
+
+def _tags(project: Project) -> Iterator[tuple[str, str]]:
+    """Check each tag as it will read, and that no two images get the same one."""
+    owners: dict[str, str] = {}
+    for image in project.images.values():
+        for variant in image.variants:
+            owners[f"{image.name}:{variant}"] = f"{image.name}:{variant}"
+    for image in project.images.values():
+        for index, template in enumerate(image.tags):
+            path = f"{join('images', image.name)}.tags[{index}]"
+            trouble = _template_trouble(template, image) if template else None
+            if trouble is not None:
+                yield path, trouble
+            elif template:
+                yield from _expanded(path, template, image, owners)
+
+
+def _template_trouble(template: str, image: Image) -> str | None:
+    rest = template
+    for name in PLACEHOLDERS:
+        rest = rest.replace(f"{{{name}}}", "")
+    if "{" in rest or "}" in rest:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        return f"{shown(template)} holds an unknown placeholder; known are {known}"
+    if "{stage}" in template and len(set(image.venvs.values())) > 1:
+        return "{stage} says nothing here: the image holds several stages"
+    return None
+
+
+def _expanded(
+    path: str, template: str, image: Image, owners: dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    for variant in image.variants:
+        tag = expand(template, image=image, variant=variant)
+        if not IMAGE_TAG.fullmatch(tag):
+            yield path, f"{shown(tag)} is no image reference; write REPOSITORY:TAG"
+            return
+        owner = f"{image.name}:{variant}"
+        taken = owners.setdefault(tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest", owner)
+        if taken != owner:
+            hint = "put {variant} into it" if taken.startswith(f"{image.name}:") else "change it"
+            yield path, f"{shown(tag)} would name both {taken} and {owner}; {hint}"
+            return
+
+
+def expand(template: str, *, image: Image, variant: str) -> str:
+    """Return a tag with ``{image}``, ``{stage}`` and ``{variant}`` filled in."""
+    stage = next(iter(image.venvs.values()), "")
+    values = {"image": image.name, "stage": stage, "variant": variant}
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template
