@@ -1,0 +1,1 @@
+"""Tables that ship with venvsmith, and the code that reads them."""

@@ -1,0 +1,127 @@
+"""Where lockfiles lie, and reading them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError
+from venvsmith.files import recover
+from venvsmith.lock.text import TITLE, TOOLS_TITLE, parse_lock, parse_tools
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvsmith.model.lock import Lock, Pin
+    from venvsmith.model.project import LockKey, Project
+
+TOOLS_NAME = "tools.txt"
+SIZE_LIMIT = 16 * 1024 * 1024
+"""Bytes of a lockfile: some fifty times the largest that we have seen."""
+
+
+def lock_path(project: Project, key: LockKey) -> Path:
+    """Return where a stage's lock lies."""
+    return project.root / project.locks / key.filename
+
+
+def tools_path(project: Project) -> Path:
+    """Return where the lock of the build tools lies."""
+    return project.root / project.locks / TOOLS_NAME
+
+
+def read_lock(project: Project, key: LockKey) -> Lock:
+    """Read one stage's lock.
+
+    :raises UsageError: code ``no-lock`` where there is none.
+    :raises UnsafeInputError: where it is malformed.
+    """
+    recover(project.root)
+    path = lock_path(project, key)
+    text = _read(path)
+    if text is None:
+        message = f"stage '{key.stage}' is not locked for variant '{key.variant}'"
+        raise UsageError(message, where=_shown(project, path), hint=_HINT, code="no-lock")
+    return parse_lock(text, key=key, where=_shown(project, path))
+
+
+def read_locks(project: Project) -> dict[LockKey, Lock]:
+    """Read the locks of all stages, in the order of `Project.lock_keys`.
+
+    :raises UsageError: where one is missing.
+    :raises UnsafeInputError: where one is malformed.
+    """
+    return {key: read_lock(project, key) for key in project.lock_keys()}
+
+
+def find_lock(project: Project, key: LockKey) -> Lock | None:
+    """Read one stage's lock, or return None where there is none.
+
+    :raises UnsafeInputError: where it is malformed.
+    """
+    path = lock_path(project, key)
+    text = _read(path)
+    return None if text is None else parse_lock(text, key=key, where=_shown(project, path))
+
+
+def read_tools(project: Project) -> tuple[Pin, ...]:
+    """Read the lock of what a build stage installs first: uv, with the hashes of all its wheels.
+
+    :raises UsageError: code ``no-lock`` where there is none.
+    :raises UnsafeInputError: where it is malformed.
+    """
+    recover(project.root)
+    found = find_tools(project)
+    if found is None:
+        message = "the build tools are not locked"
+        where = _shown(project, tools_path(project))
+        raise UsageError(message, where=where, hint=_HINT, code="no-lock")
+    return found
+
+
+def find_tools(project: Project) -> tuple[Pin, ...] | None:
+    """Read the lock of the build tools, or return None where there is none."""
+    path = tools_path(project)
+    text = _read(path)
+    return None if text is None else parse_tools(text, where=_shown(project, path))
+
+
+def orphans(project: Project) -> tuple[Path, ...]:
+    """Return the lockfiles of ours that the configuration no longer asks for, sorted."""
+    folder = project.root / project.locks
+    wanted = {key.filename for key in project.lock_keys()} | {TOOLS_NAME}
+    if not folder.is_dir():
+        return ()
+    return tuple(
+        path for path in sorted(folder.glob("*.txt")) if path.name not in wanted and _is_ours(path)
+    )
+
+
+_HINT = "run 'venvsmith lock'"
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.readline().rstrip() in {TITLE.encode(), TOOLS_TITLE.encode()}
+
+
+def _read(path: Path) -> str | None:
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            message = f"larger than {SIZE_LIMIT} bytes: this is no lockfile"
+            raise UnsafeInputError(message, where=str(path), code="lock-malformed")
+        # newline="": a carriage return must reach the strict parser.
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as exc:
+        message = "not UTF-8"
+        raise UnsafeInputError(message, where=str(path), code="lock-malformed") from exc
+    except OSError as exc:
+        message = f"cannot be read: {exc.strerror}"
+        raise SurroundingsError(message, where=str(path), code="not-readable") from exc
+
+
+def _shown(project: Project, path: Path) -> str:
+    """Return a path as the user would name it, from the configuration's folder."""
+    return path.relative_to(project.root).as_posix()
