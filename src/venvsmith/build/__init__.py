@@ -1,0 +1,1 @@
+"""Carrying out plans: through BuildKit, or on this machine without a daemon."""

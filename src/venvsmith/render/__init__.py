@@ -1,0 +1,45 @@
+"""Plans as files for BuildKit: Dockerfiles, a bake file, allow-lists and the layers' pins.
+
+Pure: `render_project` returns what to write; the command writes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from venvsmith.render.bake import emit_bake, emit_dockerignore, target_name
+from venvsmith.render.dockerfile import emit_dockerfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from venvsmith.model.plan import Plan
+    from venvsmith.model.project import Project
+
+__all__ = ["dockerfile_path", "render_project", "target_name"]
+
+
+def dockerfile_path(project: Project, plan: Plan) -> str:
+    """Return where a plan's Dockerfile lies, relative to the project's root."""
+    return f"{project.output}/Dockerfile.{plan.name}"
+
+
+def render_project(
+    project: Project, plans: Sequence[Plan], *, pins: Mapping[str, str]
+) -> dict[str, bytes]:
+    """Return all files of the given plans: project-relative path to content.
+
+    :param pins: base images to digests.
+    """
+    files: dict[str, bytes] = {}
+    dockerfiles: dict[str, str] = {}
+    for plan in plans:
+        path = dockerfile_path(project, plan)
+        dockerfiles[plan.name] = path
+        text = emit_dockerfile(plan, path=path, config=project.file.name, pins=pins)
+        files[path] = text.encode()
+        files[f"{path}.dockerignore"] = emit_dockerignore(plan).encode()
+        files.update(plan.files)
+    bake = emit_bake(plans, dockerfiles=dockerfiles, build=project.build)
+    files[f"{project.output}/docker-bake.json"] = bake.encode()
+    return files

@@ -1,0 +1,159 @@
+"""Handing the bake file to BuildKit, and telling in the configuration's words what failed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from venvsmith.build.local import step_failure
+from venvsmith.errors import SurroundingsError, UsageError
+from venvsmith.process import Command, run
+from venvsmith.render import target_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from venvsmith.errors import VenvsmithError
+    from venvsmith.model.plan import Plan, Step
+    from venvsmith.model.project import Project
+
+BAKE_TIMEOUT = 4 * 3600.0
+"""Seconds for a whole family from nothing over a slow line."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DockerOptions:
+    """How to build through BuildKit."""
+
+    builder: str | None = None
+    ca_bundle: Path | None = None
+    push: bool = False
+    no_cache: bool = False
+
+
+def engine_platform() -> str:
+    """Return the platform of the local engine, ``linux/amd64``.
+
+    :raises SurroundingsError: where no engine answers or it has no BuildKit.
+    """
+    template = "{{.Server.Os}}/{{.Server.Arch}}"
+    done = run(Command(argv=("docker", "version", "--format", template), timeout=30))
+    if done.returncode == 127:
+        raise SurroundingsError(
+            "there is no docker on this machine",
+            hint="install Docker with buildx, or build with --engine local",
+            code="engine-missing",
+        )
+    if done.returncode != 0:
+        last = (done.error_text.strip().splitlines() or ["no answer"])[-1]
+        raise SurroundingsError(
+            f"no Docker engine answers ({last})",
+            hint="start it, or build with --engine local",
+            code="engine-unreachable",
+        )
+    if run(Command(argv=("docker", "buildx", "version"), timeout=30)).returncode != 0:
+        raise SurroundingsError(
+            "this docker has no buildx, so no BuildKit",
+            hint="install the docker-buildx plugin, or build with --engine local",
+            code="engine-no-buildkit",
+        )
+    return done.text.strip()
+
+
+def build_docker(
+    project: Project,
+    plans: Sequence[Plan],
+    *,
+    bake_file: Path,
+    options: DockerOptions,
+    say: Callable[[str], None],
+) -> None:
+    """Build plans in one bake.
+
+    :param bake_file: the rendered ``docker-bake.json``; it and what it names must be in step.
+    :param say: called with each line of BuildKit's plain progress.
+    :raises JudgedError: where a step fails: which one, and what it said.
+    :raises SurroundingsError: where the engine is the reason.
+    """
+    if options.ca_bundle is not None and not options.ca_bundle.is_file():
+        raise UsageError("there is no such file", where=str(options.ca_bundle))
+    targets = [target_name(plan) for plan in plans]
+    with _override(project, targets, options.ca_bundle) as overrides:
+        argv = ["docker", "buildx", "bake", "--progress=plain", "-f", str(bake_file), *overrides]
+        if options.builder is not None:
+            argv += ["--builder", options.builder]
+        if options.no_cache:
+            argv.append("--no-cache")
+        argv.append("--push" if options.push else "--load")
+        lines: list[str] = []
+
+        def hear(line: str) -> None:
+            lines.append(line)
+            say(line)
+
+        command = Command(argv=(*argv, *targets), timeout=BAKE_TIMEOUT, cwd=project.root)
+        done = run(command, on_line=hear)
+    if done.returncode != 0:
+        raise _failure(plans, lines)
+
+
+@contextmanager
+def _override(
+    project: Project, targets: Sequence[str], ca_bundle: Path | None
+) -> Iterator[list[str]]:
+    """Yield the options that add the CA bundle as a secret.
+
+    A copy inside the project, because newer buildx asks before it reads a file elsewhere.
+    """
+    if ca_bundle is None:
+        yield []
+        return
+    parent = project.root / ".venvsmith"
+    parent.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bake-", dir=parent))
+    try:
+        copy = folder / "ca.crt"
+        shutil.copyfile(ca_bundle, copy)
+        secrets = [f"type=env,id={name},env={name}" for name in project.build.secrets]
+        secrets.append(f"type=file,id=ca,src={copy.relative_to(project.root)}")
+        override = folder / "override.json"
+        override.write_text(json.dumps({"target": {name: {"secret": secrets} for name in targets}}))
+        yield ["-f", str(override)]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ` > [whisperx_cuda layer-torch-cuda 1/1] RUN …:` opens BuildKit's account of a failed step.
+_FAILED = re.compile(r"^\s*> \[(?P<target>[\w-]+) (?P<stage>[\w-]+) +\d+/\d+\] (?P<line>.*)")
+_OUTPUT = re.compile(r"^(?:#\d+ )?\d+\.\d+ (.*)")
+
+
+def _failure(plans: Sequence[Plan], lines: Sequence[str]) -> VenvsmithError:
+    for number, line in enumerate(lines):
+        if found := _FAILED.match(line):
+            plan = next((p for p in plans if target_name(p) == found["target"]), plans[0])
+            step = _step_of(plan, found["stage"], found["line"])
+            told = [m[1] for m in map(_OUTPUT.match, lines[number + 1 :]) if m]
+            return step_failure(plan, step, told or lines[-3:])
+    last = next((line for line in reversed(lines) if line.startswith("ERROR")), "")
+    text = last.removeprefix("ERROR: ") or " | ".join(line for line in lines[-3:] if line)
+    if "no space left" in text:
+        return SurroundingsError(text, hint="free some disk and build again", code="disk")
+    return SurroundingsError(
+        f"BuildKit gave up: {text}",
+        hint="see the lines above; 'docker buildx ls' shows whether the builder runs",
+        code="engine-failed",
+    )
+
+
+def _step_of(plan: Plan, stage_name: str, line: str) -> Step | None:
+    stage = next((s for s in plan.stages if s.name == stage_name), None)
+    if stage is None or not stage.steps:
+        return None
+    return next((s for s in stage.steps if s.run[0][:40] in line), stage.steps[0])

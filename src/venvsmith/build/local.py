@@ -1,0 +1,330 @@
+"""The local engine: the same plan on this machine, without a daemon and without a base image.
+
+It takes this host's interpreter of the same minor and checks (does not install) system packages.
+Steps run as BuildKit would run them, from the same lines, with the build's folders bound at their
+paths; the result is a root folder with a ``manifest.json`` beside it that names the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from venvsmith.errors import JudgedError, SurroundingsError
+from venvsmith.plan import EPOCH
+from venvsmith.process import Command, Completed, run
+from venvsmith.sandbox import Bind, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from venvsmith.model.plan import BuildStage, Mount, Plan, Step
+
+MANIFEST_SCHEMA = "venvsmith/local/1"
+STEP_TIMEOUT = 3600.0
+"""Seconds for one step; the longest known, CUDA's libraries over a slow line, takes minutes."""
+WORKERS = 2
+# What of this machine's environment a step sees: how to reach the network, and the default index.
+_PASSED = (
+    "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY",
+    "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL",
+)  # fmt: skip
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalBuild:
+    """What the local engine left.
+
+    :param folder: holds ``root/`` and ``manifest.json``.
+    :param not_carried_out: ids of steps that only a base image could carry out, and why.
+    :param rehearsed: whether things ran at the venv's final path.
+    """
+
+    folder: Path
+    root: Path
+    not_carried_out: tuple[tuple[str, str], ...]
+    missing_packages: tuple[str, ...]
+    rehearsed: bool
+
+
+def build_local(
+    plan: Plan,
+    *,
+    project_root: Path,
+    folder: Path,
+    sandbox: Sandbox | None,
+    uv_cache: Path,
+    say: Callable[[str], None],
+    ca_bundle: Path | None = None,
+) -> LocalBuild:
+    """Carry out a plan on this machine.
+
+    :param folder: what to leave; replaced as a whole when the build has succeeded.
+    :param sandbox: None where there is none: the plan's paths must then lie below ``folder``.
+    :param uv_cache: this machine's cache of uv.
+    :param say: called with a line for each step.
+    :raises JudgedError: where a step fails.
+    :raises SurroundingsError: where the machine lacks what the plan needs, or the disk refuses.
+    """
+    if plan.platform.machine != platform.machine():
+        raise SurroundingsError(
+            f"{plan.name} is for {plan.platform}, and this machine is {platform.machine()}",
+            hint="build it with --engine docker and a builder for that platform",
+        )
+    fresh = folder.with_name(f".{folder.name}.new") if sandbox else folder
+    try:
+        _remove(fresh)
+        fresh.mkdir(parents=True)
+        engine = _Engine(
+            plan=plan,
+            project_root=project_root,
+            folder=fresh,
+            sandbox=sandbox,
+            uv_cache=uv_cache,
+            say=say,
+            ca_bundle=ca_bundle,
+        )
+        engine.carry_out()
+        manifest = engine.manifest()
+        (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+        _remove(fresh / "work")
+        if fresh != folder:
+            _remove(folder)
+            fresh.rename(folder)
+    except OSError as exc:
+        where = str(exc.filename or fresh)
+        raise SurroundingsError(f"{exc.strerror}", where=where, code="disk") from exc
+    except BaseException:
+        if fresh != folder:
+            _remove(fresh)
+        raise
+    return LocalBuild(
+        folder=folder,
+        root=folder / "root",
+        not_carried_out=tuple(engine.left_out),
+        missing_packages=tuple(engine.missing_packages),
+        rehearsed=sandbox is not None,
+    )
+
+
+@dataclass(kw_only=True, slots=True)
+class _Engine:
+    plan: Plan
+    project_root: Path
+    folder: Path
+    sandbox: Sandbox | None
+    uv_cache: Path
+    say: Callable[[str], None]
+    ca_bundle: Path | None
+    done: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    missing_packages: list[str] = field(default_factory=list)
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    def carry_out(self) -> None:
+        """Run all stages; installs, which do not depend on each other, two at a time."""
+        self.root.mkdir()
+        for venv in self.plan.venvs:
+            self.venv_folder(venv.path).mkdir(parents=True)
+        cache = self.work / "cache"
+        cache.mkdir(parents=True)
+        self.uv_cache.mkdir(parents=True, exist_ok=True)
+        if self.sandbox is None:
+            (cache / "uv").symlink_to(self.uv_cache)
+        stages = list(self.plan.stages)
+        while stages:
+            batch = [stages.pop(0)]
+            while stages and _installs(batch[0]) and _installs(stages[0]):
+                batch.append(stages.pop(0))
+            with ThreadPoolExecutor(WORKERS) as pool:
+                for future in [pool.submit(self.stage, stage) for stage in batch]:
+                    future.result()
+
+    def stage(self, stage: BuildStage) -> None:
+        """Carry out one stage: what it copies, then its steps."""
+        for mount in stage.context:
+            self.bring(mount)
+        if stage.name in {"assembled", "final"}:
+            for copy in stage.copies:
+                _merge(self.inside(copy.path), self.root if self.sandbox else Path("/"))
+            _settle_folders(self.root)
+        for step in stage.steps:
+            for mount in step.mounts:
+                self.bring(mount)
+            self.step(step)
+
+    def step(self, step: Step) -> None:
+        """Carry out one step, or say why this engine cannot."""
+        match step.kind:
+            case "apt":
+                self.check_packages(step)
+                self.left_out.append((step.id, "system packages are checked here, not installed"))
+            case "user":
+                self.left_out.append((step.id, "there is no base image whose users could change"))
+            case "interpreter" | "tools" | "venv" | "install" | "files":
+                self.shell(step, network=step.network, env=self.build_env(), cwd="/")
+                self.done.append(step.id)
+            case "rehearse":
+                if step.as_user:
+                    cwd = self.plan.settings.workdir or "/"
+                    self.shell(step, network=False, env=self.run_env(), cwd=cwd)
+                else:
+                    self.shell(step, network=False, env=self.build_env(), cwd="/")
+                self.done.append(step.id)
+            case _:
+                assert_never(step.kind)
+
+    # -- running -------------------------------------------------------------------------------
+
+    def shell(self, step: Step, *, network: bool, env: dict[str, str], cwd: str) -> None:
+        self.say(f"{step.id}: {step.title}")
+        argv: tuple[str, ...] = ("sh", "-ec", "\n".join(step.run))
+        if self.sandbox is not None:
+            cwd = cwd if Path(cwd).is_dir() else "/"
+            argv = self.sandbox.wrap(argv, binds=self.binds(step), network=network, cwd=cwd, env=env)
+            done = run(Command(argv=argv, timeout=STEP_TIMEOUT))
+        else:
+            done = run(Command(argv=argv, timeout=STEP_TIMEOUT, env=env))
+        if done.returncode != 0:
+            raise _step_failed(self.plan, step, done)
+
+    def binds(self, step: Step) -> list[Bind]:
+        rehearsing = step.kind == "rehearse"
+        binds = [Bind(source=self.work, target=self.plan.work, writable=True)]
+        for folder in step.caches:
+            if folder.endswith("/uv"):
+                binds.append(Bind(source=self.uv_cache, target=folder, writable=True))
+                (self.work / "cache" / "uv").mkdir(parents=True, exist_ok=True)
+        for venv in self.plan.venvs:
+            source = self.root / venv.path.lstrip("/") if rehearsing else self.venv_folder(venv.path)
+            binds.append(Bind(source=source, target=venv.path, writable=step.kind == "venv"))
+        return binds
+
+    def build_env(self) -> dict[str, str]:
+        env = {key: os.environ[key] for key in _PASSED if key in os.environ}
+        if self.ca_bundle is not None:
+            env["SSL_CERT_FILE"] = env["PIP_CERT"] = str(self.ca_bundle)
+        return {"PATH": _SYSTEM_PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108
+
+    def run_env(self) -> dict[str, str]:
+        settings = self.plan.settings
+        path = ":".join([*settings.path, os.environ.get("PATH", _SYSTEM_PATH)])
+        return {"HOME": "/tmp", "LANG": "C.UTF-8", **settings.env, "PATH": path}  # noqa: S108
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def inside(self, path: str) -> Path:
+        """Return where a path of the build's own folder lies on this machine."""
+        return self.work / path.removeprefix(self.plan.work).lstrip("/")
+
+    def venv_folder(self, path: str) -> Path:
+        """Return where the empty venv lies while building."""
+        if self.sandbox is None:
+            return Path(path)
+        return self.work / "venvs" / path.strip("/").replace("/", "-")
+
+    def bring(self, mount: Mount) -> None:
+        """Put a file of the project (or one that the plan carries) where the steps see it."""
+        target = self.inside(mount.target)
+        source = self.project_root / mount.source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if mount.source in self.plan.files:
+            target.write_bytes(self.plan.files[mount.source])
+        elif source.is_dir():
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, target)
+
+    def check_packages(self, step: Step) -> None:
+        for name in step.packages:
+            query = ("dpkg-query", "-W", "-f", "${db:Status-Status}", name)
+            if run(Command(argv=query, timeout=20)).text != "installed":
+                self.missing_packages.append(name)
+
+    def manifest(self) -> dict[str, object]:
+        """Return what says which host stood in for the base image, and how the image starts."""
+        path, version, machine, libc = self.inside(f"{self.plan.work}/interpreter").read_text(
+            "utf-8"
+        ).splitlines()[:4]
+        settings = self.plan.settings
+        return {
+            "schema": MANIFEST_SCHEMA,
+            "image": self.plan.image,
+            "variant": self.plan.variant,
+            "platform": str(self.plan.platform),
+            "venvs": [venv.path for venv in self.plan.venvs],
+            "host": {"python": path, "version": version, "machine": machine, "libc": libc},
+            "final_path": self.sandbox is not None,
+            "steps": sorted(self.done),
+            "not_carried_out": [{"step": step, "reason": why} for step, why in self.left_out],
+            "missing_packages": self.missing_packages,
+            "env": {**settings.env, "PATH": ":".join([*settings.path, _SYSTEM_PATH])},
+            "user": settings.user,
+            "workdir": settings.workdir,
+            "entrypoint": settings.entrypoint,
+            "cmd": settings.cmd,
+            "labels": dict(settings.labels),
+        }
+
+
+def _installs(stage: BuildStage) -> bool:
+    return bool(stage.steps) and all(step.kind == "install" for step in stage.steps)
+
+
+def _merge(tree: Path, onto: Path) -> None:
+    """Move a layer's files into the root; folders are shared, files are a later layer's."""
+    for folder, folders, files in os.walk(tree):
+        target = onto / Path(folder).relative_to(tree)
+        target.mkdir(parents=True, exist_ok=True)
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in [*files, *links]:
+            (Path(folder) / name).replace(target / name)
+        folders[:] = [name for name in folders if name not in links]
+
+
+def _settle_folders(root: Path) -> None:
+    """Give folders the time that they have in an image: moving files in has changed it."""
+    for folder, _, _ in os.walk(root, topdown=False):
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(folder, (EPOCH, EPOCH))
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _step_failed(plan: Plan, step: Step, done: Completed) -> JudgedError:
+    lines = [line for line in (done.text + done.error_text).splitlines() if line.strip()]
+    return step_failure(plan, step, lines, timed_out=done.timed_out)
+
+
+def step_failure(
+    plan: Plan, step: Step | None, lines: Iterable[str], *, timed_out: bool = False
+) -> JudgedError:
+    """Return the error for a failed step: our own sentence where there is one, else the last lines.
+
+    :param step: None where the failing step is not known.
+    :param lines: what it printed.
+    """
+    told = [line.strip() for line in lines]
+    ours = [line.partition("venvsmith: ")[2] for line in told if "venvsmith: " in line]
+    text = " | ".join(ours[-1:] or told[-3:]) or "it printed nothing"
+    what = "took too long" if timed_out else "failed"
+    where = f"{plan.name}: step {step.id}" if step is not None else plan.name
+    return JudgedError(f"{what}: {text}", where=where, code="build-step")

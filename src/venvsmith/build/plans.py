@@ -1,0 +1,144 @@
+"""From a project on disk to plans: reads the locks and venvsmith's own build files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Collection, Iterator
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from venvsmith.errors import UsageError
+from venvsmith.files import write_files
+from venvsmith.lock import read_locks, read_tools
+from venvsmith.plan import Assets, plan_image
+from venvsmith.render import dockerfile_path, render_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvsmith.model.plan import Plan
+    from venvsmith.model.project import Project
+
+OURS = "# Written by `venvsmith render`."
+
+
+def make_plans(
+    project: Project, *, work: str | None = None, prefix: str = "", only: Collection[str] = ()
+) -> list[Plan]:
+    """Return the plans of all images in all their variants, in the configuration's order.
+
+    :param only: names of plans (``whisperx.cuda``) to make; all where empty.
+    :raises VenvsmithError: where a lock is missing or malformed.
+    """
+    locks = read_locks(project)
+    assets = read_assets(project)
+    where = {} if work is None else {"work": work}
+    return [
+        plan_image(project, locks, assets, image=image, variant=variant, prefix=prefix, **where)
+        for image, variant in _pairs(project)
+        if not only or f"{image}.{variant}" in only
+    ]
+
+
+def select(project: Project, *, images: Collection[str], variants: Collection[str]) -> set[str]:
+    """Return the names of the plans that a command line asks for.
+
+    :raises UsageError: for an image or variant that is not there, or where nothing is left.
+    """
+    for name in images:
+        if name not in project.images:
+            known = ", ".join(project.images) or "none"
+            raise UsageError(f"there is no image '{name}'", hint=f"images: {known}")
+    for name in variants:
+        if name not in project.variants:
+            known = ", ".join(project.variants) or "none"
+            raise UsageError(f"there is no variant '{name}'", hint=f"variants: {known}")
+    chosen = {
+        f"{image}.{variant}"
+        for image, variant in _pairs(project)
+        if (not images or image in images) and (not variants or variant in variants)
+    }
+    if not chosen:
+        raise UsageError(
+            "no image is left to work on", hint="see [images] in the configuration"
+        )
+    return chosen
+
+
+def read_assets(project: Project) -> Assets:
+    """Read the scripts that builds run, uv's lock and a wheel of pip."""
+    folder = resources.files("venvsmith") / "steps"
+    steps = {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if file.name.endswith((".sh", ".py")) and file.name != "__init__.py"
+    }
+    return Assets(steps=steps, tools=read_tools(project), pip_wheel=_pip_wheel(project))
+
+
+def rendered(project: Project, plans: list[Plan]) -> dict[Path, bytes | None]:
+    """Return what `render` writes, and (as None) what it wrote once and no longer does."""
+    files = render_project(project, plans, pins=read_base_pins(project))
+    changes: dict[Path, bytes | None] = {project.root / path: data for path, data in files.items()}
+    changes.update((path, None) for path in _orphans(project) if path not in changes)
+    return changes
+
+
+def render_to_disk(project: Project, plans: list[Plan]) -> frozenset[Path]:
+    """Write the build files where they differ; return the paths that changed."""
+    return write_files(rendered(project, plans))
+
+
+def read_base_pins(project: Project) -> dict[str, str]:
+    """Return the recorded digests of base images, empty where none are recorded."""
+    path = project.root / project.locks / "bases.json"
+    if not path.is_file():
+        return {}
+    try:
+        pins = json.loads(path.read_text(encoding="utf-8"))["bases"]
+        return {str(name): str(digest) for name, digest in pins.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise UsageError(
+            f"not a record of base images ({exc})", where=str(path), hint="delete it and lock again"
+        ) from exc
+
+
+def plan_dockerfile(project: Project, plan: Plan) -> Path:
+    """Return where a plan's Dockerfile lies."""
+    return project.root / dockerfile_path(project, plan)
+
+
+def _pairs(project: Project) -> Iterator[tuple[str, str]]:
+    for image in project.images.values():
+        for variant in image.variants:
+            yield image.name, variant
+
+
+def _pip_wheel(project: Project) -> bytes:
+    """Return the wheel that an earlier render left, or the one that virtualenv brings.
+
+    Sticky, so that a newer virtualenv on one machine is no drift on another.
+    """
+    kept = project.root / project.output / "steps" / "pip.whl"
+    if kept.is_file() and zipfile.is_zipfile(kept):
+        return kept.read_bytes()
+    from virtualenv.seed.wheels.embed import (  # noqa: PLC0415 - slow, and rarely needed
+        get_embed_wheel,
+    )
+
+    wheel = get_embed_wheel("pip", project.python)
+    if wheel is None:
+        raise UsageError(f"no pip is known for Python {project.python}", where="project.python")
+    path: Path = wheel.path
+    return path.read_bytes()
+
+
+def _orphans(project: Project) -> Iterator[Path]:
+    output = project.root / project.output
+    for folder in ("deltas", "manifests", "steps"):
+        yield from (path for path in sorted((output / folder).glob("*")) if path.is_file())
+    for path in sorted(output.glob("Dockerfile.*")):
+        dockerfile = path.with_suffix("") if path.suffix == ".dockerignore" else path
+        if dockerfile.is_file() and OURS in dockerfile.read_text("utf-8", "replace")[:500]:
+            yield path

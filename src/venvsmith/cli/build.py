@@ -1,0 +1,178 @@
+"""`venvsmith build`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from venvsmith.cli.options import images_option, variants_option
+
+if TYPE_CHECKING:
+    from venvsmith.build.docker import DockerOptions
+    from venvsmith.build.local import LocalBuild
+    from venvsmith.cli.main import Shared
+    from venvsmith.model.project import Project
+
+
+@click.command(
+    "build",
+    short_help="Build images through BuildKit, or on this machine without a daemon.",
+    epilog="Example: venvsmith build whisperx --variant cuda",
+)
+@images_option
+@variants_option
+@click.option(
+    "--engine", type=click.Choice(["docker", "local"]), default="docker", show_default=True,
+    help="BuildKit through docker buildx, or this machine itself without any daemon.",
+)  # fmt: skip
+@click.option("--builder", metavar="B", help="The buildx builder to use.")
+@click.option(
+    "--ca-bundle",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Certificates of a proxy; mounted as a build secret, left in no layer.",
+)
+@click.option("--push", is_flag=True, help="Push, instead of loading into the local engine.")
+@click.option("--no-cache", is_flag=True, help="Take nothing from earlier builds.")
+@click.option("--no-verify", is_flag=True, help="Do not verify what was built.")
+@click.pass_obj
+def command(
+    shared: Shared,
+    *,
+    images: tuple[str, ...],
+    variants: tuple[str, ...],
+    engine: str,
+    builder: str | None,
+    ca_bundle: Path | None,
+    push: bool,
+    no_cache: bool,
+    no_verify: bool,
+) -> int:
+    """Build each IMAGE (all by default) from its locks, then verify it.
+
+    With `--engine local` the same plan is carried out on this machine, with this machine's own
+    Python of the same minor in place of the base image; it leaves a root folder for each image
+    under .venvsmith/local/.
+    """
+    from venvsmith.build.docker import DockerOptions  # noqa: PLC0415 - `--help` must not pay
+
+    project = shared.project()
+    if engine == "local":
+        targets = _local(shared, project, images=images, variants=variants, ca_bundle=ca_bundle)
+    else:
+        options = DockerOptions(
+            builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache
+        )
+        targets = _docker(shared, project, images=images, variants=variants, options=options)
+    if no_verify or push:
+        return 0
+    return max((_verify(shared, target) for target in targets), default=0)
+
+
+def _docker(
+    shared: Shared,
+    project: Project,
+    *,
+    images: tuple[str, ...],
+    variants: tuple[str, ...],
+    options: DockerOptions,
+) -> list[str]:
+    """Build through BuildKit; return what to verify."""
+    from venvsmith.build import plans as plans_  # noqa: PLC0415
+    from venvsmith.build.docker import build_docker, engine_platform  # noqa: PLC0415
+    from venvsmith.errors import UsageError  # noqa: PLC0415
+
+    here = engine_platform()
+    chosen = plans_.select(project, images=images, variants=variants)
+    every = plans_.make_plans(project)
+    for path in sorted(plans_.render_to_disk(project, every)):
+        shared.say(f"rendered {path.relative_to(project.root)}")
+    plans = []
+    for plan in every:
+        if plan.name in chosen:
+            if str(plan.platform) == here or options.push or options.builder:
+                plans.append(plan)
+            else:
+                shared.say(f"left out {plan.name}: it is for {plan.platform}, the engine is {here}")
+    if not plans:
+        raise UsageError(
+            f"nothing to build on this engine, which is {here}",
+            hint="--builder names a builder for another platform",
+        )
+    build_docker(
+        project,
+        plans,
+        bake_file=project.root / project.output / "docker-bake.json",
+        options=options,
+        say=shared.say,
+    )
+    return [f"docker:{plan.tags[0]}" for plan in plans]
+
+
+def _local(
+    shared: Shared,
+    project: Project,
+    *,
+    images: tuple[str, ...],
+    variants: tuple[str, ...],
+    ca_bundle: Path | None,
+) -> list[str]:
+    """Carry the plans out here; return what to verify."""
+    import platform  # noqa: PLC0415
+
+    from venvsmith.build import plans as plans_  # noqa: PLC0415
+    from venvsmith.build.local import build_local  # noqa: PLC0415
+    from venvsmith.errors import UsageError  # noqa: PLC0415
+    from venvsmith.sandbox import find_sandbox  # noqa: PLC0415
+
+    sandbox = find_sandbox()
+    targets = []
+    for name in sorted(plans_.select(project, images=images, variants=variants)):
+        folder = project.root / ".venvsmith" / "local" / name
+        if sandbox is None:
+            shared.say("no sandbox works here: the venv's final path will not be rehearsed")
+            where = {"work": str(folder / "work"), "prefix": str(folder / "root")}
+        else:
+            where = {}
+        (plan,) = plans_.make_plans(project, only={name}, **where)
+        if plan.platform.machine != platform.machine():
+            shared.say(f"left out {name}: it is for {plan.platform}")
+            continue
+        built = build_local(
+            plan,
+            project_root=project.root,
+            folder=folder,
+            sandbox=sandbox,
+            uv_cache=_uv_cache(),
+            say=shared.say,
+            ca_bundle=ca_bundle,
+        )
+        _tell(shared, built)
+        targets.append(f"rootfs:{built.root}")
+    if not targets:
+        raise UsageError(
+            f"nothing to build on this machine, which is {platform.machine()}",
+            hint="other platforms need --engine docker",
+        )
+    return targets
+
+
+def _tell(shared: Shared, built: LocalBuild) -> None:
+    for name in built.missing_packages:
+        shared.say(f"warning: the system package {name} is not installed on this machine")
+    shared.say(f"built {built.root}")
+
+
+def _verify(shared: Shared, target: str) -> int:
+    from venvsmith.cli.verify import verify_built  # noqa: PLC0415
+
+    return verify_built(shared, target)
+
+
+def _uv_cache() -> Path:
+    """Return uv's cache on this machine, as uv itself finds it."""
+    if "UV_CACHE_DIR" in os.environ:
+        return Path(os.environ["UV_CACHE_DIR"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "uv"

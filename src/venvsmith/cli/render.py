@@ -1,0 +1,111 @@
+"""`venvsmith render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from venvsmith.cli.options import images_option, variants_option
+
+if TYPE_CHECKING:
+    from venvsmith.cli.main import Shared
+    from venvsmith.model.project import Project
+
+
+@click.command(
+    "render",
+    short_help="Write Dockerfiles, a bake file and the layers' pins.",
+    epilog="Example: venvsmith render && docker buildx bake -f docker/docker-bake.json",
+)
+@images_option
+@variants_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write below this folder instead of the configured one.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
+@click.option("--stdout", is_flag=True, help="Print the Dockerfiles instead of writing anything.")
+@click.pass_obj
+def command(
+    shared: Shared,
+    *,
+    images: tuple[str, ...],
+    variants: tuple[str, ...],
+    output: Path | None,
+    check: bool,
+    stdout: bool,
+) -> int:
+    """Write Dockerfile.IMAGE.VARIANT for each IMAGE (all by default), and docker-bake.json.
+
+    What is written needs no venvsmith: plain `docker build` and `docker buildx bake` read it.
+    """
+    from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay for it
+    from venvsmith.files import write_files  # noqa: PLC0415
+
+    project = shared.project()
+    chosen = plans_.select(project, images=images, variants=variants)
+    plans = plans_.make_plans(project)
+    if stdout:
+        for plan in plans:
+            if plan.name in chosen:
+                click.echo(_dockerfile(project, plans_.rendered(project, [plan]), plan.name))
+        return 0
+    changes = plans_.rendered(project, plans)
+    left = {f"{project.output}/Dockerfile.{plan.name}" for plan in plans if plan.name not in chosen}
+    changes = {
+        path: data
+        for path, data in changes.items()
+        if str(path.relative_to(project.root)).removesuffix(".dockerignore") not in left
+    }
+    if output is not None:
+        changes = _moved(project, changes, output)
+    if check:
+        return _check(shared, project, changes)
+    changed = write_files(changes)
+    for path in sorted(changed):
+        verb = "removed" if changes[path] is None else "wrote"
+        shared.say(f"{verb} {_shown(path, project)}")
+    if not changed:
+        shared.say("render: everything is in step already")
+    return 0
+
+
+def _check(shared: Shared, project: Project, changes: dict[Path, bytes | None]) -> int:
+    from venvsmith.errors import JudgedError  # noqa: PLC0415
+
+    stale = [
+        _shown(path, project)
+        for path, data in sorted(changes.items())
+        if (path.read_bytes() if path.is_file() else None) != data
+    ]
+    if stale:
+        more = f" and {len(stale) - 3} more" if len(stale) > 3 else ""  # noqa: PLR2004
+        raise JudgedError(
+            f"out of step with the configuration: {', '.join(stale[:3])}{more}",
+            hint="run 'venvsmith render'",
+            code="render-drift",
+        )
+    shared.say(f"render: {len(changes)} files are in step")
+    return 0
+
+
+def _moved(
+    project: Project, changes: dict[Path, bytes | None], output: Path
+) -> dict[Path, bytes | None]:
+    """Return the same files below another folder; nothing there is removed."""
+    home = project.root / project.output
+    return {
+        output / path.relative_to(home): data for path, data in changes.items() if data is not None
+    }
+
+
+def _dockerfile(project: Project, changes: dict[Path, bytes | None], name: str) -> str:
+    data = changes[project.root / project.output / f"Dockerfile.{name}"]
+    return (data or b"").decode()
+
+
+def _shown(path: Path, project: Project) -> str:
+    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)

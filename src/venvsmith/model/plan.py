@@ -1,0 +1,163 @@
+"""A build as a value: stages of steps that end in one image.
+
+The Dockerfile is one reading of a plan, the local build another. Both read the same `Step.run`
+lines; neither may know a step that is not here.
+
+Paths inside a build, all below `Plan.work` (``/venvsmith``): ``in/`` holds what is mounted,
+``interpreter`` the path of the interpreter that was agreed on, ``tools/`` uv, ``skeleton/`` the
+empty venv, ``layers/<name>/`` what one delta installs, ``files/`` the user's own files. Each stage
+writes paths of its own, so that one folder can serve all stages where there is no BuildKit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from venvsmith.model.lock import Pin
+from venvsmith.model.project import Platform
+
+StepKind = Literal["apt", "user", "interpreter", "tools", "venv", "install", "files", "rehearse"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """A file that a step reads: a path below the project's root, seen at ``target``."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One thing that a build does, the same for every engine.
+
+    :param id: unique in the plan, ``install:torch.cuda``.
+    :param run: lines of POSIX shell; each must succeed.
+    :param mounts: files that it reads, and nothing else of the project.
+    :param caches: folders that may be kept from build to build.
+    :param network: whether it may use the network.
+    :param as_user: whether it runs as the image's user instead of root.
+    :param secrets: names of build secrets that it may read.
+    """
+
+    id: str
+    kind: StepKind
+    title: str
+    run: tuple[str, ...]
+    mounts: tuple[Mount, ...] = ()
+    caches: tuple[str, ...] = ()
+    network: bool = False
+    as_user: bool = False
+    secrets: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    """The system packages of an ``apt`` step."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopyTree:
+    """What one stage takes from another: the content of ``path`` onto ``to``."""
+
+    stage: str
+    path: str
+    to: str = "/"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildStage:
+    """A file tree that starts as another one: a base image, or an earlier stage."""
+
+    name: str
+    parent: str
+    parent_is_image: bool = False
+    as_root: bool = False
+    """Whether its steps need root although what it builds on may run as someone else."""
+    title: str = ""
+    copies: tuple[CopyTree, ...] = ()
+    context: tuple[Mount, ...] = ()
+    """Files of the project copied into the tree (not only mounted)."""
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """Distributions that share an image layer.
+
+    :param name: ``torch.cuda``, or ``torch.cuda.nvidia`` where a stage is cut into several.
+    :param pins: sorted by name, never empty.
+    """
+
+    name: str
+    stage: str
+    pins: tuple[Pin, ...]
+
+    @property
+    def filename(self) -> str:
+        """Return the name of the file that holds the pins, below ``deltas/``."""
+        return f"{self.name}.txt"
+
+    def text(self) -> str:
+        """Return that file: pins and hashes without any header, the only input of the layer."""
+        return "".join(
+            " \\\n    ".join([pin.requirement(), *(f"--hash={value}" for value in pin.hashes)]) + "\n"
+            for pin in self.pins
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VenvPlan:
+    """One venv of an image: where it lies, what it holds, what must work in it."""
+
+    path: str
+    stage: str
+    layers: tuple[Layer, ...]
+    manifest: str
+    """Text of ``<path>/.venvsmith/manifest.json``: what the lock says it holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageSettings:
+    """How the image starts."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    """Folders that go before the base's PATH."""
+    user: int | None = None
+    workdir: str | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """All that building one image in one variant does.
+
+    ``stages`` stand in an order in which each one's parent and copies come before it; the last
+    one is the image.
+    """
+
+    image: str
+    variant: str
+    platform: Platform
+    python: str
+    work: str
+    tags: tuple[str, ...]
+    venvs: tuple[VenvPlan, ...]
+    stages: tuple[BuildStage, ...]
+    settings: ImageSettings
+    files: Mapping[str, bytes]
+    """What the steps mount besides the user's own files: project-relative path to content."""
+    context: tuple[str, ...]
+    """Every project-relative path that the build reads, sorted."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the build, ``whisperx.cuda``."""
+        return f"{self.image}.{self.variant}"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return all steps of all stages in order."""
+        return tuple(step for stage in self.stages for step in stage.steps)

@@ -1,0 +1,55 @@
+"""A family of plans as a bake file, and the allow-list of each one's build context."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from venvsmith.render import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from venvsmith.model.plan import Plan
+    from venvsmith.model.project import BuildSettings
+
+
+def target_name(plan: Plan) -> str:
+    """Return the bake target of a plan; bake allows no dots, images and variants no underscores."""
+    return f"{plan.image}_{plan.variant}"
+
+
+def emit_bake(plans: Sequence[Plan], *, dockerfiles: Mapping[str, str], build: BuildSettings) -> str:
+    """Return ``docker-bake.json``.
+
+    Paths in it are relative to the project's root, which is where bake is to be started.
+
+    :param dockerfiles: plan name to the path of its Dockerfile.
+    """
+    targets = {target_name(plan): _target(plan, dockerfiles[plan.name], build) for plan in plans}
+    groups = {"default": {"targets": sorted(targets)}}
+    return json.dumps({"group": groups, "target": targets}, indent=2, sort_keys=True) + "\n"
+
+
+def emit_dockerignore(plan: Plan) -> str:
+    """Return the allow-list of what a build may read of the project."""
+    lines = ["# What this build reads; everything else stays out of the context.", "*"]
+    lines += [quote.ignore_pattern(path) for path in plan.context]
+    return "\n".join(lines) + "\n"
+
+
+def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, object]:
+    target: dict[str, object] = {
+        "context": ".",
+        "dockerfile": dockerfile,
+        "target": "final",
+        "platforms": [str(plan.platform)],
+        "tags": list(plan.tags),
+    }
+    if build.cache_from:
+        target["cache-from"] = list(build.cache_from)
+    if build.cache_to:
+        target["cache-to"] = list(build.cache_to)
+    if build.secrets:
+        target["secret"] = [f"type=env,id={name},env={name}" for name in build.secrets]
+    return target
