@@ -1,0 +1,41 @@
+"""What all tests share: where an engine is needed, and tiny wheels to build with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+
+import pytest
+
+
+@cache
+def engine_trouble() -> str | None:
+    """Return why no engine test can run here, or None."""
+    try:
+        done = subprocess.run(
+            ["docker", "buildx", "inspect"], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return f"docker buildx cannot be run: {exc}"
+    if done.returncode != 0:
+        return f"no Docker engine answers: {done.stderr.strip().splitlines()[-1:]}"
+    if "venvsmith-test/bookworm" not in _images():
+        return "the tests' base images are not there: run 'make engine'"
+    return None
+
+
+def _images() -> str:
+    argv = ["docker", "images", "--format", "{{.Repository}}"]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out engine tests aloud where there is none; in CI that is a failure."""
+    if item.get_closest_marker("engine") is None:
+        return
+    if (why := engine_trouble()) is None:
+        return
+    if os.environ.get("VENVSMITH_REQUIRE_ENGINE") == "1":
+        pytest.fail(f"an engine is required here: {why}", pytrace=False)
+    pytest.skip(why)
