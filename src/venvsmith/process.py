@@ -21,6 +21,8 @@ from typing import IO
 
 GRACE_SECONDS = 3.0
 """How long a program may take to end after each step of the kill ladder."""
+NOT_FOUND, NOT_STARTABLE = 127, 126
+"""Exit codes of programs that do not exist or cannot be started, as a shell has them."""
 DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
 
 
@@ -122,7 +124,7 @@ def run(command: Command, *, on_line: Callable[[str], None] | None = None) -> Co
             start_new_session=True,
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
-        code = 127 if isinstance(exc, FileNotFoundError) else 126
+        code = NOT_FOUND if isinstance(exc, FileNotFoundError) else NOT_STARTABLE
         return Completed(command=command, returncode=code, stderr=str(exc).encode())
     out = _Sink(limit=command.output_limit, on_line=None)
     err = _Sink(limit=command.output_limit, on_line=on_line)
@@ -167,7 +169,7 @@ def attach(command: Command) -> Completed:
             cwd=command.cwd,
         )
     except (FileNotFoundError, PermissionError) as exc:
-        code = 127 if isinstance(exc, FileNotFoundError) else 126
+        code = NOT_FOUND if isinstance(exc, FileNotFoundError) else NOT_STARTABLE
         return Completed(command=command, returncode=code, stderr=str(exc).encode())
     timed_out = False
     try:
@@ -186,7 +188,9 @@ def attach(command: Command) -> Completed:
     )
 
 
-def environment(extra: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()) -> dict[str, str]:
+def environment(
+    extra: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()
+) -> dict[str, str]:
     """Return this process's environment with variables added and dropped.
 
     :param drop: names, or prefixes that end in ``*``.

@@ -93,7 +93,7 @@ def _layout(binds: Sequence[Bind]) -> Iterator[_Op]:
 def _folder(folder: str, targets: Mapping[str, Bind]) -> Iterator[_Op]:
     names: set[str] = set()
     if Path(folder).is_dir() and not Path(folder).is_symlink():
-        names = set(os.listdir(folder))
+        names = {entry.name for entry in Path(folder).iterdir()}
     below = [t for t in targets if t.startswith(folder.rstrip("/") + "/")]
     names |= {t[len(folder.rstrip("/")) + 1 :].split("/", 1)[0] for t in below}
     for name in sorted(names - (_OWN if folder == "/" else frozenset())):
@@ -145,10 +145,10 @@ def _unshare(
                 # Without the right to it (some user namespaces) the bind stays writable.
                 lines.append(f"mount -o remount,bind,ro {target} 2>/dev/null || true")
     lines += [
-        f"mkdir -p {new}/proc {new}/dev {new}/tmp && chmod 1777 {new}/tmp",
+        f"mkdir -p {new}/proc {new}/dev {new}/tmp && chmod 1777 {new}/tmp",  # noqa: S108 - inside
         f"mount --rbind /dev {new}/dev",
         f"mount -t proc proc {new}/proc 2>/dev/null || mount --rbind /proc {new}/proc",
-        f"exec chroot {new} sh -c 'cd \"$0\" && exec \"$@\"' {shlex.quote(cwd)} {shlex.join(argv)}",
+        f'exec chroot {new} sh -c \'cd "$0" && exec "$@"\' {shlex.quote(cwd)} {shlex.join(argv)}',
     ]
     words = ["unshare", "--mount", "--fork", "--pid", "--kill-child"]
     if os.geteuid() != 0:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.build.local import step_failure
 from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.process import Command, run
+from venvsmith.process import NOT_FOUND, Command, run
 from venvsmith.render import target_name
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def engine_platform() -> str:
     """
     template = "{{.Server.Os}}/{{.Server.Arch}}"
     done = run(Command(argv=("docker", "version", "--format", template), timeout=30))
-    if done.returncode == 127:
+    if done.returncode == NOT_FOUND:
         raise SurroundingsError(
             "there is no docker on this machine",
             hint="install Docker with buildx, or build with --engine local",

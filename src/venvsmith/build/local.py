@@ -196,7 +196,9 @@ class _Engine:
         argv: tuple[str, ...] = ("sh", "-ec", "\n".join(step.run))
         if self.sandbox is not None:
             cwd = cwd if Path(cwd).is_dir() else "/"
-            argv = self.sandbox.wrap(argv, binds=self.binds(step), network=network, cwd=cwd, env=env)
+            argv = self.sandbox.wrap(
+                argv, binds=self.binds(step), network=network, cwd=cwd, env=env
+            )
             done = run(Command(argv=argv, timeout=STEP_TIMEOUT))
         else:
             done = run(Command(argv=argv, timeout=STEP_TIMEOUT, env=env))
@@ -211,7 +213,9 @@ class _Engine:
                 binds.append(Bind(source=self.uv_cache, target=folder, writable=True))
                 (self.work / "cache" / "uv").mkdir(parents=True, exist_ok=True)
         for venv in self.plan.venvs:
-            source = self.root / venv.path.lstrip("/") if rehearsing else self.venv_folder(venv.path)
+            source = (
+                self.root / venv.path.lstrip("/") if rehearsing else self.venv_folder(venv.path)
+            )
             binds.append(Bind(source=source, target=venv.path, writable=step.kind == "venv"))
         return binds
 
@@ -258,9 +262,9 @@ class _Engine:
 
     def manifest(self) -> dict[str, object]:
         """Return what says which host stood in for the base image, and how the image starts."""
-        path, version, machine, libc = self.inside(f"{self.plan.work}/interpreter").read_text(
-            "utf-8"
-        ).splitlines()[:4]
+        path, version, machine, libc = (
+            self.inside(f"{self.plan.work}/interpreter").read_text("utf-8").splitlines()[:4]
+        )
         settings = self.plan.settings
         return {
             "schema": MANIFEST_SCHEMA,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from venvsmith.errors import UsageError
 from venvsmith.files import write_files
 from venvsmith.lock import read_locks, read_tools
+from venvsmith.model.lock import requirements_text
 from venvsmith.plan import Assets, plan_image
 from venvsmith.render import dockerfile_path, render_project
 
@@ -60,9 +61,7 @@ def select(project: Project, *, images: Collection[str], variants: Collection[st
         if (not images or image in images) and (not variants or variant in variants)
     }
     if not chosen:
-        raise UsageError(
-            "no image is left to work on", hint="see [images] in the configuration"
-        )
+        raise UsageError("no image is left to work on", hint="see [images] in the configuration")
     return chosen
 
 
@@ -74,7 +73,11 @@ def read_assets(project: Project) -> Assets:
         for file in folder.iterdir()
         if file.name.endswith((".sh", ".py")) and file.name != "__init__.py"
     }
-    return Assets(steps=steps, tools=read_tools(project), pip_wheel=_pip_wheel(project))
+    return Assets(
+        steps=steps,
+        tools=requirements_text(read_tools(project)).encode(),
+        pip_wheel=_pip_wheel(project),
+    )
 
 
 def rendered(project: Project, plans: list[Plan]) -> dict[Path, bytes | None]:

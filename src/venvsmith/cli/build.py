@@ -62,9 +62,7 @@ def command(
     if engine == "local":
         targets = _local(shared, project, images=images, variants=variants, ca_bundle=ca_bundle)
     else:
-        options = DockerOptions(
-            builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache
-        )
+        options = DockerOptions(builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache)
         targets = _docker(shared, project, images=images, variants=variants, options=options)
     if no_verify or push:
         return 0

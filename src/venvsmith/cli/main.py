@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         # The reader went away (`| head`): quiet, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - the one place that may: no traceback for users
+    except Exception as error:
         if "VENVSMITH_TRACEBACK" in os.environ:
             raise
         _print_error(

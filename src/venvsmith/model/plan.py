@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from venvsmith.model.lock import Pin
+from venvsmith.model.lock import Pin, requirements_text
 from venvsmith.model.project import Platform
 
 StepKind = Literal["apt", "user", "interpreter", "tools", "venv", "install", "files", "rehearse"]
@@ -99,10 +99,7 @@ class Layer:
 
     def text(self) -> str:
         """Return that file: pins and hashes without any header, the only input of the layer."""
-        return "".join(
-            " \\\n    ".join([pin.requirement(), *(f"--hash={value}" for value in pin.hashes)]) + "\n"
-            for pin in self.pins
-        )
+        return requirements_text(self.pins)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -225,5 +225,5 @@ class LockKey:
 
     @property
     def pylock_filename(self) -> str:
-        """Return the PEP 751 name: one identifier without dots between ``pylock.`` and ``.toml``."""
+        """Return the PEP 751 name: one dot-free identifier in ``pylock.<name>.toml``."""
         return f"pylock.{self.stem.replace('.', '_').replace('-', '_')}.toml"

@@ -19,7 +19,9 @@ def target_name(plan: Plan) -> str:
     return f"{plan.image}_{plan.variant}"
 
 
-def emit_bake(plans: Sequence[Plan], *, dockerfiles: Mapping[str, str], build: BuildSettings) -> str:
+def emit_bake(
+    plans: Sequence[Plan], *, dockerfiles: Mapping[str, str], build: BuildSettings
+) -> str:
     """Return ``docker-bake.json``.
 
     Paths in it are relative to the project's root, which is where bake is to be started.

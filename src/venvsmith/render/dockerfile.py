@@ -29,7 +29,7 @@ def emit_dockerfile(plan: Plan, *, path: str, config: str, pins: Mapping[str, st
     """
     environment = SandboxedEnvironment(
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - not HTML; values are quoted for their context
+        autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

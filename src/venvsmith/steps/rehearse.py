@@ -26,15 +26,22 @@ def main():
             sys.exit("venvsmith: %s imports only as an empty namespace" % name)
     for command in manifest["commands"]:
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         except OSError as error:
             sys.exit("venvsmith: %s cannot start: %s" % (" ".join(command), error))
         if done.returncode:
             sys.stderr.write(done.stdout.decode("utf-8", "replace")[-4000:])
             sys.exit("venvsmith: %s exits %d" % (" ".join(command), done.returncode))
-    print("venvsmith: %d imports and %d commands work in %s"
-          % (len(manifest["imports"]), len(manifest["commands"]), sys.prefix))
+    print(
+        "venvsmith: %d imports and %d commands work in %s"
+        % (len(manifest["imports"]), len(manifest["commands"]), sys.prefix)
+    )
 
 
 main()

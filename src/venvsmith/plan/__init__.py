@@ -1,0 +1,349 @@
+"""From a project and its locks to a plan: what building one image does, step by step.
+
+Pure: nothing here reads a file or starts a program.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from venvsmith.errors import ConfigError
+from venvsmith.lock import delta
+from venvsmith.model.lock import Lock
+from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mount, Plan, VenvPlan
+from venvsmith.model.project import LockKey, Platform, Project
+from venvsmith.plan.layers import cut_layers
+from venvsmith.plan.steps import EPOCH, Steps
+
+__all__ = ["EPOCH", "MANIFEST_SCHEMA", "WORK", "Assets", "plan_image", "venv_manifest"]
+
+WORK = "/venvsmith"
+"""Where a build keeps its own things; nothing of it reaches the image."""
+MANIFEST_SCHEMA = "venvsmith/manifest/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assets:
+    """Files of venvsmith's own that builds read.
+
+    :param steps: name to content of the scripts in `venvsmith.steps`.
+    :param tools: the hashed requirement of uv.
+    :param pip_wheel: a wheel of pip for the project's Python.
+    """
+
+    steps: Mapping[str, bytes]
+    tools: bytes
+    pip_wheel: bytes
+
+
+def plan_image(
+    project: Project,
+    locks: Mapping[LockKey, Lock],
+    assets: Assets,
+    *,
+    image: str,
+    variant: str,
+    work: str = WORK,
+    prefix: str = "",
+) -> Plan:
+    """Plan one image in one variant.
+
+    :param locks: at least those of the image's stages and their ancestors, in this variant.
+    :param work: where the build keeps its own things.
+    :param prefix: put before each venv's path, for a build that cannot have the final path.
+    :raises ConfigError: for parts of the configuration that builds cannot carry out yet.
+    """
+    _refuse_unsupported(project, image, variant)
+    settings = project.images[image]
+    steps = Steps(
+        project=project,
+        image=settings,
+        variant=project.variants[variant],
+        base=project.bases[project.variants[variant].base],
+        work=work,
+        prefix=prefix,
+    )
+    planner = _Planner(steps=steps, locks=locks)
+    venvs = tuple(planner.venv(path, stage) for path, stage in settings.venvs.items())
+    stages = tuple(planner.stages(venvs))
+    context = {mount.source for stage in stages for mount in stage.context}
+    context |= {mount.source for stage in stages for step in stage.steps for mount in step.mounts}
+    files = planner.files(venvs, assets)
+    return Plan(
+        image=image,
+        variant=variant,
+        platform=planner.platform,
+        python=project.python,
+        work=work,
+        tags=planner.tags(venvs[0].stage),
+        venvs=venvs,
+        stages=stages,
+        settings=planner.settings(venvs),
+        files={path: data for path, data in files.items() if path in context},
+        context=tuple(sorted(context)),
+    )
+
+
+def venv_manifest(project: Project, lock: Lock) -> str:
+    """Return the text of the manifest that a venv carries: the lock's versions and the promises."""
+    ancestry = project.ancestry(lock.key.stage)
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "stage": lock.key.stage,
+        "variant": lock.key.variant,
+        "platform": str(lock.key.platform),
+        "imports": _unique(name for stage in ancestry for name in stage.imports),
+        "commands": [list(command) for stage in ancestry for command in stage.commands],
+        "pins": {pin.name: pin.version for pin in lock.pins},
+    }
+    return json.dumps(manifest, indent=1) + "\n"
+
+
+def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
+    """Name what is read but cannot be built by this version, before anything is written."""
+    base = project.bases[project.variants[variant].base]
+    unsupported = {
+        f"images.{image}.from": project.images[image].parent is not None,
+        f"variants.{variant}.platforms[1]": len(project.variants[variant].platforms) > 1,
+        f"bases.{base.name}.python": base.python == "uv",
+        f"bases.{base.name}.apt-sources": bool(base.apt_sources),
+        "indexes": bool(project.indexes),
+    }
+    for name in project.images[image].venvs.values():
+        for stage in project.ancestry(name):
+            unsupported[f"stages.{stage.name}.source"] = stage.source is not None
+    problems = [
+        (key, "this version reads this key but cannot build it yet")
+        for key, present in unsupported.items()
+        if present
+    ]
+    if problems:
+        raise ConfigError(problems, file=project.file.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Planner:
+    steps: Steps
+    locks: Mapping[LockKey, Lock]
+
+    @property
+    def platform(self) -> Platform:
+        return self.steps.variant.platforms[0]
+
+    # -- what the image holds ------------------------------------------------------------------
+
+    def venv(self, path: str, stage: str) -> VenvPlan:
+        """Plan what one venv holds: for each ancestor what it adds, cut into layers."""
+        project = self.steps.project
+        locks = [
+            self.locks[
+                project.lock_key(
+                    stage=ancestor.name, variant=self.steps.variant.name, platform=self.platform
+                )
+            ]
+            for ancestor in project.ancestry(stage)
+        ]
+        layers: list[Layer] = []
+        for lock, parent in zip(locks, [None, *locks], strict=False):
+            layers += cut_layers(
+                delta(lock, parent),
+                stage=lock.key.stage,
+                stem=lock.key.stem,
+                cut=project.layers,
+            )
+        return VenvPlan(
+            path=self.steps.prefix + path,
+            stage=stage,
+            layers=tuple(layers),
+            manifest=venv_manifest(project, locks[-1]),
+        )
+
+    def tags(self, stage: str) -> tuple[str, ...]:
+        """Return the image's tags; `<image>:<variant>` is always there, and first."""
+        image, variant = self.steps.image, self.steps.variant.name
+        values = {"image": image.name, "stage": stage, "variant": variant}
+        own = (tag.format_map(values) for tag in image.tags)
+        return tuple(_unique([f"{image.name}:{variant}", *own]))
+
+    def settings(self, venvs: tuple[VenvPlan, ...]) -> ImageSettings:
+        """Return how the image starts."""
+        image = self.steps.image
+        one_venv = {"VIRTUAL_ENV": venvs[0].path} if len(venvs) == 1 else {}
+        labels = {
+            "dev.venvsmith.image": image.name,
+            "dev.venvsmith.variant": self.steps.variant.name,
+            "dev.venvsmith.venvs": ":".join(venv.path for venv in venvs),
+            "org.opencontainers.image.title": f"{self.steps.project.name} {image.name}",
+        }
+        return ImageSettings(
+            env={**one_venv, **self.steps.base.env, **image.env},
+            path=tuple(f"{venv.path}/bin" for venv in venvs),
+            user=image.user,
+            workdir=image.workdir,
+            entrypoint=image.entrypoint,
+            cmd=image.cmd,
+            labels={**labels, **image.labels},
+        )
+
+    def files(self, venvs: tuple[VenvPlan, ...], assets: Assets) -> dict[str, bytes]:
+        """Return every file that a build of venvsmith's may mount, by its path in the project."""
+        out = self.steps.project.output
+        files = {f"{out}/steps/{name}": data for name, data in assets.steps.items()}
+        files[f"{out}/steps/pip.whl"] = assets.pip_wheel
+        files[f"{out}/steps/uv.txt"] = assets.tools
+        for venv in venvs:
+            files[self.manifest_path(venv)] = venv.manifest.encode()
+            for layer in venv.layers:
+                files[f"{out}/deltas/{layer.filename}"] = layer.text().encode()
+        return files
+
+    def manifest_path(self, venv: VenvPlan) -> str:
+        name = f"{venv.stage}.{self.steps.variant.name}.json"
+        return f"{self.steps.project.output}/manifests/{name}"
+
+    # -- how it is built -----------------------------------------------------------------------
+
+    def stages(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
+        """Return the stages in order, each after what it builds on."""
+        work = self.steps.work
+        stages = [*self.runtime(), *self.interpreter(venvs)]
+        base = "interpreter"
+        if self.steps.project.installer == "uv":
+            stages.append(BuildStage(name="tools", parent=base, steps=(self.steps.tools(),)))
+            base = "tools"
+        copies: list[CopyTree] = []
+        for number, venv in enumerate(venvs):
+            name = "venv" if len(venvs) == 1 else f"venv-{number}"
+            skeleton = f"{work}/skeletons/{name}"
+            step = self.steps.venv(venv, skeleton=skeleton)
+            stages.append(BuildStage(name=name, parent=base, steps=(step,)))
+            copies.append(CopyTree(stage=name, path=skeleton))
+            for layer in venv.layers:
+                stage = f"{name.replace('venv', 'layer')}-{layer.name.replace('.', '-')}"
+                tree = f"{work}/layers/{stage}"
+                step = self.steps.install(venv, layer, stage=stage, tree=tree)
+                stages.append(BuildStage(name=stage, parent=name, steps=(step,)))
+                copies.append(CopyTree(stage=stage, path=tree))
+        if self.steps.image.copy:
+            stages.append(self.project_files(venvs[0], parent=copies[0].stage))
+            copies.append(CopyTree(stage="files", path=f"{work}/files"))
+        stages.append(
+            BuildStage(
+                name="assembled",
+                parent="runtime",
+                title="The image, but for the proof that it works.",
+                copies=tuple(copies),
+            )
+        )
+        stages.append(self.rehearsal(venvs))
+        gate = CopyTree(stage="rehearsal", path=f"{work}/gate")
+        stages.append(BuildStage(name="final", parent="assembled", copies=(gate,)))
+        return stages
+
+    def runtime(self) -> list[BuildStage]:
+        """Return the stages that end in the runtime base with system packages, user and folders.
+
+        They are one layer, copied from a stage of its own: see `steps/capture.sh`.
+        """
+        base = self.steps.base
+        image = BuildStage(
+            name="runtime", parent=base.runtime, parent_is_image=True, title="Where the venv runs."
+        )
+        packages = self.runtime_packages()
+        user = self.steps.user()
+        changes = [
+            *([self.steps.apt("runtime", packages)] if packages else []),
+            *([user] if user is not None else []),
+        ]
+        if not changes:
+            return [image]
+        return [
+            BuildStage(
+                name="system",
+                parent=base.runtime,
+                parent_is_image=True,
+                as_root=True,
+                title="System packages and the user of the image.",
+                steps=(self.steps.stamp(), *changes, self.steps.capture()),
+            ),
+            BuildStage(
+                name="runtime",
+                parent=base.runtime,
+                parent_is_image=True,
+                title=image.title,
+                copies=(CopyTree(stage="system", path=f"{self.steps.work}/system"),),
+            ),
+        ]
+
+    def runtime_packages(self) -> list[str]:
+        """Return the system packages of the image: the base's, then each stage's."""
+        project = self.steps.project
+        stages = (s for name in self.steps.image.venvs.values() for s in project.ancestry(name))
+        python = [f"python{project.python}"] if self.steps.base.python == "apt" else []
+        return _unique([*self.steps.base.apt, *python, *(p for s in stages for p in s.apt)])
+
+    def interpreter(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
+        """Return the stages in which both bases agree on one interpreter at one path."""
+        project, base = self.steps.project, self.steps.base
+        found = f"{self.steps.work}/runtime"
+        apt = [self.steps.apt("build", [f"python{project.python}"])] if base.python == "apt" else []
+        return [
+            BuildStage(
+                name="runtime-python",
+                parent="runtime",
+                as_root=True,
+                steps=(self.steps.interpreter("runtime", venvs),),
+            ),
+            BuildStage(
+                name="interpreter",
+                parent=base.build,
+                parent_is_image=True,
+                as_root=True,
+                title="Where the venv is built. Nothing of this reaches the image but the venv.",
+                copies=(CopyTree(stage="runtime-python", path=found, to=found),),
+                steps=(*apt, self.steps.interpreter("build", venvs)),
+            ),
+        ]
+
+    def project_files(self, venv: VenvPlan, *, parent: str) -> BuildStage:
+        """Return the stage that gathers the project's own files as a layer."""
+        tree = f"{self.steps.work}/files"
+        return BuildStage(
+            name="files",
+            parent=parent,
+            title="Files of the project.",
+            context=tuple(
+                Mount(
+                    source=str(PurePosixPath(file.source)),
+                    target=f"{tree}{self.steps.prefix}{file.to}",
+                )
+                for file in self.steps.image.copy
+            ),
+            steps=(self.steps.files(venv, tree),),
+        )
+
+    def rehearsal(self, venvs: tuple[VenvPlan, ...]) -> BuildStage:
+        """Return the stage without whose success there is no image."""
+        manifests = [
+            Mount(
+                source=self.manifest_path(venv),
+                target=f"{self.steps.work}/in/manifest-{number}.json",
+            )
+            for number, venv in enumerate(venvs)
+        ]
+        seen = [manifest.target for manifest in manifests]
+        scripts = (self.steps.script("rehearse.py"), self.steps.script("normalise.py"))
+        return BuildStage(
+            name="rehearsal",
+            parent="assembled",
+            title="Does it work there, as its user, without a network?",
+            context=(*scripts, *manifests),
+            steps=(self.steps.rehearse(venvs, seen), self.steps.gate(venvs, seen)),
+        )
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

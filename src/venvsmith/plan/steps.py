@@ -1,0 +1,292 @@
+"""The steps of a build: their shell lines, what they mount, whether they use the network.
+
+Values of the configuration reach a line only through `shlex`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from venvsmith.model.plan import Layer, Mount, Step, VenvPlan
+from venvsmith.model.project import Base, Image, Project, Variant
+
+EPOCH = 315532800
+"""Time of every file in a layer: 1980-01-01, the earliest that zip archives can tell."""
+
+_CA = "[ ! -e /run/secrets/ca ] || export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca"
+_CA_SECRET = ("ca",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steps:
+    """Makes the steps of one image in one variant.
+
+    :param work: where the build keeps its own things.
+    :param prefix: what stands before each venv's path, where a build cannot have the final path.
+    """
+
+    project: Project
+    image: Image
+    variant: Variant
+    base: Base
+    work: str
+    prefix: str
+
+    # -- the system ----------------------------------------------------------------------------
+
+    def stamp(self) -> Step:
+        """Mark the time from which changes of the system count."""
+        return Step(
+            id="stamp",
+            kind="user",
+            title="What changes from here on goes into the image.",
+            run=(f"mkdir -p {self.work}/system", f"touch {self.work}/stamp"),
+        )
+
+    def apt(self, where: str, packages: Sequence[str]) -> Step:
+        """Install system packages into the ``build`` or ``runtime`` base."""
+        return Step(
+            id=f"apt:{where}",
+            kind="apt",
+            title=f"System packages of the {where} base.",
+            run=(f"sh {self.work}/in/apt.sh {shlex.join(packages)}",),
+            mounts=(self.script("apt.sh"),),
+            network=True,
+            secrets=_CA_SECRET,
+            packages=tuple(packages),
+        )
+
+    def user(self) -> Step | None:
+        """Make the image's user and folders, or return None where it asks for neither."""
+        lines: list[str] = []
+        mounts: tuple[Mount, ...] = ()
+        if self.image.workdir is not None:
+            lines.append(f"mkdir -p {shlex.quote(self.image.workdir)}")
+        if self.image.user is not None or self.image.writable:
+            mounts = (self.script("user.sh"),)
+            words = [str(self.image.user or 0), *self.image.writable]
+            lines.append(f"sh {self.work}/in/user.sh {shlex.join(words)}")
+        if not lines:
+            return None
+        title = "Its user, and the folders that it may write to."
+        return Step(id="user", kind="user", title=title, run=tuple(lines), mounts=mounts)
+
+    def capture(self) -> Step:
+        """Collect what changed in the system since the stamp."""
+        return Step(
+            id="capture",
+            kind="user",
+            title="Collect it, with one time for all files.",
+            run=(f"sh {self.work}/in/capture.sh {self.work}/stamp {self.work}/system {EPOCH}",),
+            mounts=(self.script("capture.sh"),),
+        )
+
+    # -- the interpreter and the tools -----------------------------------------------------------
+
+    def interpreter(self, where: str, venvs: Sequence[VenvPlan]) -> Step:
+        """Find the interpreter of a base; in the build base, hold it against the runtime's."""
+        paths = shlex.quote(":".join(venv.path for venv in venvs))
+        wanted = shlex.quote(self.base.python_path or "")
+        runtime = f"{self.work}/runtime"
+        out, other = (
+            (runtime, "") if where == "runtime" else (f"{self.work}/interpreter", f" {runtime}")
+        )
+        python = self.project.python
+        title = (
+            f"Which Python {python} will run the venv?"
+            if where == "runtime"
+            else "It must be the same one, at the same path, where the venv is built."
+        )
+        script = f"sh {self.work}/in/interpreter.sh"
+        return Step(
+            id=f"interpreter:{where}",
+            kind="interpreter",
+            title=title,
+            run=(f"{script} {where} {python} {out} {paths} {wanted}{other}",),
+            mounts=(self.script("interpreter.sh"),),
+        )
+
+    def tools(self) -> Step:
+        """Install uv by hash."""
+        pip = f"{self.pip(self.found_interpreter)} install --quiet --disable-pip-version-check"
+        return Step(
+            id="tools",
+            kind="tools",
+            title="uv, by hash, with a pip that needs nothing of the base.",
+            run=(_CA, f"{pip} {self.tools_options}"),
+            mounts=(self.script("pip.whl"), self.script("uv.txt")),
+            network=True,
+            secrets=_CA_SECRET,
+        )
+
+    # -- the venv ------------------------------------------------------------------------------
+
+    def venv(self, venv: VenvPlan, *, skeleton: str) -> Step:
+        """Make an empty venv at its final path, and a copy of it that becomes a layer."""
+        if self.project.installer == "uv":
+            make = (
+                f"{self.work}/tools/bin/uv venv --quiet --no-config --no-project"
+                f" --no-python-downloads --python {self.found_interpreter} {venv.path}"
+            )
+        else:
+            make = f"{self.found_interpreter} -I -m venv --without-pip {venv.path}"
+        path = venv.path.removeprefix(self.prefix)
+        return Step(
+            id=f"venv:{path}",
+            kind="venv",
+            title=f"The empty venv, at its final path {path}.",
+            run=(
+                make,
+                f"mkdir -p {skeleton}{venv.path}",
+                f"cp -a {venv.path}/. {skeleton}{venv.path}/",
+                self.normalise(venv, skeleton, of_venv=True),
+            ),
+            mounts=(self.script("normalise.py"),),
+        )
+
+    def install(self, venv: VenvPlan, layer: Layer, *, stage: str, tree: str) -> Step:
+        """Install one layer's distributions, and nothing else, into a tree of its own."""
+        pins = Mount(
+            source=f"{self.project.output}/deltas/{layer.filename}",
+            target=f"{self.work}/in/{layer.filename}",
+        )
+        mounts = [pins, self.script("normalise.py")]
+        if self.project.installer == "uv":
+            command = self.uv_install(venv, tree)
+        else:
+            mounts.append(self.script("pip.whl"))
+            command = self.pip_install(venv, tree)
+        links, link_mounts = self.find_links()
+        command += f" --no-deps --require-hashes {self.only_wheels(layer)}{links}"
+        return Step(
+            id=f"install:{stage}",
+            kind="install",
+            title=f"{len(layer.pins)} distributions of stage {layer.stage}.",
+            run=(
+                _CA,
+                f"{command} --requirement {pins.target}",
+                self.normalise(venv, tree, of_venv=True),
+            ),
+            mounts=(*mounts, *link_mounts),
+            caches=(f"{self.work}/cache/{self.project.installer}",),
+            network=True,
+            secrets=(*_CA_SECRET, *self.project.build.secrets),
+        )
+
+    def uv_install(self, venv: VenvPlan, tree: str) -> str:
+        """Return uv's part of an install that does not depend on the layer."""
+        command = (
+            f"{self.work}/tools/bin/uv pip install --no-config --no-python-downloads"
+            f" --python {venv.path}/bin/python --prefix {tree}{venv.path}"
+            f" --cache-dir {self.work}/cache/uv --link-mode copy"
+        )
+        if self.variant.torch_backend is not None:
+            command += f" --torch-backend {shlex.quote(self.variant.torch_backend)}"
+        return command
+
+    def pip_install(self, venv: VenvPlan, tree: str) -> str:
+        """Return pip's part of an install that does not depend on the layer.
+
+        Without --ignore-installed pip omits, even uninstalls, what the venv already has.
+        """
+        command = (
+            f"{self.pip(f'{venv.path}/bin/python')} install --disable-pip-version-check"
+            f" --root-user-action ignore --cache-dir {self.work}/cache/pip"
+            f" --prefix {tree}{venv.path} --ignore-installed --no-compile"
+            f" --no-warn-script-location"
+        )
+        if self.variant.torch_backend is not None:
+            index = f"https://download.pytorch.org/whl/{self.variant.torch_backend}"
+            command += f" --extra-index-url {shlex.quote(index)}"
+        return command
+
+    def find_links(self) -> tuple[str, list[Mount]]:
+        """Return the options for the variant's folders and pages of wheels, and their mounts."""
+        options = ""
+        mounts: list[Mount] = []
+        for number, place in enumerate(self.variant.find_links):
+            seen = place
+            if "://" not in place:
+                seen = f"{self.work}/in/links-{number}"
+                mounts.append(Mount(source=place, target=seen))
+            options += f" --find-links {shlex.quote(seen)}"
+        return options, mounts
+
+    def only_wheels(self, layer: Layer) -> str:
+        """Return the options that let nothing be built from source but what the project names."""
+        sources = set(self.project.no_wheel)
+        wheels = [pin.name for pin in layer.pins if pin.name not in sources]
+        if len(wheels) == len(layer.pins):
+            return "--only-binary :all:"
+        return " ".join(f"--only-binary {name}" for name in wheels)
+
+    # -- the user's files, and the rehearsal -----------------------------------------------------
+
+    def files(self, venv: VenvPlan, tree: str) -> Step:
+        """Give the project's own files the times and modes of a layer."""
+        return Step(
+            id="files",
+            kind="files",
+            title="One time and one of two modes for each of them.",
+            run=(self.normalise(venv, tree),),
+            mounts=(self.script("normalise.py"),),
+        )
+
+    def rehearse(self, venvs: Sequence[VenvPlan], manifests: Sequence[str]) -> Step:
+        """Import and run what each venv's manifest promises, as the image's user."""
+        return Step(
+            id="rehearse",
+            kind="rehearse",
+            title="Import and run what the stages promise.",
+            run=tuple(
+                f"{venv.path}/bin/python {self.work}/in/rehearse.py {manifest}"
+                for venv, manifest in zip(venvs, manifests, strict=True)
+            ),
+            as_user=True,
+        )
+
+    def gate(self, venvs: Sequence[VenvPlan], manifests: Sequence[str]) -> Step:
+        """Leave what the image takes along, so that it waits for the rehearsal."""
+        lines: list[str] = []
+        for venv, manifest in zip(venvs, manifests, strict=True):
+            folder = f"{self.work}/gate{venv.path}/.venvsmith"
+            lines += [f"mkdir -p {folder}", f"cp {manifest} {folder}/manifest.json"]
+        lines.append(self.normalise(venvs[0], f"{self.work}/gate"))
+        return Step(
+            id="gate",
+            kind="rehearse",
+            title="The image takes this along, and so waits for the rehearsal.",
+            run=tuple(lines),
+        )
+
+    # -- parts of lines ------------------------------------------------------------------------
+
+    @property
+    def tools_options(self) -> str:
+        """Return how uv is installed: by hash, from a wheel, into a folder of the build's own."""
+        return (
+            f"--root-user-action ignore --no-cache-dir --no-compile --require-hashes"
+            f" --only-binary :all: --target {self.work}/tools"
+            f" --requirement {self.work}/in/uv.txt"
+        )
+
+    @property
+    def found_interpreter(self) -> str:
+        """Return the shell word that gives the interpreter both bases agreed on."""
+        return f'"$(head -n 1 {self.work}/interpreter)"'
+
+    def pip(self, python: str) -> str:
+        """Return how to run the pip that the build brings along, with nothing of the machine's."""
+        return f"PYTHONPATH={self.work}/in/pip.whl PIP_CONFIG_FILE=/dev/null {python} -m pip"
+
+    def normalise(self, venv: VenvPlan, tree: str, *, of_venv: bool = False) -> str:
+        """Return the line that makes a tree the same bytes everywhere."""
+        script = f"{self.work}/in/normalise.py"
+        end = f" {venv.path}" if of_venv else ""
+        return f"{venv.path}/bin/python -I -S -B {script} {tree} {EPOCH}{end}"
+
+    def script(self, name: str) -> Mount:
+        """Return the mount of a file that ships with venvsmith."""
+        return Mount(source=f"{self.project.output}/steps/{name}", target=f"{self.work}/in/{name}")
