@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from venvsmith.config.check import coherence, expand, references
 from venvsmith.config.keys import DOCUMENT
-from venvsmith.config.kinds import Problems
 from venvsmith.config.project import project, settle
 from venvsmith.errors import ConfigError, UsageError
-from venvsmith.model.project import Project
+
+if TYPE_CHECKING:
+    from venvsmith.config.kinds import Problems
+    from venvsmith.model.project import Project
 
 __all__ = ["expand", "find", "load"]
 
@@ -36,14 +38,19 @@ def load(file: Path | None, *, start: Path | None = None) -> Project:
     # The folder is resolved, the file's own name is not: a linked file belongs where it is linked.
     file = file.parent.resolve() / file.name
     table, prefix = _table(file)
-    problems: Problems = []
-    document = DOCUMENT.read(table, "", problems)
-    draft = project(document, file=file)
-    problems += references(draft)
-    problems += coherence(draft, settled := settle(draft))
+    settled, problems = _read(table, file=file)
     if problems:
-        raise ConfigError([(prefix + key, text) for key, text in problems], file=_named(file))
+        problems = [(f"{prefix}.{key}".strip("."), text) for key, text in problems]
+        raise ConfigError(problems, file=_named(file))
     return settled
+
+
+def _read(table: object, *, file: Path) -> tuple[Project, Problems]:
+    """Return the project and what is wrong with it; it is whole only where nothing is."""
+    problems: Problems = []
+    draft = project(DOCUMENT.read(table, "", problems), file=file)
+    settled = settle(draft)
+    return settled, [*problems, *references(draft), *coherence(draft, settled)]
 
 
 def find(start: Path | None = None) -> Path:
@@ -98,7 +105,7 @@ def _table(file: Path) -> tuple[Any, str]:
     tool = document.get("tool")
     if not isinstance(tool, dict) or "venvsmith" not in tool:
         raise ConfigError([("tool.venvsmith", "there is no such table")], file=_named(file))
-    return tool["venvsmith"], "tool.venvsmith."
+    return tool["venvsmith"], "tool.venvsmith"
 
 
 def _bytes(file: Path) -> bytes:
@@ -120,11 +127,12 @@ def _parsed(data: bytes, *, file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         problem = (f"byte {exc.start}", "is not UTF-8, in which TOML is written")
     except tomllib.TOMLDecodeError as exc:
-        problem = ("TOML", str(exc))
+        text, _, position = str(exc).rstrip(")").rpartition(" (at ")
+        problem = (position, f"is no TOML: {text}")
     except RecursionError:
         problem = ("TOML", "is nested too deeply")
-    except ValueError as exc:  # an integer of more digits than Python converts
-        problem = ("TOML", str(exc))
+    except ValueError:  # Python limits how many digits of an integer it converts
+        problem = ("TOML", "holds an integer of thousands of digits")
     raise ConfigError([problem], file=_named(file))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from venvsmith.config.formats import IMAGE_TAG
-from venvsmith.config.kinds import Problems
 from venvsmith.config.project import cycles
 from venvsmith.config.wording import join, shown, suggestion
-from venvsmith.model.project import Image, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from venvsmith.config.kinds import Problems
+    from venvsmith.model.project import Image, Project
 
 PLACEHOLDERS = ("image", "stage", "variant")
 
@@ -16,7 +20,9 @@ PLACEHOLDERS = ("image", "stage", "variant")
 def references(draft: Project) -> Iterator[tuple[str, str]]:
     """Yield a problem for each name of something that is not there, and for each cycle."""
     for variant in draft.variants.values():
-        yield from _unknown(f"variants.{variant.name}.base", variant.base, draft.bases, "base")
+        yield from _unknown(
+            f"{join('variants', variant.name)}.base", variant.base, draft.bases, "base"
+        )
     for stage in draft.stages.values():
         path = join("stages", stage.name)
         yield from _unknown(f"{path}.extends", stage.extends, draft.stages, "stage")
@@ -92,11 +98,8 @@ def _indexes(project: Project) -> Iterator[tuple[str, str]]:
         for other, _, claimed in claims[:number]:
             if other is not index and _overlap(pattern, claimed):
                 path = f"{join('indexes', index.name)}.packages[{position}]"
-                yield (
-                    path,
-                    f"{shown(pattern)} and {shown(claimed)} of indexes.{other.name} name the "
-                    "same distributions; each may come from one index only",
-                )
+                both = f"{shown(pattern)} and {shown(claimed)} of indexes.{other.name}"
+                yield path, f"{both} claim the same names; each may come from one index only"
 
 
 def _overlap(first: str, second: str) -> bool:
@@ -184,7 +187,7 @@ def _lineage(project: Project, stage: str) -> list[str]:
     """Return the stage and its ancestors, as far as they are known and no cycle closes."""
     chain: list[str] = []
     name: str | None = stage
-    while name in project.stages and name not in chain:
+    while name is not None and name in project.stages and name not in chain:
         chain.append(name)
         name = project.stages[name].extends
     return chain

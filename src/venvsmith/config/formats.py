@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from venvsmith.config.kinds import Text
-from venvsmith.config.wording import shown
+from venvsmith.config.scalars import Text
+from venvsmith.config.wording import masked, shown
 
 # Docker's own grammar of references, github.com/distribution/reference, names lower-case.
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -98,7 +98,7 @@ def _url(text: str) -> SplitResult:
     try:
         return urlsplit(text)
     except ValueError as exc:
-        message = f"expected a URL, got {shown(text)}: {exc}"
+        message = f"expected a URL, got {shown(text)}"
         raise ValueError(message) from exc
 
 
@@ -144,7 +144,7 @@ def _requirement(text: str) -> str:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as exc:
-        reason = str(exc).partition("\n")[0]
+        reason = masked(str(exc)).partition("\n")[0]
         forms = (form for starts, form in _SUGGESTED_FORM.items() if text.startswith(starts))
         raise ValueError("; ".join([f"{shown(text)}: {reason}", *forms])) from exc
     except RecursionError as exc:

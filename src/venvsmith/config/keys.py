@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import get_args
 
 from venvsmith.config import formats as f
-from venvsmith.config.kinds import Choice, Key, ListOf, MapOf, Moment, Table, Whole
+from venvsmith.config.scalars import Choice, Moment, Whole
+from venvsmith.config.tables import Key, ListOf, MapOf, Table
 from venvsmith.model import project as model
 
 HIGHEST_UID = 2**31 - 1
@@ -93,7 +94,7 @@ BASE = Table(
             f.WRITABLE, "the interpreter, the same in build and runtime; found where not given"
         ),
         "manylinux": Key(f.GLIBC, "the glibc that wheels may need, such as `2_28`"),
-        "apt": Key(ListOf(f.APT_PACKAGE), "system packages of the runtime image"),
+        "apt": Key(ListOf(f.APT_PACKAGE), "system packages that every image on it has"),
         "apt-sources": Key(ListOf(APT_SOURCE), "additional apt repositories"),
         "env": Key(MapOf(f.ENV_NAME, f.VALUE), "environment variables"),
     },
@@ -112,7 +113,7 @@ VARIANT = Table(
         ),
         "torch-backend": Key(
             f.TORCH_BACKEND,
-            "where torch comes from, as uv's `--torch-backend`: `cpu`, `cu128`, ...",
+            "where torch comes from, as uv's `--torch-backend`: `cpu`, `cu128` and so on",
         ),
         "find-links": Key(ListOf(f.WHEELS), "folders or URLs of wheels"),
     },
@@ -132,7 +133,7 @@ STAGE = Table(
         "commands": Key(
             ListOf(ListOf(f.WORD, at_least=1)), "commands that must exit 0 in the final image"
         ),
-        "apt": Key(ListOf(f.APT_PACKAGE), "system packages of the runtime image"),
+        "apt": Key(ListOf(f.APT_PACKAGE), "system packages that its images have when they run"),
         "variants": Key(
             ListOf(f.NAME, at_least=1, unique=True),
             "its variants, of which it has those that its parent has too; all where not given",

@@ -6,11 +6,10 @@ place), so that the checks that follow can tell what else is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from venvsmith.config.keys import PROJECT
 from venvsmith.model.project import (
     AptSource,
     Base,
@@ -25,6 +24,10 @@ from venvsmith.model.project import (
     Variant,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
 Fields = dict[str, Any]
 
 
@@ -35,7 +38,7 @@ def project(document: Mapping[str, Any], *, file: Path) -> Project:
     :param file: the absolute path that it was read from.
     """
     head = document["project"]
-    venv = head.get("venv") or Project.__dataclass_fields__["venv"].default
+    head = {**head, "venv": head.get("venv") or PROJECT.default("venv")}
     return Project(
         root=file.parent,
         file=file,
@@ -46,7 +49,7 @@ def project(document: Mapping[str, Any], *, file: Path) -> Project:
         variants={name: _variant(name, fields) for name, fields in document["variants"].items()},
         stages={name: Stage(name=name, **fields) for name, fields in document["stages"].items()},
         images={
-            name: _image(name, fields, venv=venv)
+            name: _image(name, fields, venv=head["venv"])
             for name, fields in document.get("images", {}).items()
         },
         build=BuildSettings(**document.get("build", {})),
@@ -87,7 +90,7 @@ def settle(draft: Project) -> Project:
     stages: dict[str, Stage] = {}
     for name in parents_first({name: stage.extends for name, stage in draft.stages.items()}):
         stage = draft.stages[name]
-        own = stage.variants or tuple(draft.variants)
+        own = _known(stage.variants, draft)
         parent = stages.get(stage.extends or "")
         allowed = draft.variants if parent is None else parent.variants
         stages[name] = replace(
@@ -98,7 +101,7 @@ def settle(draft: Project) -> Project:
     for name in parents_first({name: image.parent for name, image in draft.images.items()}):
         image = draft.images[name]
         held = [stages[stage].variants for stage in image.venvs.values() if stage in stages]
-        own = image.variants or tuple(draft.variants)
+        own = _known(image.variants, draft)
         images[name] = replace(
             image,
             variants=tuple(
@@ -106,6 +109,11 @@ def settle(draft: Project) -> Project:
             ),
         )
     return replace(draft, stages=stages, images=images)
+
+
+def _known(variants: Sequence[str], draft: Project) -> Sequence[str]:
+    """Return those that exist, or all where none is named rightly."""
+    return [name for name in variants if name in draft.variants] or tuple(draft.variants)
 
 
 def parents_first(parents: Mapping[str, str | None]) -> list[str]:

@@ -7,9 +7,13 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_CREDENTIALS = re.compile(r"://[^/\s]*@")
 _SHOWN = 60
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that make a line read otherwise than it works (CVE-2021-42574)."""
@@ -22,8 +26,14 @@ def join(path: str, key: str) -> str:
 
 
 def shown(value: str) -> str:
-    """Return a string in quotes, shortened, with nothing in it that a terminal would obey."""
+    """Return a string in quotes, shortened, harmless to a terminal, credentials masked."""
+    value = masked(value)
     return json.dumps(value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "\u2026")
+
+
+def masked(text: str) -> str:
+    """Return the text with what stands before the @ of a URL masked."""
+    return _CREDENTIALS.sub("://***@", text)
 
 
 def control_position(text: str) -> int | None:
