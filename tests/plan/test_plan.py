@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from values import locks, plan, project
+
+from venvsmith.errors import ConfigError
+from venvsmith.model.plan import Plan
+from venvsmith.model.project import Image, LayerCut, Platform
+
+
+@pytest.mark.parametrize("cut", ["stage", "balanced"])
+def test_the_layers_of_a_venv_hold_its_lock_exactly_once(cut: LayerCut) -> None:
+    of = project(layers=cut)
+    (venv,) = plan(of).venvs
+    installed = [pin for layer in venv.layers for pin in layer.pins]
+    lock = next(lock for key, lock in locks(of).items() if key.stage == "asr")
+    assert sorted(installed) == sorted(lock.pins)
+
+
+def test_balanced_layers_keep_cuda_and_torch_apart_from_what_changes_often() -> None:
+    (venv,) = plan().venvs
+    assert {layer.name: [pin.name for pin in layer.pins] for layer in venv.layers} == {
+        "torch.cuda.nvidia": ["nvidia-cudnn-cu12"],
+        "torch.cuda.torch": ["torch", "triton"],
+        "torch.cuda": ["numpy"],
+        "asr.cuda": ["ctranslate2", "whisperx"],
+    }
+
+
+def test_every_stage_follows_what_it_builds_on_and_copies_from() -> None:
+    seen: set[str] = set()
+    for stage in plan().stages:
+        assert stage.parent_is_image or stage.parent in seen
+        assert {copy.stage for copy in stage.copies} <= seen
+        seen.add(stage.name)
+    assert plan().stages[-1].name == "final"
+
+
+def test_nothing_but_the_named_files_is_read_from_the_project() -> None:
+    made = plan()
+    own = set(made.context) - set(made.files)
+    assert own == {"config"}
+
+
+def test_only_what_installs_may_use_the_network() -> None:
+    networked = {step.kind for step in plan().steps if step.network}
+    assert networked == {"apt", "tools", "install"}
+
+
+def test_the_manifest_promises_what_all_ancestors_promise() -> None:
+    manifest = json.loads(plan().venvs[0].manifest)
+    assert manifest["imports"] == ["torch", "whisperx.asr"]
+    assert manifest["commands"] == [["whisperx", "--help"]]
+    assert manifest["pins"]["torch"] == "1.0"
+
+
+def test_without_uv_no_step_names_it() -> None:
+    made = plan(project(installer="pip"))
+    assert not any("uv" in line for step in made.steps for line in step.run)
+    assert any("/venv/bin/python -m pip install" in line for s in made.steps for line in s.run)
+
+
+def test_a_build_without_the_final_path_writes_below_its_folder_only() -> None:
+    made = plan(work="/out/work", prefix="/out/root")
+    told = [line for step in made.steps for line in step.run]
+    assert not any(" /venv" in line or " /venvsmith" in line for line in told)
+    files = next(stage for stage in made.stages if stage.name == "files")
+    assert files.context[0].target == "/out/work/files/out/root/app/config"
+
+
+def test_several_venvs_get_stages_of_their_own() -> None:
+    made = plan(project(image={"venvs": {"/venvs/a": "asr", "/venvs/b": "torch"}}))
+    names = [stage.name for stage in made.stages]
+    assert len(names) == len(set(names))
+    assert made.settings.path == ("/venvs/a/bin", "/venvs/b/bin")
+    assert "VIRTUAL_ENV" not in made.settings.env
+
+
+def _with_parent() -> Plan:
+    of = project()
+    child = replace(of.images["asr"], parent="base")
+    base = Image(name="base", venvs={"/venv": "torch"}, variants=("cuda",))
+    return plan(replace(of, images={"base": base, "asr": child}))
+
+
+def _with_two_platforms() -> Plan:
+    of = project()
+    both = (Platform(arch="amd64"), Platform(arch="arm64"))
+    variant = replace(of.variants["cuda"], platforms=both)
+    return plan(replace(of, variants={"cuda": variant}))
+
+
+@pytest.mark.parametrize(
+    ("make", "key"),
+    [
+        pytest.param(_with_parent, "images.asr.from", id="from"),
+        pytest.param(_with_two_platforms, "variants.cuda.platforms[1]", id="platforms"),
+    ],
+)
+def test_what_cannot_be_built_yet_is_refused_by_its_key(make: object, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make()  # type: ignore[operator]
+    assert [where for where, _ in caught.value.problems] == [key]
