@@ -1,0 +1,132 @@
+"""Gathering facts about a target: what to ask, how to send it, what to believe of the answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from venvsmith.collect import bundle
+from venvsmith.model.facts import Environment, Facts, MissingFact, System, Target
+from venvsmith.target import OpenTarget, ProbeRun
+
+__all__ = ["CollectRequest", "collect"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CollectRequest:
+    """What to gather.
+
+    :param venvs: paths of environments; all that are found where none is given.
+    :param imports: modules to import, by the environment's path; "" stands for the first
+        environment. Where nothing is given for an environment, its own manifest's are used.
+    :param commands: commands to run, in the same way.
+    :param programs: names to look up on PATH besides the usual ones.
+    :param static: run nothing of the target.
+    :param timeout: seconds for everything together.
+    :param import_timeout: seconds for one process of imports.
+    :param command_timeout: seconds for one command.
+    """
+
+    venvs: tuple[str, ...] = ()
+    imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    commands: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    programs: tuple[str, ...] = ()
+    static: bool = False
+    timeout: float = 300.0
+    import_timeout: float = 180.0
+    command_timeout: float = 60.0
+
+
+class _Claims(msgspec.Struct):
+    """The probe's answer: `Facts` without what is known from elsewhere."""
+
+    environments: tuple[Environment, ...]
+    system: System = msgspec.field(default_factory=System)
+    missing: tuple[MissingFact, ...] = ()
+    seconds: dict[str, float] = msgspec.field(default_factory=dict)
+
+
+def collect(target: OpenTarget, request: CollectRequest) -> Facts:
+    """Return all facts of a target that can be had.
+
+    What could not be had stands in `Facts.missing`, and what the probe did that it should not in
+    `Facts.probe_problems`: a broken target is no error.
+
+    :raises SurroundingsError: where the engine fails.
+    """
+    nonce = secrets.token_hex(16)
+    placement = target.placement
+    asked = {
+        "nonce": nonce,
+        "roots": placement.roots,
+        "inside": placement.inside,
+        "run": placement.can_run and not request.static,
+        "venvs": request.venvs or placement.venvs,
+        "env": dict(placement.env),
+        "cwd": placement.cwd,
+        "activate": placement.activate,
+        "config": msgspec.to_builtins(target.facts_target.config),
+        "imports": dict(request.imports),
+        "commands": dict(request.commands),
+        "programs": request.programs,
+        "timeout": request.timeout,
+        "import_timeout": min(request.import_timeout, request.timeout),
+        "command_timeout": min(request.command_timeout, request.timeout),
+    }
+
+    def script(more: Mapping[str, Any]) -> bytes:
+        return bundle.script({**asked, **more})
+
+    run = target.run_probe(script, venvs=tuple(asked["venvs"]), timeout=request.timeout)
+    facts = read_answer(run, nonce, target.facts_target)
+    return _with_reasons(facts, request, placement.why_not if not placement.can_run else "")
+
+
+def read_answer(run: ProbeRun, nonce: str, target: Target) -> Facts:
+    """Return the facts that a probe's output claims; strictly: what does not fit is no fact.
+
+    The nonce keeps an old answer from being played back. It cannot keep an interpreter from
+    lying: the probe runs inside it.
+    """
+    mark = bundle.MARK + nonce.encode() + b":"
+    answers = [line[len(mark) :] for line in run.stdout.split(b"\n") if line.startswith(mark)]
+    problem = None
+    facts = None
+    if run.truncated:
+        problem = "output: more than any answer is long"
+    elif run.returncode is None:
+        problem = "timeout: the probe did not end in time"
+    elif len(answers) > 1:
+        problem = f"output: {len(answers)} answers instead of one"
+    elif not answers:
+        problem = f"output: no answer (status {run.returncode}): {run.stderr[-2000:].strip()}"
+    else:
+        try:
+            facts = msgspec.json.decode(answers[0], type=_Claims)
+        except (msgspec.DecodeError, RecursionError) as exc:
+            problem = f"output: an answer that does not fit: {exc}"
+    if facts is None:
+        return Facts(
+            target=target,
+            missing=(MissingFact(what="files", reason=problem or ""),),
+            probe_problems=(problem or "",),
+        )
+    return Facts(
+        target=target,
+        system=facts.system,
+        environments=facts.environments,
+        missing=facts.missing,
+        probe_python=run.python,
+        seconds=facts.seconds,
+    )
+
+
+def _with_reasons(facts: Facts, request: CollectRequest, why_not: str) -> Facts:
+    if not (request.static or why_not):
+        return facts
+    reason = "--static: nothing was run" if request.static else why_not
+    return replace(facts, missing=(*facts.missing, MissingFact(what="runs", reason=reason)))

@@ -163,6 +163,8 @@ class Distribution:
     files: int = 0
     has_record: bool = True
     record_problems: tuple[RecordProblem, ...] = ()
+    """The first two hundred."""
+    record_problem_count: int = 0
     error: str | None = None
     """Why its metadata could not be read."""
 
@@ -265,6 +267,8 @@ class ImportResult:
     """The module name of a ModuleNotFoundError."""
     traceback: tuple[str, ...] = ()
     """Frames as ``file:line in function``, the outermost first."""
+    causes: tuple[str, ...] = ()
+    """The exceptions behind it as ``Type: message``, the nearest first."""
     signal: int | None = None
     seconds: float = 0.0
     alone: bool = False
@@ -285,6 +289,21 @@ class CommandResult:
     seconds: float = 0.0
     resolved: str | None = None
     """The file that PATH gave."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TorchBuild:
+    """How the imported torch was built, and the devices that it sees."""
+
+    version: str = ""
+    cuda: str | None = None
+    hip: str | None = None
+    archs: tuple[str, ...] = ()
+    """Compute architectures of its kernels, ``sm_90``; only where a device is there."""
+    devices: tuple[str, ...] = ()
+    """Compute capability of each device, ``9.0``."""
+    available: bool = False
+    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -328,6 +347,14 @@ class Environment:
     files_hashed: int = 0
     bytes_hashed: int = 0
     cuda_available: bool | None = None
+    torch: TorchBuild | None = None
+    """What an imported torch says of itself."""
+    unowned_names: tuple[str, ...] = ()
+    """Names directly in site-packages that no RECORD lists."""
+    import_output: str = ""
+    """The end of what the imports printed: warnings, mostly."""
+    manifest: str | None = None
+    """Text of ``.venvsmith/manifest.json``: what the venv's builder says it holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -367,6 +394,8 @@ class System:
     """Names of shared objects in those folders to their paths."""
     library_versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For libc, libstdc++ and libgcc: the symbol versions that they define."""
+    library_path: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Folders of LD_LIBRARY_PATH, in order, with the names of the shared objects in them."""
     mounts: tuple[str, ...] = ()
     packages_elsewhere: tuple[SystemPackage, ...] = ()
 

@@ -1,0 +1,60 @@
+"""Targets: what `verify` looks at, opened so that the probe can read it and maybe run in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from venvsmith.errors import UnsafeInputError
+from venvsmith.target.protocol import OpenTarget, Placement, ProbeRun
+
+__all__ = ["KINDS", "OpenTarget", "Placement", "ProbeRun", "kind_of", "open_target"]
+
+KINDS = (
+    "docker",
+    "oci",
+    "docker-archive",
+    "rootfs",
+    "venv",
+    "bundle",
+    "dockerfile",
+    "registry",
+)
+
+
+def kind_of(ref: str) -> tuple[str, str]:
+    """Return a target's kind and what stands behind its prefix.
+
+    A prefix of `KINDS` wins; a path to a folder with ``pyvenv.cfg`` is a venv; everything else is
+    an image of the local engine.
+    """
+    prefix, separator, rest = ref.partition(":")
+    if separator and prefix in KINDS:
+        return prefix, rest
+    if (Path(ref) / "pyvenv.cfg").is_file():
+        return "venv", ref
+    return "docker", ref
+
+
+def open_target(ref: str) -> OpenTarget:
+    """Open a target by its reference.
+
+    :raises UsageError: where it does not exist.
+    :raises UnsafeInputError: for a kind that this version cannot read.
+    :raises SurroundingsError: where the engine that holds it cannot be reached.
+    """
+    # Each kind brings imports of its own, which the other kinds have no use for.
+    kind, rest = kind_of(ref)
+    if kind == "venv":
+        from venvsmith.target.host import open_venv  # noqa: PLC0415
+
+        return open_venv(rest)
+    if kind == "rootfs":
+        from venvsmith.target.host import open_rootfs  # noqa: PLC0415
+
+        return open_rootfs(rest)
+    if kind == "docker":
+        from venvsmith.target.image import open_image  # noqa: PLC0415
+
+        return open_image(rest)
+    message = f"targets of the kind {kind}: cannot be read by this version"
+    raise UnsafeInputError(message, where=ref, code="unsupported")

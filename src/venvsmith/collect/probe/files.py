@@ -1,0 +1,223 @@
+"""RECORD against the disk: hashes, links, owners, permissions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import stat
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+from . import forks
+from .dists import Installed, Row
+from .tree import Fact, Handle, Stat, Tree
+
+CHUNK = 1024 * 1024
+MAX_LISTED = 200
+FILE_COST = 150_000
+"""What opening a file costs, in bytes hashed meanwhile: balances many small files and few large."""
+BYTECODE = (".pyc", ".pyo")
+
+
+class Found(NamedTuple):
+    """What a walk over site-packages met."""
+
+    files: Dict[str, Stat]
+    links: Dict[str, str]
+    unreadable: List[str]
+
+
+def walk(tree: Tree, site: str) -> Found:
+    """Return all files and links below a site-packages folder."""
+    files: Dict[str, Stat] = {}
+    links: Dict[str, str] = {}
+    unreadable: List[str] = []
+    top = tree.real(site)
+    for folder, entries in tree.walk(top, unreadable):
+        shown = site + folder[len(top) :]
+        for name, info in entries:
+            path = shown + "/" + name
+            if stat.S_ISREG(info.mode):
+                files[path] = info
+                if not tree.user.may(info, 4):
+                    unreadable.append(path)
+            elif stat.S_ISLNK(info.mode):
+                links[path] = tree.raw_readlink(folder + "/" + name)
+            elif stat.S_ISDIR(info.mode) and not tree.user.may(info, 5):
+                unreadable.append(path)
+    return Found(files, links, list(dict.fromkeys(unreadable)))
+
+
+def broken_links(tree: Tree, links: Dict[str, str]) -> List[Fact]:
+    """Return those links that lead nowhere."""
+    found = []
+    for path, link in sorted(links.items()):
+        kind = tree.kind(path)
+        if kind in ("missing", "loop"):
+            found.append({"path": path, "link": link, "kind": kind})
+    return found[:1000]
+
+
+class Hashing:
+    """The hashes of all files that RECORDs name, computed in forked processes."""
+
+    def __init__(self, tree: Tree, installed: List[Installed], *, workers: int, nice: int) -> None:
+        wanted: Dict[Tuple[str, str], Row] = {}
+        for item in installed:
+            for row in item.rows:
+                if row.digest and row.algorithm in hashlib.algorithms_available:
+                    wanted[row.path, row.algorithm] = row
+        rows = sorted(wanted.values())
+        weights = [row.size + FILE_COST for row in rows]
+        self._workers = [
+            forks.Worker(_job(tree, share), nice) for share in forks.spread(rows, weights, workers)
+        ]
+
+    def result(self) -> Dict[Tuple[str, str], Tuple[str, str, int]]:
+        """Return (path, algorithm) to (kind, digest or detail, bytes read).
+
+        :raises forks.WorkerError: where a worker died.
+        """
+        found = {}
+        for worker in self._workers:
+            for path, algorithm, kind, text, size in worker.result():
+                found[path, algorithm] = (kind, text, size)
+        return found
+
+
+def _job(tree: Tree, rows: List[Row]) -> Any:
+    def work() -> List[Tuple[str, str, str, str, int]]:
+        buffer = bytearray(CHUNK)
+        return [(row.path, row.algorithm, *_hash(tree, row, buffer)) for row in rows]
+
+    return work
+
+
+def _hash(tree: Tree, row: Row, buffer: bytearray) -> Tuple[str, str, int]:
+    try:
+        with _open(tree, row.path) as handle:
+            digest = hashlib.new(row.algorithm)
+            size = handle.digest_into(digest, buffer)
+    except FileNotFoundError:
+        info = tree.lstat(row.path)
+        if info is not None and stat.S_ISLNK(info.mode):
+            return "dangling-link", "", 0
+        return "missing", "", 0
+    except NotADirectoryError:
+        return "missing", "", 0
+    except (OSError, ValueError, TypeError) as exc:
+        return "unreadable", getattr(exc, "strerror", None) or str(exc), 0
+    return "ok", base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode(), size
+
+
+def _open(tree: Tree, path: str) -> Handle:
+    """Open the file at once where it is no link, else what the link leads to."""
+    try:
+        return tree.raw_open(tree.place(path))
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return tree.open(path)
+
+
+def record_problems(
+    installed: List[Installed], hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree
+) -> Tuple[int, int]:
+    """Add to each distribution what its RECORD says and the disk does not.
+
+    Bytecode that is gone is no problem: the interpreter makes it anew.
+
+    :return: how many files were hashed, and how many bytes.
+    """
+    for item in installed:
+        problems = item.fact.setdefault("record_problems", [])
+        for row in item.rows:
+            problem = _problem(row, hashes, tree)
+            if problem is not None:
+                problems.append(problem)
+        item.fact["record_problem_count"] = len(problems)
+        del problems[MAX_LISTED:]
+    done = [size for kind, _, size in hashes.values() if kind == "ok"]
+    return len(done), sum(done)
+
+
+def _problem(row: Row, hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree) -> Any:
+    if row.path.endswith(BYTECODE):
+        return None
+    outcome = hashes.get((row.path, row.algorithm))
+    if outcome is None:
+        info = tree.lstat(row.path)
+        if info is None:
+            return {"path": row.path, "kind": "missing"}
+        if stat.S_ISLNK(info.mode) and tree.kind(row.path) in ("missing", "loop"):
+            return {"path": row.path, "kind": "dangling-link"}
+        return None
+    kind, text, _ = outcome
+    if kind != "ok":
+        return {"path": row.path, "kind": kind, "detail": text}
+    if text != row.digest:
+        return {"path": row.path, "kind": "hash-mismatch", "detail": f"{row.algorithm}={text}"}
+    return None
+
+
+def overlaps(
+    installed: List[Installed], hashes: Dict[Tuple[str, str], Tuple[str, str, int]]
+) -> List[Fact]:
+    """Return the files that several distributions claim with different content."""
+    claims: Dict[str, Dict[str, Row]] = {}
+    for item in installed:
+        for row in item.rows:
+            if row.digest and not row.path.endswith(BYTECODE):
+                claims.setdefault(row.path, {})[item.fact["name"]] = row
+    found = []
+    for path, rows in sorted(claims.items()):
+        if len({(row.algorithm, row.digest) for row in rows.values()}) < 2:
+            continue
+        found.append({
+            "path": path,
+            "distributions": sorted(rows),
+            "matches": sorted(
+                name for name, row in rows.items()
+                if hashes.get((path, row.algorithm), ("", "", 0))[:2] == ("ok", row.digest)
+            ),
+        })  # fmt: skip
+    return found[:2000]
+
+
+def unowned_inits(site: str, installed: List[Installed], found: Found) -> List[str]:
+    """Return each ``__init__.py`` without an owner in a folder that distributions share.
+
+    Shared is a folder in which several distributions have files and none has an ``__init__.py``:
+    a namespace, which such a file turns into the package of one.
+    """
+    users: Dict[str, set] = {}  # type: ignore[type-arg]
+    owned = set()
+    start = site.rstrip("/") + "/"
+    for item in installed:
+        for row in item.rows:
+            if not row.path.startswith(start):
+                continue
+            owned.add(row.path)
+            folder = os.path.dirname(row.path)
+            while len(folder) > len(start):
+                users.setdefault(folder, set()).add(item.fact["name"])
+                folder = os.path.dirname(folder)
+    return sorted(
+        path for path in found.files
+        if path.endswith("/__init__.py") and path not in owned
+        and len(users.get(os.path.dirname(path), ())) > 1
+    )  # fmt: skip
+
+
+def unowned_names(tree: Tree, site: str, installed: List[Installed]) -> List[str]:
+    """Return the names directly in site-packages that no distribution claims."""
+    start = site.rstrip("/") + "/"
+    owned = {os.path.basename(item.fact["metadata_path"]) for item in installed}
+    for item in installed:
+        owned.update(
+            row.path[len(start) :].split("/", 1)[0]
+            for row in item.rows if row.path.startswith(start)
+        )  # fmt: skip
+    ours = re.compile(r"^(__pycache__|\.|_virtualenv\.(py|pth)$|~)")
+    return [name for name in tree.names(site) if name not in owned and not ours.match(name)][:500]

@@ -1,0 +1,256 @@
+"""The probe's whole course: what the request asks for, gathered into one answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from typing import Any, Dict, List, Optional
+
+from . import discover, dists, environment, forks, python, runs, system
+from .discover import Start
+from .environment import Place
+from .tree import Fact, Tree, User
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+NICE = 10
+SITE_PATTERNS = ("dist-packages", "site-packages")
+
+
+class Course:
+    """One gathering: a tree, how the target starts, and what was asked."""
+
+    def __init__(self, request: Fact) -> None:
+        self.request = request
+        self.inside = bool(request["inside"])
+        self.can_run = bool(request["run"])
+        self.begin = time.monotonic()
+        self.deadline = self.begin + float(request["timeout"])
+        config = request.get("config") or {}
+        self.tree = Tree(tuple(request["roots"]))
+        if self.inside:
+            env = dict(os.environ)
+            user = User(os.getuid(), os.getgid(), tuple(os.getgroups()))
+        else:
+            env = dict(config.get("env") or {})
+            user = User(*system.user_of(config.get("user") or "", self.tree))
+        env.update(request.get("env") or {})
+        self.tree.user = user
+        argv = [*(config.get("entrypoint") or ()), *(config.get("cmd") or ())]
+        self.start = Start(env, argv, request.get("cwd") or config.get("workdir") or "/")
+        self.missing: List[Fact] = []
+        self.seconds: Dict[str, float] = {}
+
+    def places(self) -> List[Place]:
+        """Return the environments to judge: those asked for, or all that are found."""
+        asked = [path.rstrip("/") for path in self.request.get("venvs") or ()]
+        paths = asked or discover.venvs(self.tree, self.start)
+        found = [Place(p, "venv", python.bin_python(self.tree, p)) for p in paths]
+        if not asked:
+            place = self._system_place()
+            if place is not None and (not found or self._is_used(place)):
+                found.append(place)
+        return found
+
+    def _system_place(self) -> Optional[Place]:
+        path = discover.system_python(self.tree, self.start)
+        if path is None:
+            return None
+        end = self.tree.chain(path).end or path
+        return Place(os.path.dirname(os.path.dirname(end)), "system", path)
+
+    def _is_used(self, place: Place) -> bool:
+        """Return whether a system's own packages matter beside venvs: PATH's Python is its."""
+        if os.path.isfile(os.path.dirname(os.path.dirname(place.python)) + "/pyvenv.cfg"):
+            return False
+        minor = python.describe(self.tree, place.python).get("minor")
+        sites = environment.sites_of(self.tree, place, minor, self.start.env.get("HOME", "/root"))
+        names = {item["name"] for item in dists.elsewhere(self.tree, sites)}
+        return bool(names - {"pip", "setuptools", "wheel"}) and not any(
+            self.tree.is_file(os.path.dirname(folder) + "/pyvenv.cfg")
+            for folder in self.start.path
+        )  # fmt: skip
+
+    def static(self, places: List[Place], workers: int, nice: int) -> Fact:
+        """Return everything that files tell."""
+        readings = [
+            environment.Reading(self.tree, place, self.start, workers=workers, nice=nice)
+            for place in places
+        ]
+        fact: Fact = {"environments": [reading.fact() for reading in readings]}
+        judged = {self.tree.real(site) for reading in readings for site in reading.sites}
+        fact["system"] = system.describe(
+            self.tree, self.start, self._programs(), inside=self.inside
+        )
+        home = fact["system"]["home"]
+        judged_pythons = {reading.interpreter.get("resolves_to") for reading in readings}
+        others = [
+            python.describe(self.tree, path)
+            for path in python.others(self.tree, self.start.path, home)[:20]
+        ]
+        fact["system"]["interpreters"] = [
+            item for item in others if item.get("resolves_to") not in judged_pythons
+            or not any(place.python == item["path"] for place in places)
+        ]  # fmt: skip
+        fact["system"]["packages_elsewhere"] = dists.elsewhere(
+            self.tree,
+            [site for site in self._all_sites(home) if self.tree.real(site) not in judged],
+        )
+        fact["missing"] = [item for reading in readings for item in reading.missing]
+        fact["seconds"] = {}
+        for reading in readings:
+            for name, value in reading.seconds.items():
+                fact["seconds"][name] = round(fact["seconds"].get(name, 0.0) + value, 3)
+        return fact
+
+    def _programs(self) -> List[str]:
+        wanted = list(self.request.get("programs") or ())
+        for commands in (self.request.get("commands") or {}).values():
+            wanted += [argv[0] for argv in commands if argv]
+        return wanted + list(self.start.argv[:1])
+
+    def _all_sites(self, home: str) -> List[str]:
+        """Return every folder of packages in the usual places, and those of PYTHONPATH."""
+        tops = ["/usr", "/usr/local", home.rstrip("/") + "/.local", "/root/.local", "/opt/conda"]
+        found: Dict[str, str] = {}
+        folders = [
+            f"{top}/{lib}/{name}/{kind}"
+            for top in tops for lib in ("lib", "lib64")
+            for name in self.tree.names(f"{top}/{lib}") if name.startswith("python3")
+            for kind in SITE_PATTERNS
+        ]  # fmt: skip
+        folders += [p for p in self.start.env.get("PYTHONPATH", "").split(":") if p.startswith("/")]
+        for folder in folders:
+            if self.tree.is_dir(folder):
+                found.setdefault(self.tree.real(folder), folder)
+        return list(found.values())
+
+    def answer(self) -> Fact:
+        """Gather all, runs and files beside each other, and return `model.facts.Facts`."""
+        places = self.places()
+        self.seconds["discovery"] = round(time.monotonic() - self.begin, 3)
+        workers = forks.cores()
+        if not self.can_run:
+            fact = self.static(places, workers, 0)
+        else:
+            worker = forks.Worker(lambda: self.static(places, workers, 0), NICE)
+            outcomes = [self._runs(place, index) for index, place in enumerate(places)]
+            try:
+                fact = worker.result(self.deadline)
+            except forks.WorkerError as exc:
+                fact = {"environments": [_bare(place) for place in places], "missing": []}
+                self.missing.append({"what": "files", "reason": str(exc)})
+            for env, outcome in zip(fact["environments"], outcomes):
+                _combine(env, outcome)
+        fact.setdefault("missing", []).extend(self.missing)
+        fact["seconds"] = dict(fact.get("seconds", {}), **self.seconds)
+        fact["seconds"]["probe"] = round(time.monotonic() - self.begin, 3)
+        return fact
+
+    def _asked(self, name: str, place: Place, index: int) -> List[Any]:
+        """Return what was asked of an environment: by its path, of the first, or by its manifest."""
+        asked = self.request.get(name) or {}
+        found = list(asked.get(place.path, ())) + (list(asked.get("", ())) if index == 0 else [])
+        return found or _from_manifest(self.tree, place, name)
+
+    def _runs(self, place: Place, index: int) -> Fact:
+        begin = time.monotonic()
+        env = dict(self.start.env)
+        if self.request.get("activate"):
+            env["PATH"] = place.path + "/bin:" + env.get("PATH", "/usr/bin:/bin")
+        setting = runs.Setting(env, self.start.workdir, self.deadline)
+        imports = runs.Imports(place.python, setting, float(self.request["import_timeout"]))
+        imports.start(self._asked("imports", place, index))
+        if imports.run.get("version"):
+            imports.run["isolated_path"] = runs.isolated_path(place.python, setting)
+        self.seconds["imports"] = round(
+            self.seconds.get("imports", 0.0) + time.monotonic() - begin, 3
+        )
+        begin = time.monotonic()
+        path = [folder for folder in env.get("PATH", "").split(":") if folder.startswith("/")]
+        commands = [
+            runs.command(
+                argv, discover.which(self.tree, argv[0], path), setting,
+                float(self.request["command_timeout"]),
+            )
+            for argv in self._asked("commands", place, index) if argv
+        ]  # fmt: skip
+        self.seconds["commands"] = round(
+            self.seconds.get("commands", 0.0) + time.monotonic() - begin, 3
+        )
+        return {
+            "run": imports.run, "imports": list(imports.results.values()), "torch": imports.torch,
+            "commands": commands, "output": imports.output,
+        }  # fmt: skip
+
+
+def _from_manifest(tree: Tree, place: Place, name: str) -> List[Any]:
+    """Return the imports or commands that the venv's own manifest lists."""
+    try:
+        manifest: Any = json.loads(tree.text(place.path + environment.MANIFEST) or "{}")
+        values = manifest.get(name, [])
+    except (ValueError, AttributeError, RecursionError):
+        return []
+    if name == "imports":
+        return [item for item in values if isinstance(item, str)]
+    return [[str(word) for word in item] for item in values if isinstance(item, list)]
+
+
+def _bare(place: Place) -> Fact:
+    return {"path": place.path, "kind": place.kind}
+
+
+def _combine(env: Fact, outcome: Fact) -> None:
+    """Add what happened when things ran to what the files say."""
+    interpreter = env.setdefault("interpreter", None)
+    if interpreter is not None:
+        interpreter["run"] = outcome["run"]
+    env["imports"] = [_judge_namespace(env, result) for result in outcome["imports"]]
+    env["commands"] = outcome["commands"]
+    env["import_output"] = outcome["output"]
+    torch = outcome["torch"]
+    if torch is not None:
+        env["torch"] = torch
+        env["cuda_available"] = torch.get("available")
+
+
+def _judge_namespace(env: Fact, result: Fact) -> Fact:
+    """Call a namespace package imported where it is meant to be one: files, and no lost init."""
+    paths = result.pop("paths", ())
+    if result["status"] != "namespace":
+        return result
+    lost = set()
+    used = False
+    for dist in env.get("distributions", ()):
+        lost.update(problem["path"] for problem in dist.get("record_problems", ()))
+        used = used or result["module"].split(".")[0] in dist.get("top_level", ())
+    lost.update(link["path"] for link in env.get("broken_links", ()))
+    inits = [f"{path}/__init__.py" for path in paths]
+    holds = any(_holds_modules(path) for path in paths)
+    if used and holds and not any(init in lost for init in inits):
+        result["status"] = "ok"
+    return result
+
+
+def _holds_modules(path: str) -> bool:
+    """Return whether a folder holds a package or an extension, one level deep."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return False
+    return any(
+        name.endswith((".py", ".so")) or os.path.isfile(f"{path}/{name}/__init__.py")
+        for name in names
+    )
+
+
+def main(request: Fact, descriptor: int) -> None:
+    """Gather and write the one tagged line of the answer to a file descriptor."""
+    answer = Course(request).answer()
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    # A name that is no UTF-8 is told with its bytes escaped: JSON has no other way that all read.
+    text = SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+    view = memoryview(f"\nvenvsmith-probe:{request['nonce']}:{text}\n".encode())
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,147 @@
+"""The local container engine, spoken to through docker's own command line."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from venvsmith import process
+from venvsmith.errors import SurroundingsError, UsageError
+
+DOCKER = "docker"
+OWNER_LABEL = "venvsmith.owner"
+QUICK_SECONDS = 60.0
+NO_PROGRAM = 127
+"""The status that `process.run` gives a program that does not exist."""
+NO_ENGINE_HINT = (
+    "start Docker, or name another with DOCKER_HOST; `venvsmith preflight` looks closer"
+)
+UNREACHABLE = (
+    "cannot connect to the docker daemon",
+    "error during connect",
+    "permission denied while",
+)
+MISSING = ("no such image", "no such object", "not found", "invalid reference format")
+
+
+def call(
+    *argv: str, timeout: float = QUICK_SECONDS, stdin: bytes | None = None
+) -> process.Completed:
+    """Run docker and return how it ended.
+
+    :raises SurroundingsError: where there is no docker, or its engine cannot be reached.
+    """
+    done = process.run(process.Command(argv=(DOCKER, *argv), timeout=timeout, stdin=stdin))
+    check_reachable(done)
+    return done
+
+
+def check_reachable(done: process.Completed) -> None:
+    """Raise where docker itself could not do its work, whatever it was asked.
+
+    :raises SurroundingsError: no docker, no engine, or no answer in time.
+    """
+    error = done.error_text.lower()
+    if done.returncode == NO_PROGRAM and "no such file" in error and not done.stdout:
+        raise SurroundingsError(
+            "there is no docker command here", where=DOCKER, hint=NO_ENGINE_HINT, code="no-engine"
+        )
+    if any(text in error for text in UNREACHABLE):
+        raise SurroundingsError(
+            first_line(done) or "the engine cannot be reached",
+            where=DOCKER, hint=NO_ENGINE_HINT, code="no-engine",
+        )  # fmt: skip
+
+
+def first_line(done: process.Completed) -> str:
+    """Return the first line of what docker printed on stderr, without its own prefix."""
+    lines = [line.strip() for line in done.error_text.splitlines() if line.strip()]
+    return (
+        lines[0].removeprefix("docker: ").removeprefix("Error response from daemon: ")
+        if lines
+        else ""
+    )
+
+
+def inspect_image(reference: str) -> dict[str, Any]:
+    """Return what the engine knows of an image.
+
+    :raises UsageError: where there is no such image.
+    :raises SurroundingsError: where the engine cannot be reached.
+    """
+    if not reference or reference.startswith("-"):
+        raise UsageError("no name of an image", where=reference or "docker:")
+    done = call("image", "inspect", reference)
+    if done.returncode or done.timed_out:
+        if done.timed_out or not any(text in done.error_text.lower() for text in MISSING):
+            raise SurroundingsError(
+                first_line(done) or "no answer in time", where=f"docker image inspect {reference}",
+                hint=NO_ENGINE_HINT,
+            )  # fmt: skip
+        raise UsageError(
+            "no such image in the local engine", where=reference,
+            hint=f"docker pull {reference}, or build it first", code="no-such-target",
+        )  # fmt: skip
+    found: list[dict[str, Any]] = msgspec.json.decode(done.stdout)
+    return found[0]
+
+
+def history(image_id: str) -> tuple[str, ...]:
+    """Return how each layer was made, the oldest first."""
+    done = call("history", "--no-trunc", "--format", "{{json .CreatedBy}}", image_id)
+    if done.returncode:
+        return ()
+    lines = [msgspec.json.decode(line) for line in done.stdout.splitlines() if line.strip()]
+    return tuple(str(line) for line in reversed(lines))
+
+
+def owner() -> str:
+    """Return what marks this process's containers: host, process id and its start."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_start_of(os.getpid())}"
+
+
+def _start_of(pid: int) -> str:
+    """Return when a process started, in clock ticks since boot; empty where it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def new_name() -> str:
+    """Return a name for a container that nobody else has."""
+    return f"venvsmith-{secrets.token_hex(8)}"
+
+
+def remove(names: Sequence[str]) -> None:
+    """Remove containers by force, with their volumes; those that are gone already are no fault."""
+    if names:
+        process.run(
+            process.Command(
+                argv=(DOCKER, "rm", "--force", "--volumes", *names), timeout=QUICK_SECONDS
+            )
+        )
+
+
+def sweep() -> int:
+    """Remove containers whose venvsmith is gone (killed, crashed); return how many there were."""
+    done = call(
+        "ps", "--all", "--no-trunc", "--filter", f"label={OWNER_LABEL}",
+        "--format", f'{{{{.ID}}}} {{{{.Label "{OWNER_LABEL}"}}}}',
+    )  # fmt: skip
+    stale = []
+    for line in done.text.splitlines():
+        container, _, label = line.partition(" ")
+        host, _, rest = label.partition("/")
+        pid, _, start = rest.partition("/")
+        if host == socket.gethostname() and pid.isdigit() and _start_of(int(pid)) != start:
+            stale.append(container)
+    remove(stale)
+    return len(stale)

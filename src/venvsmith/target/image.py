@@ -1,0 +1,182 @@
+"""An image of the local engine: looked into by a script that one of its own Pythons runs.
+
+Nothing is mounted and nothing pulled; the network is off, capabilities are dropped, processes and
+memory are bounded, and what is written goes into a layer that is thrown away. User, environment and
+working directory are the image's own, so that imports and commands behave as in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from venvsmith import process
+from venvsmith.errors import SurroundingsError, UnsafeInputError
+from venvsmith.model.facts import ImageConfig, Target
+from venvsmith.target import engine
+from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
+
+SLACK = 30.0
+"""Seconds beyond the probe's own deadline until its container is killed from here."""
+ENGINE_FAILED, NOT_STARTABLE, NOT_FOUND = 125, 126, 127
+PIDS = 2048
+MEMORY = "12g"
+VERSIONS = ("3.13", "3.12", "3.11", "3.10", "3.9", "3.14", "3.8")
+HARDENING = (
+    "--rm", "--interactive", "--pull", "never", "--network", "none", "--cap-drop", "ALL",
+    "--security-opt", "no-new-privileges", "--pids-limit", str(PIDS), "--memory", MEMORY,
+    "--memory-swap", MEMORY, "--ulimit", "core=0", "--no-healthcheck", "--log-driver", "none",
+)  # fmt: skip
+
+
+class ImageTarget:
+    """An opened image, addressed by its ID from here on."""
+
+    def __init__(self, reference: str, inspected: dict[str, Any]) -> None:
+        self._id = str(inspected["Id"])
+        config = image_config(inspected, engine.history(self._id))
+        self.facts_target = Target(
+            kind="image",
+            ref=reference,
+            digest=self._id,
+            platform=f"{config.os}/{config.architecture}",
+            config=config,
+        )
+        self.placement = Placement()
+        self._config = config
+        self._containers: list[str] = []
+
+    def candidates(self, venvs: tuple[str, ...]) -> list[str]:
+        """Return interpreters to try, the likeliest first; a bare name is looked up on PATH."""
+        env = self._config.env
+        found = [f"{venv}/bin/python" for venv in venvs]
+        if env.get("VIRTUAL_ENV", "").startswith("/"):
+            found.append(env["VIRTUAL_ENV"].rstrip("/") + "/bin/python")
+        found += ["python3", "/usr/bin/python3", "/usr/local/bin/python3", "python"]
+        for word in (*self._config.entrypoint[:1], *self._config.cmd[:1]):
+            if word.startswith("/") and "/bin/" in word:
+                found.append(word.rpartition("/")[0] + "/python")
+        found += ["/venv/bin/python", "/opt/venv/bin/python", "/app/.venv/bin/python"]
+        found += ["/opt/conda/bin/python", *(f"python{minor}" for minor in VERSIONS)]
+        return list(dict.fromkeys(found))
+
+    def run_probe(
+        self,
+        script: Callable[[Mapping[str, Any]], bytes],
+        *,
+        venvs: tuple[str, ...],
+        timeout: float,
+    ) -> ProbeRun:
+        """Run the probe inside; see `OpenTarget.run_probe`."""
+        text = script({})
+        tried: list[tuple[str, str]] = []
+        for python in self.candidates(venvs):
+            done = self._run(python, text, timeout)
+            run = ProbeRun(
+                stdout=done.stdout,
+                stderr=done.error_text[-4000:],
+                python=python,
+                returncode=None if done.timed_out else done.returncode,
+                truncated=done.truncated,
+                tried=tuple(tried),
+            )
+            if run.stdout or run.returncode is None:
+                return run
+            tried.append((python, f"status {done.returncode}: {engine.first_line(done)[:300]}"))
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in tried)
+        return ProbeRun(
+            stdout=b"", stderr=reasons, python="", returncode=NOT_FOUND, tried=tuple(tried)
+        )
+
+    def _run(self, python: str, script: bytes, timeout: float) -> process.Completed:
+        name = engine.new_name()
+        command = process.Command(
+            argv=(
+                engine.DOCKER, "run", *HARDENING, *self._powers(), "--name", name,
+                "--label", f"{engine.OWNER_LABEL}={engine.owner()}",
+                "--entrypoint", python, self._id, "-I", "-S", "-B", "-",
+            ),
+            timeout=timeout + SLACK,
+            stdin=script,
+            output_limit=ANSWER_LIMIT,
+        )  # fmt: skip
+        self._containers.append(name)
+        ended = False
+        try:
+            done = process.run(command)
+            ended = not done.timed_out
+        finally:
+            # Killing docker's client leaves the container running.
+            if not ended:
+                engine.remove([name])
+            self._containers.remove(name)
+        engine.check_reachable(done)
+        if done.returncode == ENGINE_FAILED and not done.stdout:
+            self._engine_failed(done)
+        return done
+
+    def _engine_failed(self, done: process.Completed) -> None:
+        """Raise what docker's status 125 means, which is never that this Python is broken."""
+        text = engine.first_line(done)
+        if "unable to find user" in done.error_text:
+            return
+        raise SurroundingsError(
+            text or "the engine could not start a container", where="docker run",
+            hint="docker info tells whether the engine is well", code="engine-failed",
+        )  # fmt: skip
+
+    def _powers(self) -> tuple[str, ...]:
+        """Let an image's root read what root may read in use: everything in its own files."""
+        user = self._config.user.partition(":")[0]
+        return ("--cap-add", "DAC_OVERRIDE") if user in ("", "0", "root") else ()
+
+    def close(self) -> None:
+        """Remove containers that are still there."""
+        engine.remove(self._containers)
+
+    def __enter__(self) -> Self:
+        """Enter the context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the target."""
+        self.close()
+
+
+def image_config(inspected: Mapping[str, Any], history: tuple[str, ...]) -> ImageConfig:
+    """Return the part of an image's configuration that decides how it runs."""
+    config: Mapping[str, Any] = inspected.get("Config") or {}
+    pairs = (text.partition("=") for text in config.get("Env") or ())
+    return ImageConfig(
+        user=config.get("User") or "",
+        env={name: value for name, _, value in pairs},
+        workdir=config.get("WorkingDir") or "/",
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        cmd=tuple(config.get("Cmd") or ()),
+        volumes=tuple(sorted(config.get("Volumes") or ())),
+        labels=dict(config.get("Labels") or {}),
+        history=history,
+        os=inspected.get("Os") or "linux",
+        architecture=inspected.get("Architecture") or "",
+    )
+
+
+def open_image(reference: str) -> ImageTarget:
+    """Open an image of the local engine, and sweep what earlier runs had to leave behind.
+
+    :raises UsageError: where there is no such image.
+    :raises UnsafeInputError: where it is none of Linux, or would run in a place that is not its.
+    :raises SurroundingsError: where the engine cannot be reached.
+    """
+    inspected = engine.inspect_image(reference)
+    if (inspected.get("Os") or "linux") != "linux":
+        raise UnsafeInputError(
+            f"an image for {inspected['Os']}", where=reference, code="unsupported"
+        )
+    workdir = str((inspected.get("Config") or {}).get("WorkingDir") or "/")
+    if workdir.startswith("/proc"):
+        raise UnsafeInputError(
+            f"its working directory {workdir} would give it this machine's files", where=reference
+        )
+    engine.sweep()
+    return ImageTarget(reference, inspected)
