@@ -1,0 +1,162 @@
+"""``venvsmith verify``: judge a target and name the cause of what fails."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from venvsmith.errors import UsageError
+
+if TYPE_CHECKING:
+    from venvsmith.cli.main import Shared
+    from venvsmith.model.expected import Expected
+
+DEFAULT_TIMEOUT = 600.0
+FORMATS = ("text", "json", "junit", "sarif", "github", "html")
+
+
+@click.command("verify")
+@click.argument("target")
+@click.option(
+    "--lock",
+    "lock_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Lockfile (or requirements of == pins, or pylock.toml) that the target must match.",
+)
+@click.option("--stage", help="Stage of the configuration that the target must match.")
+@click.option("--variant", help="Variant of that stage.")
+@click.option("--import", "imports", multiple=True, metavar="MODULE", help="Must import.")
+@click.option("--command", "commands", multiple=True, metavar="CMD", help="Must exit 0.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
+@click.option("--static", is_flag=True, help="Run nothing of the target; read its files only.")
+@click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error")
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="RULE=REASON", help="Do not count a rule."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    metavar="S",
+    help="Seconds that running things in the target may take.",
+)
+@click.pass_obj
+def command(
+    shared: Shared,
+    /,
+    *,
+    target: str,
+    imports: tuple[str, ...],
+    form: Any,
+    output: Path | None,
+    static: bool,
+    fail_on: Literal["error", "warning"],
+    timeout: float,
+    **given: Any,
+) -> int:
+    """Judge TARGET and name the cause of what fails.
+
+    TARGET is image:tag, oci:DIR, docker-archive:FILE, rootfs:DIR, venv:DIR, bundle:PATH,
+    dockerfile:FILE or registry:HOST/NAME:TAG.
+    """
+    from venvsmith.model.expected import Expected  # noqa: PLC0415 - lazy command
+    from venvsmith.report import render  # noqa: PLC0415
+    from venvsmith.verify import Options, exit_code, verify  # noqa: PLC0415
+
+    expectations = _expectations(
+        shared, target, given["lock_file"], given["stage"], given["variant"]
+    )
+    asked = Expected(
+        imports=tuple(dict.fromkeys(imports)),
+        commands=tuple(dict.fromkeys(_words(text) for text in given["commands"])),
+    )
+    options = Options(
+        asked=asked,
+        static=static,
+        fail_on=fail_on,
+        ignore=_ignored(given["ignored"]),
+        timeout=timeout,
+    )
+    report = verify(target, expectations=expectations, options=options)
+    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+    to_terminal = output is None and form == "text"
+    text = render(report, form, color=to_terminal and shared.use_color(), width=width)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        from venvsmith.files import write_files  # noqa: PLC0415
+
+        write_files({output: text.encode()})
+        shared.say(f"{report.verdict}: {output}")
+    return exit_code(report)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as exc:
+        message = f"the command cannot be split into words: {exc}"
+        raise UsageError(message, where=text) from exc
+    if not words:
+        raise UsageError("the command is empty", where="--command")
+    return words
+
+
+def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
+    from venvsmith.rules.framework.catalogue import load_rules  # noqa: PLC0415 - lazy command
+    from venvsmith.rules.framework.pages import near  # noqa: PLC0415
+
+    known = {rule.code: rule.name for rule in load_rules()} | {r.name: r.name for r in load_rules()}
+    ignored: dict[str, str] = {}
+    for pair in pairs:
+        rule, _, reason = pair.partition("=")
+        if rule not in known:
+            hint = near(rule, load_rules()) or "'venvsmith explain' lists them"
+            raise UsageError(f"there is no rule '{rule}'", where="--ignore", hint=hint)
+        if not reason.strip():
+            hint = f"--ignore {rule}=REASON"
+            raise UsageError("an ignored rule needs a reason", where="--ignore", hint=hint)
+        ignored[known[rule]] = reason.strip()
+    return ignored
+
+
+def _expectations(
+    shared: Shared, target: str, lock_file: Path | None, stage: str | None, variant: str | None
+) -> tuple[Expected, ...]:
+    from venvsmith.verify.expectations import from_lock_file  # noqa: PLC0415 - lazy command
+
+    found: list[Expected] = []
+    if lock_file is not None:
+        found.append(from_lock_file(lock_file))
+    if stage is not None:
+        found.append(_of_stage(shared, target, stage, variant))
+    elif variant is not None:
+        raise UsageError("--variant needs --stage", hint="name the stage too: --stage NAME")
+    return tuple(found)
+
+
+def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> Expected:
+    from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
+    from venvsmith.verify.expectations import from_stage  # noqa: PLC0415
+
+    project = shared.project()
+    if stage not in project.stages:
+        known = ", ".join(project.stages)
+        raise UsageError(f"there is no stage '{stage}'", where="--stage", hint=f"one of {known}")
+    variants = project.stages[stage].variants
+    if variant is None and len(variants) == 1:
+        variant = variants[0]
+    if variant is None or variant not in variants:
+        said = f"no variant '{variant}'" if variant else "several variants"
+        hint = f"--variant {' or '.join(variants)}"
+        raise UsageError(f"stage '{stage}' has {said}", where="--variant", hint=hint)
+    platforms = project.variants[variant].platforms
+    key = project.lock_key(stage=stage, variant=variant, platform=platforms[0])
+    path = target.removeprefix("venv:") if target.startswith("venv:") else None
+    return from_stage(project, stage, read_lock(project, key), path=path)

@@ -1,0 +1,147 @@
+"""The catalogue: every rule of `venvsmith.rules`, found by looking, and the run over them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import venvsmith.rules
+from venvsmith.model.expected import Expected
+from venvsmith.model.finding import Finding, Skipped
+from venvsmith.rules.framework.context import Context
+from venvsmith.rules.framework.rule import Need, Rule
+from venvsmith.rules.framework.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from venvsmith.model.facts import Environment, Facts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleRun:
+    """What came of checking all rules."""
+
+    findings: tuple[Finding, ...]
+    """In the order of the rules' codes, not yet diagnosed."""
+    ran: int
+    """Checks that were made: one for each rule and environment."""
+    skipped: tuple[Skipped, ...]
+
+
+@cache
+def load_rules() -> tuple[Rule, ...]:
+    """Import every module of `venvsmith.rules` and return its rules, sorted by code."""
+    found: list[Rule] = []
+    for module in pkgutil.iter_modules(venvsmith.rules.__path__):
+        if module.ispkg:
+            continue
+        loaded = importlib.import_module(f"venvsmith.rules.{module.name}")
+        found.extend(
+            value()
+            for value in vars(loaded).values()
+            if isinstance(value, type)
+            and issubclass(value, Rule)
+            and value.__module__ == loaded.__name__
+        )
+    return tuple(sorted(found, key=lambda rule: rule.code))
+
+
+def contexts(facts: Facts, expectations: Mapping[str, Expected]) -> tuple[Context, ...]:
+    """Return one context for each environment and, first, one for the target as a whole.
+
+    :param expectations: path of an environment to what is expected of it.
+    """
+    none = Expected()
+    views = tuple(View(facts, env, expectations.get(env.path, none)) for env in facts.environments)
+    whole = Context(facts=facts, views=views)
+    return whole, *(
+        Context(
+            facts=facts,
+            environment=view.env,
+            expected=view.expected,
+            view_or_none=view,
+            views=views,
+        )
+        for view in views
+    )
+
+
+def run_rules(rules: Iterable[Rule], all_contexts: Sequence[Context]) -> RuleRun:
+    """Check every rule where it applies; skip, with the reason, what lacks its facts."""
+    findings: list[Finding] = []
+    skipped: dict[Skipped, None] = {}
+    ran = 0
+    for rule in rules:
+        for ctx in _where(rule, all_contexts):
+            reason = missing_need(rule, ctx)
+            if reason is not None:
+                skipped[Skipped(rule=rule.name, reason=reason)] = None
+                continue
+            ran += 1
+            findings.extend(rule.check(ctx))
+    return RuleRun(findings=tuple(findings), ran=ran, skipped=tuple(skipped))
+
+
+def _where(rule: Rule, all_contexts: Sequence[Context]) -> Iterator[Context]:
+    for ctx in all_contexts:
+        if (rule.scope == "target") != (ctx.environment is None):
+            continue
+        if "venv" in rule.needs and ctx.env.kind != "venv":
+            continue  # the question does not arise, so nothing was left out
+        yield ctx
+
+
+def missing_need(rule: Rule, ctx: Context) -> str | None:
+    """Return why a rule cannot be checked here, or None where it can."""
+    for missing in ctx.facts.missing:
+        if missing.what in rule.needs:
+            return missing.reason
+    for need in sorted(rule.needs):
+        reason = _lacks(need, ctx)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _lacks(need: Need, ctx: Context) -> str | None:
+    reason: str | None = None
+    if need == "image" and ctx.facts.target.config is None:
+        reason = "the target is no image, so it has no configuration"
+    elif need == "pins" and ctx.expected.pins is None:
+        reason = "nothing to compare with: name a lock (--lock FILE) or --stage and --variant"
+    elif need == "gpu" and not any(env.cuda_available for env in _environments(ctx)):
+        reason = "no GPU here"
+    elif need == "runs":
+        reason = _not_started(ctx)
+    elif need in {"imports", "commands"}:
+        reason = _nothing_run(need, ctx)
+    return reason
+
+
+def _environments(ctx: Context) -> tuple[Environment, ...]:
+    return ctx.facts.environments if ctx.environment is None else (ctx.environment,)
+
+
+def _not_started(ctx: Context) -> str | None:
+    for env in _environments(ctx):
+        if env.interpreter is not None and env.interpreter.run is not None:
+            return None
+    return "no interpreter was started"
+
+
+def _nothing_run(need: Need, ctx: Context) -> str | None:
+    if ctx.environment is None:
+        return None
+    results = ctx.env.imports if need == "imports" else ctx.env.commands
+    if any(getattr(result, "status", "ran") != "skipped" for result in results):
+        return None
+    wanted = ctx.expected.imports if need == "imports" else ctx.expected.commands
+    if results or (wanted and ctx.view.starts is False):
+        return f"the interpreter of {ctx.env.path} did not start, so no {need} were tried"
+    if wanted:
+        return f"no {need} were tried in {ctx.env.path}"
+    return f"no {need} were asked for in {ctx.env.path}"

@@ -1,0 +1,109 @@
+"""A rule: its name, what it needs to know, its page, and the check itself.
+
+Each rule is one class in one file of `venvsmith.rules`; its class docstring is the page that
+``venvsmith explain`` prints. A check is pure: it reads facts and yields findings.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from venvsmith.model.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from venvsmith.rules.framework.context import Context
+
+Scope = Literal["environment", "target"]
+Need = Literal[
+    "runs",
+    "imports",
+    "commands",
+    "records",
+    "elves",
+    "bytecode",
+    "import-graph",
+    "dlopens",
+    "system",
+    "image",
+    "pins",
+    "venv",
+    "gpu",
+]
+"""Groups of facts. The first ones are named as in `Facts.missing`; ``image`` is the image's
+configuration, ``pins`` a lock or manifest to compare with, ``venv`` an environment that is a venv,
+``gpu`` a device."""
+SECTIONS = (
+    "What it looks for",
+    "Why it happens",
+    "How to see it by hand",
+    "How to mend it",
+    "When it is fine",
+)
+"""The sections of every page, in this order."""
+
+
+class Rule(ABC):
+    """One thing that can be wrong with a target.
+
+    Subclasses set the class variables, write `check`, and say in `explains` which other findings
+    follow from theirs.
+    """
+
+    name: ClassVar[str]
+    code: ClassVar[str]
+    severity: ClassVar[Severity] = "error"
+    """The severity of its findings unless one says otherwise."""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """Groups of facts without which the check cannot be made, and is skipped aloud."""
+    scope: ClassVar[Scope] = "environment"
+    """Whether it is checked once for each environment or once for the target."""
+
+    @abstractmethod
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Yield what is wrong."""
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Tell whether ``other`` follows from ``finding``, which is this rule's own.
+
+        Both are of the same environment, or one of them is of the target as a whole.
+        """
+        return False
+
+    def finding(
+        self,
+        ctx: Context,
+        *,
+        subject: str,
+        message: str,
+        cause: str,
+        fix: str,
+        severity: Severity | None = None,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> Finding:
+        """Return a finding of this rule about the environment (or target) at hand."""
+        return Finding(
+            rule=self.name,
+            code=self.code,
+            severity=severity or self.severity,
+            environment=ctx.environment.path if ctx.environment is not None else "",
+            subject=subject,
+            message=message,
+            cause=cause,
+            fix=fix,
+            evidence=evidence or {},
+        )
+
+    @classmethod
+    def page(cls) -> str:
+        """Return the rule's page as Markdown."""
+        heading = f"# {cls.name} ({cls.code})"
+        return f"{heading}\n\n{inspect.getdoc(cls) or ''}\n"
+
+    @classmethod
+    def title(cls) -> str:
+        """Return the page's first line: what is wrong, in a sentence."""
+        return (inspect.getdoc(cls) or "").partition("\n")[0]

@@ -1,0 +1,204 @@
+"""Readings of one environment's facts that several rules need, each made once.
+
+Nothing here judges; it only joins facts: which distribution brings a module, which requirements
+apply to this interpreter, who requires whom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.markers import InvalidMarker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from venvsmith.model.expected import Expected
+    from venvsmith.model.facts import Distribution, Environment, Facts, ImportResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """A requirement of an installed distribution that applies here."""
+
+    by: Distribution
+    requirement: Requirement
+
+    @property
+    def name(self) -> str:
+        """Return the normalised name of what is required."""
+        return canonicalize_name(self.requirement.name)
+
+
+def version_of(text: str) -> Version | None:
+    """Return a parsed version, or None where it is none that packaging knows."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def minor_of(version: str | None) -> str | None:
+    """Return ``3.11`` of ``3.11.2``; None of None."""
+    return ".".join(version.split(".")[:2]) if version else None
+
+
+class View:
+    """Joined readings of one environment."""
+
+    def __init__(self, facts: Facts, environment: Environment, expected: Expected) -> None:
+        self.facts = facts
+        self.env = environment
+        self.expected = expected
+
+    @cached_property
+    def minor(self) -> str | None:
+        """Return the minor of the interpreter that really runs, ``3.11``."""
+        interpreter = self.env.interpreter
+        if interpreter is None:
+            return None
+        run = interpreter.run
+        return minor_of(run.version if run else None) or interpreter.minor
+
+    @cached_property
+    def starts(self) -> bool | None:
+        """Tell whether the interpreter starts; None where it was not tried."""
+        run = self.env.interpreter.run if self.env.interpreter else None
+        return run.returncode == 0 if run else None
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Distribution]:
+        """Map normalised names to what is installed; the first on the path wins."""
+        found: dict[str, Distribution] = {}
+        for dist in self.env.distributions:
+            found.setdefault(canonicalize_name(dist.name), dist)
+        return found
+
+    @cached_property
+    def by_module(self) -> Mapping[str, tuple[Distribution, ...]]:
+        """Map top-level import names to the distributions that bring them."""
+        found: dict[str, tuple[Distribution, ...]] = {}
+        for dist in self.env.distributions:
+            for name in dist.top_level:
+                found[name] = (*found.get(name, ()), dist)
+        return found
+
+    def owners(self, module: str) -> tuple[Distribution, ...]:
+        """Return the distributions that bring a module's top-level name."""
+        return self.by_module.get(module.partition(".")[0], ())
+
+    def dist_at(self, path: str) -> Distribution | None:
+        """Return the distribution that most likely owns a file below site-packages.
+
+        By the first folder's (or file's) name, which is a top-level import name of its owner.
+        """
+        for site in self.env.site_packages:
+            try:
+                parts = PurePosixPath(path).relative_to(site).parts
+            except ValueError:
+                continue
+            if not parts:
+                return None
+            stem = parts[0].partition(".")[0]
+            if parts[0].endswith(".libs"):
+                return self.by_name.get(canonicalize_name(parts[0].removesuffix(".libs")))
+            owners = self.by_module.get(stem, ())
+            return owners[0] if len(owners) == 1 else self._deeper(owners, parts)
+        return None
+
+    def _deeper(
+        self, owners: tuple[Distribution, ...], parts: tuple[str, ...]
+    ) -> Distribution | None:
+        # Namespaces such as nvidia/ and pyannote/ are told apart by the second folder.
+        if len(parts) > 1:
+            stem = parts[1].partition(".")[0].replace("_", "-")
+            for dist in owners:
+                if stem in dist.name.split("-") or stem in dist.name:
+                    return dist
+        return None
+
+    @cached_property
+    def markers(self) -> Mapping[str, str]:
+        """Return the marker environment of the target's interpreter, not of this machine."""
+        run = self.env.interpreter.run if self.env.interpreter else None
+        minor = self.minor or "3"
+        full = (run.version if run and run.version else None) or f"{minor}.0"
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": full,
+            "os_name": "posix",
+            "platform_machine": self.facts.system.machine or "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": full,
+            "python_version": minor,
+            "sys_platform": "linux",
+        }
+
+    @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """Return the requirements of all installed distributions that apply here.
+
+        Those of extras count only where another distribution asks for that extra.
+        """
+        extras = self._extras_asked_for()
+        found: list[Need] = []
+        for dist in self.by_name.values():
+            for requirement in self._parsed(dist):
+                wanted = extras.get(canonicalize_name(dist.name), frozenset())
+                if self._applies(requirement, wanted):
+                    found.append(Need(by=dist, requirement=requirement))
+        return tuple(found)
+
+    def _extras_asked_for(self) -> Mapping[str, frozenset[str]]:
+        asked: dict[str, frozenset[str]] = {}
+        for dist in self.by_name.values():
+            for requirement in self._parsed(dist):
+                if requirement.extras and self._applies(requirement, frozenset()):
+                    name = canonicalize_name(requirement.name)
+                    asked[name] = asked.get(name, frozenset()) | requirement.extras
+        return asked
+
+    def _parsed(self, dist: Distribution) -> tuple[Requirement, ...]:
+        parsed: list[Requirement] = []
+        for text in dist.requires:
+            try:
+                parsed.append(Requirement(text))
+            except (InvalidRequirement, InvalidSpecifier):
+                continue  # old metadata; what cannot be read cannot be judged
+        return tuple(parsed)
+
+    def _applies(self, requirement: Requirement, extras: frozenset[str]) -> bool:
+        if requirement.marker is None:
+            return True
+        try:
+            return any(
+                requirement.marker.evaluate({**self.markers, "extra": extra})
+                for extra in (extras or {""})
+            ) or requirement.marker.evaluate({**self.markers, "extra": ""})
+        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+            return False
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """Return the names that some installed distribution requires."""
+        return frozenset(need.name for need in self.needs)
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """Return the modules that were expected to import."""
+        return frozenset(self.expected.imports)
+
+    @cached_property
+    def failed_imports(self) -> tuple[ImportResult, ...]:
+        """Return the imports that did not come out well."""
+        return tuple(i for i in self.env.imports if i.status not in {"ok", "skipped"})

@@ -1,0 +1,159 @@
+"""Judge a target: gather facts, check rules, find causes, report.
+
+`verify` is the room's door, for the command line and for builds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from venvsmith.diagnose import diagnose
+from venvsmith.errors import NothingCheckedError
+from venvsmith.model.expected import Expected
+from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
+from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
+from venvsmith.verify.expectations import assign, united
+from venvsmith.verify.outcome import FailOn, environment_of, score_of, verdict_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from venvsmith.model.facts import Facts
+    from venvsmith.rules.framework.context import Context
+
+__all__ = ["Options", "exit_code", "judge", "verify"]
+
+NO_ENVIRONMENT = "no Python environment was found in this target"
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 5}
+ENGINE = "engine: "
+"""How a reason starts that lies with the engine, and is worth a retry."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How to judge.
+
+    ``asked`` is what the command line named itself: where it could not be checked, the verdict
+    stays open. ``ignore`` maps names of rules to the reason for which they do not count;
+    ``timeout`` is in seconds.
+    """
+
+    asked: Expected = field(default_factory=Expected)
+    static: bool = False
+    fail_on: FailOn = "error"
+    ignore: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 600.0
+
+
+def judge(
+    facts: Facts,
+    *,
+    expectations: Sequence[Expected] = (),
+    options: Options | None = None,
+    seconds: float = 0.0,
+) -> Report:
+    """Judge facts: pure, so that the facts of a stranger's target can be judged again.
+
+    :param seconds: how long it took to gather them.
+    :raises NothingCheckedError: where there was nothing to judge.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    if not facts.environments:
+        raise NothingCheckedError(
+            NO_ENVIRONMENT,
+            where=facts.target.ref,
+            hint="name its folder with venv:DIR, or install a Python into it",
+        )
+    expected = assign(facts, (*expectations, options.asked))
+    everything = contexts(facts, expected)
+    rules = load_rules()
+    run = run_rules(rules, everything)
+    findings = diagnose(run.findings, rules, everything, options.ignore)
+    environments = tuple(
+        environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
+    )
+    open_questions = _unanswered(everything, options)
+    if run.ran == 0:
+        raise NothingCheckedError("no check could run", where=facts.target.ref)
+    judged = time.monotonic() - started
+    return Report(
+        schema="venvsmith/report/1",
+        target=_target(facts),
+        verdict=verdict_of(findings, fail_on=options.fail_on, unanswered=bool(open_questions)),
+        score=score_of(everything, environments),
+        environments=environments,
+        findings=findings,
+        checks=Checks(ran=run.ran, skipped=(*open_questions, *run.skipped)),
+        timings={
+            "total_s": round(seconds + judged, 3),
+            **{f"{name}_s": round(value, 3) for name, value in facts.seconds.items()},
+            "rules_s": round(judged, 3),
+        },
+    )
+
+
+def exit_code(report: Report) -> int:
+    """Return the contract's exit code: 4 where an open question is the engine's fault."""
+    if report.verdict == "inconclusive" and any(
+        skipped.reason.startswith(ENGINE) for skipped in report.checks.skipped
+    ):
+        return 4
+    return EXIT_CODES[report.verdict]
+
+
+def _target(facts: Facts) -> ReportedTarget:
+    target = facts.target
+    return ReportedTarget(
+        kind=target.kind, ref=target.ref, digest=target.digest, platform=target.platform
+    )
+
+
+def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skipped, ...]:
+    """Return what was asked for and has no answer, neither good nor bad.
+
+    Under ``--static`` only what the same command line named counts as asked for.
+    """
+    found: list[Skipped] = []
+    for ctx in everything:
+        if ctx.environment is None:
+            continue
+        wanted = options.asked if options.static else united(options.asked, ctx.expected)
+        tried = {i.module for i in ctx.env.imports if i.status != "skipped"}
+        ran = {c.argv for c in ctx.env.commands}
+        reason = _why(ctx)
+        found.extend(
+            Skipped(rule="import-failed", reason=f"{module} was not imported: {reason}")
+            for module in ctx.expected.imports
+            if module in wanted.imports and module not in tried
+        )
+        found.extend(
+            Skipped(rule="command-failed", reason=f"{argv[0]} was not run: {reason}")
+            for argv in ctx.expected.commands
+            if argv in wanted.commands and argv not in ran
+        )
+    return tuple(found)
+
+
+def _why(ctx: Context) -> str:
+    for missing in ctx.facts.missing:
+        if missing.what in {"runs", "imports", "commands"}:
+            return missing.reason
+    return "the interpreter did not start" if ctx.view.starts is False else "nothing could run"
+
+
+def verify(
+    target: str, *, expectations: Sequence[Expected] = (), options: Options | None = None
+) -> Report:
+    """Judge a target.
+
+    :param target: as the command line takes it (``image:tag``, ``venv:DIR``, …).
+    :param expectations: what it should hold and do, besides its own manifest.
+    :raises UsageError: where there is no such target.
+    :raises UnsafeInputError: where it cannot be judged safely.
+    :raises SurroundingsError: where the engine or the machine fails us.
+    :raises NothingCheckedError: where nothing in it could be judged.
+    """
+    raise NotImplementedError

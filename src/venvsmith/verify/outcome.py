@@ -1,0 +1,105 @@
+"""From diagnosed findings to the report: verdict, score, and what each environment holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.model.finding import (
+    Finding,
+    ReportedEnvironment,
+    ReportedPackage,
+    ReportedPython,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from venvsmith.rules.framework.context import Context
+    from venvsmith.rules.framework.view import View
+
+FailOn = Literal["error", "warning"]
+BLIND = frozenset({"python-minor-mismatch", "venv-config-broken"})
+"""Findings after which no installed package is visible to the interpreter."""
+
+
+def verdict_of(findings: Iterable[Finding], *, fail_on: FailOn, unanswered: bool) -> Verdict:
+    """Judge: a finding that counts fails, a question that was asked and not answered is open.
+
+    :param unanswered: whether something that was asked for could not be checked.
+    """
+    grave = {"error"} if fail_on == "error" else {"error", "warning"}
+    if any(f.ignored is None and f.severity in grave for f in findings):
+        return "fail"
+    return "inconclusive" if unanswered else "pass"
+
+
+def score_of(
+    contexts: Sequence[Context], environments: Sequence[ReportedEnvironment]
+) -> int | None:
+    """Return the share of expected packages, imports and commands that work, 0 to 100."""
+    good = total = 0
+    packages = {env.path: env.packages for env in environments}
+    for ctx in contexts:
+        if ctx.environment is None:
+            continue
+        expected = ctx.expected
+        locked = [p for p in packages[ctx.env.path] if p.locked is not None]
+        good += sum(p.available for p in locked)
+        total += len(locked) + len(expected.imports) + len(expected.commands)
+        fine = {i.module for i in ctx.env.imports if i.status == "ok"}
+        good += sum(module in fine for module in expected.imports)
+        ended = {c.argv for c in ctx.env.commands if c.returncode == 0}
+        good += sum(argv in ended for argv in expected.commands)
+    return good * 100 // total if total else None
+
+
+def environment_of(view: View, findings: Sequence[Finding]) -> ReportedEnvironment:
+    """Return one environment as the report tells it."""
+    env = view.env
+    mine = [f for f in findings if f.environment == env.path and f.ignored is None]
+    errors = tuple(f.message for f in mine if f.severity == "error")
+    status: Literal["ok", "failed", "unknown"] = "failed" if errors else "ok"
+    if not errors and env.interpreter is None:
+        status = "unknown"
+    blind = view.starts is False or any(f.rule in BLIND and f.severity == "error" for f in mine)
+    name = view.expected.name or env.path.rstrip("/").rpartition("/")[2] or env.path
+    return ReportedEnvironment(
+        name=name,
+        path=env.path,
+        kind=env.kind,
+        status=status,
+        python=_python(view),
+        packages=_packages(view, blind=blind),
+        devices={"cuda": env.cuda_available},
+        errors=errors,
+    )
+
+
+def _python(view: View) -> ReportedPython | None:
+    interpreter = view.env.interpreter
+    if interpreter is None:
+        return None
+    version = interpreter.run.version if interpreter.run else None
+    return ReportedPython(
+        version=version or interpreter.minor,
+        executable=interpreter.path,
+        resolves_to=interpreter.resolves_to,
+    )
+
+
+def _packages(view: View, *, blind: bool) -> tuple[ReportedPackage, ...]:
+    pins: dict[str, str] = {canonicalize_name(k): v for k, v in (view.expected.pins or {}).items()}
+    names = sorted(set(pins) | set(view.by_name))
+    return tuple(
+        ReportedPackage(
+            name=name,
+            version=dist.version if dist else None,
+            locked=pins.get(name),
+            available=dist is not None and not blind,
+        )
+        for name in names
+        for dist in [view.by_name.get(name)]
+    )

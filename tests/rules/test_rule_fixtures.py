@@ -1,0 +1,49 @@
+"""Every rule against its fixture: one TOML file a rule, cases that fire and cases that must not."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures import expected_of, facts_of
+
+from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
+
+HERE = Path(__file__).parent / "cases"
+RULES = {rule.name: rule for rule in load_rules()}
+
+
+def _cases() -> list[Any]:
+    return [
+        pytest.param(path.stem, case, id=f"{path.stem}: {case['name']}")
+        for path in sorted(HERE.glob("*.toml"))
+        for case in tomllib.loads(path.read_text())["case"]
+    ]
+
+
+@pytest.mark.parametrize(("rule", "case"), _cases())
+def test_a_rule_says_what_its_fixture_expects(rule: str, case: dict[str, Any]) -> None:
+    facts = facts_of(case)
+    run = run_rules([RULES[rule]], contexts(facts, {facts.environments[0].path: expected_of(case)}))
+    told = [
+        {key: getattr(finding, key) for key in wanted}
+        for finding, wanted in zip(run.findings, case["expect"], strict=False)
+    ]
+    assert [f.subject for f in run.findings] == [wanted["subject"] for wanted in case["expect"]]
+    assert told == case["expect"]
+    assert [s.reason for s in run.skipped] == case.get("skipped", [])
+
+
+def test_every_rule_has_a_case_that_fires_and_one_that_must_not() -> None:
+    for name in RULES:
+        path = HERE / f"{name}.toml"
+        assert path.exists(), f"{name} has no fixture"
+        expected = [bool(case["expect"]) for case in tomllib.loads(path.read_text())["case"]]
+        assert {True, False} <= set(expected), name
+
+
+def test_a_healthy_environment_carries_no_finding_of_any_rule() -> None:
+    facts = facts_of({})
+    assert run_rules(RULES.values(), contexts(facts, {})).findings == ()
