@@ -1,0 +1,5 @@
+"""From requirements to locks: one protocol for resolvers, and the joint resolution over it."""
+
+from venvsmith.resolve.run import LockChange, LockOptions, LockReport, check_project, lock_project
+
+__all__ = ["LockChange", "LockOptions", "LockReport", "check_project", "lock_project"]

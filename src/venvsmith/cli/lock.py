@@ -1,0 +1,136 @@
+"""`venvsmith lock`: resolve the stages into hashed lockfiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from venvsmith.cli.main import Shared
+    from venvsmith.model.project import Project
+    from venvsmith.resolve import LockChange, LockOptions
+
+SHOWN_CHANGES = 12
+"""Versions told for one lockfile; the file itself has all of them."""
+
+
+@click.command(
+    epilog="Example: venvsmith lock whisperx --upgrade-package numpy",
+)
+@click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@click.option("--variant", "variants", multiple=True, metavar="V", help="Only these variants.")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 where a lock is out of date.")
+@click.option("--upgrade", is_flag=True, help="Forget the locked versions.")
+@click.option(
+    "--upgrade-package",
+    "upgrade_packages",
+    multiple=True,
+    metavar="NAME",
+    help="Forget the locked version of this distribution.",
+)
+@click.option(
+    "--resolver", type=click.Choice(["uv", "pip-tools"]), help="Instead of the project's."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["requirements", "pylock"]),
+    default="requirements",
+    show_default=True,
+    help="pylock writes a PEP 751 file beside each lock.",
+)
+@click.option("--offline", is_flag=True, help="Use only what is in the resolver's cache.")
+@click.pass_obj
+def command(
+    shared: Shared,
+    *,
+    stages: tuple[str, ...],
+    variants: tuple[str, ...],
+    check: bool,
+    upgrade: bool,
+    upgrade_packages: tuple[str, ...],
+    resolver: str | None,
+    form: str,
+    offline: bool,
+) -> None:
+    """Resolve the stages into hashed lockfiles; a STAGE stands for its whole family.
+
+    Stages that share an ancestor are resolved together. Where the configuration and the locks
+    are unchanged, nothing is written and no network is needed. One lock that cannot be resolved
+    leaves all of them as they were.
+    """
+    from venvsmith.errors import UsageError  # noqa: PLC0415 - other commands must not pay for it
+    from venvsmith.resolve import LockOptions  # noqa: PLC0415
+
+    if form != "requirements":
+        message = f"--format {form} is not there yet"
+        raise UsageError(message, where="lock", hint="leave it out")
+    if resolver == "pip-tools":
+        message = "resolver 'pip-tools' is not there yet"
+        raise UsageError(message, where="lock", hint="use --resolver uv")
+    if check and (upgrade or upgrade_packages):
+        message = "--check changes nothing, so it goes with no --upgrade"
+        raise UsageError(message, where="lock", hint="leave one of them out")
+    options = LockOptions(
+        stages=stages,
+        variants=variants,
+        upgrade=upgrade,
+        upgrade_packages=upgrade_packages,
+        offline=offline,
+    )
+    project = shared.project()
+    if check:
+        _check(shared, project, options)
+    else:
+        _lock(shared, project, options)
+
+
+def _check(shared: Shared, project: Project, options: LockOptions) -> None:
+    from venvsmith.errors import JudgedError  # noqa: PLC0415
+    from venvsmith.resolve import check_project  # noqa: PLC0415
+
+    drift = check_project(project, options)
+    for item in drift:
+        click.echo(f"{project.locks}/{item.file}: {item.reason}")
+    if drift:
+        files = len({item.file for item in drift})
+        message = (
+            f"{files} lockfile{'s differ' if files > 1 else ' differs'} from the configuration"
+        )
+        raise JudgedError(message, where=project.locks, hint="run 'venvsmith lock'", code="drift")
+    shared.say("the locks are up to date")
+
+
+def _lock(shared: Shared, project: Project, options: LockOptions) -> None:
+    from venvsmith.resolve import lock_project  # noqa: PLC0415
+
+    report = lock_project(
+        project,
+        options,
+        say=shared.say,
+        detail=shared.say if shared.verbosity > 0 else None,
+    )
+    for change in report.changed:
+        click.echo(_sentence(change, project))
+    if not report.changed:
+        shared.say(f"nothing to do: {len(report.unchanged)} lockfiles are up to date")
+
+
+def _sentence(change: LockChange, project: Project) -> str:
+    name = change.path.relative_to(project.root).as_posix()
+    if not change.pins:
+        return f"{name}: removed"
+    count = f"{change.pins} pin{'s' if change.pins > 1 else ''}"
+    if change.new:
+        return f"{name}: {count}, new"
+    moves = [
+        f"{what} {old or 'new'} → {new or 'gone'}"
+        for what, old, new in change.moved[:SHOWN_CHANGES]
+    ]
+    rest = len(change.moved) - len(moves)
+    return (
+        f"{name}: {count}; "
+        + (", ".join(moves) or "the same versions")
+        + (f" and {rest} more" if rest > 0 else "")
+    )

@@ -1,0 +1,223 @@
+"""What a lock is made from: the requirements of a stage's chain, and where they will run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.dependency_groups import resolve_dependency_groups
+from packaging.requirements import InvalidRequirement, Requirement
+
+from venvsmith.errors import ConfigError
+from venvsmith.lock.text import emit_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from venvsmith.model.lock import Pin
+    from venvsmith.model.project import Index, LockKey, Project, Stage
+
+FORMAT = 1
+"""Part of every digest: raised when the meaning of a lock changes, so that all are made anew."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageInputs:
+    """What one stage asks for by itself, each requirement as PEP 508 text."""
+
+    stage: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """Where the locked distributions will run, and where they may come from."""
+
+    python: str
+    machine: str
+    """``x86_64`` or ``aarch64``."""
+    manylinux: str | None
+    torch_backend: str | None
+    find_links: tuple[str, ...]
+    exclude_newer: str | None
+    no_wheel: tuple[str, ...]
+    indexes: tuple[Index, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """Everything that one lock depends on, besides what the index offers."""
+
+    environment: Environment
+    chain: tuple[StageInputs, ...]
+    """The stage and what it extends, the root ancestor first."""
+    resolver: str
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Return the requirements of the whole chain, sorted, each once."""
+        return tuple(sorted({line for stage in self.chain for line in stage.requirements}))
+
+    def digest(self, pins: Sequence[Pin]) -> str:
+        """Return the digest of the inputs: the configuration's part, and the pins of the lock.
+
+        The pins belong to it because an existing lock is what the next one is made from, and so
+        that a lock edited by hand is noticed.
+        """
+        env = self.environment
+        content = {
+            "format": FORMAT,
+            "resolver": self.resolver,
+            "python": env.python,
+            "machine": env.machine,
+            "manylinux": env.manylinux,
+            "torch-backend": env.torch_backend,
+            "find-links": [redact_url(link) for link in env.find_links],
+            "exclude-newer": env.exclude_newer,
+            "no-wheel": sorted(env.no_wheel),
+            "indexes": sorted(
+                [index.name, redact_url(index.url), sorted(index.packages)] for index in env.indexes
+            ),
+            "chain": [[stage.stage, sorted(stage.requirements)] for stage in self.chain],
+            "pins": emit_pins(pins),
+        }
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def lock_inputs(project: Project, key: LockKey) -> Inputs:
+    """Gather what a lock is made from, reading the files that the stages name.
+
+    :raises ConfigError: where a file is missing or holds what cannot be locked; all that is wrong
+        with one stage is told at once.
+    """
+    variant = project.variants[key.variant]
+    return Inputs(
+        environment=Environment(
+            python=project.python,
+            machine=key.platform.machine,
+            manylinux=project.bases[variant.base].manylinux,
+            torch_backend=variant.torch_backend,
+            find_links=variant.find_links,
+            exclude_newer=project.exclude_newer,
+            no_wheel=project.no_wheel,
+            indexes=tuple(project.indexes.values()),
+        ),
+        chain=tuple(_stage_inputs(project, stage) for stage in project.ancestry(key.stage)),
+        resolver=project.resolver,
+    )
+
+
+def redact_url(url: str) -> str:
+    """Return an address without user, password and query."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+class _ProblemError(Exception):
+    """Something in a file that a stage names; carried to one ConfigError."""
+
+
+def _stage_inputs(project: Project, stage: Stage) -> StageInputs:
+    lines: list[str] = []
+    problems: list[tuple[str, str]] = []
+
+    def gather(key: str, found: Iterator[str]) -> None:
+        try:
+            lines.extend(_normal(line) for line in found)
+        except _ProblemError as exc:
+            problems.append((f"stages.{stage.name}.{key}", str(exc)))
+
+    for number, line in enumerate(stage.requires):
+        gather(f"requires[{number}]", iter([line]))
+    for number, entry in enumerate(stage.requires_file):
+        gather(f"requires-file[{number}]", _from_entry(project.root, entry))
+    if stage.source is not None:
+        gather("source", _from_source(project.root / stage.source))
+    if problems:
+        raise ConfigError(problems, file=project.file.name)
+    return StageInputs(stage=stage.name, requirements=tuple(sorted(set(lines))))
+
+
+def _normal(line: str) -> str:
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement as exc:
+        message = f"'{line}' is not a requirement: {str(exc).splitlines()[0]}"
+        raise _ProblemError(message) from exc
+    if requirement.url is not None:
+        message = (
+            f"'{requirement.name}' comes from an address, and only what an index or find-links "
+            "offers can be locked: build it to a wheel and name its folder in find-links"
+        )
+        raise _ProblemError(message)
+    return str(requirement)
+
+
+def _from_entry(root: Path, entry: str) -> Iterator[str]:
+    """Yield the requirements of a ``requires-file`` entry: a file, or a group of a pyproject."""
+    name, colon, group = entry.rpartition(":")
+    if colon and name.endswith(".toml"):
+        groups = _toml(root / name).get("dependency-groups", {})
+        try:
+            yield from resolve_dependency_groups(groups, group)
+        except* (LookupError, ValueError, TypeError) as errors:
+            message = f"{name}: dependency group '{group}': {errors.exceptions[0]}"
+            raise _ProblemError(message) from errors
+    elif entry.endswith(".toml"):
+        yield from _from_project_table(root / entry)
+    else:
+        yield from _from_requirements(root / entry, seen=())
+
+
+def _from_source(folder: Path) -> Iterator[str]:
+    """Yield what the user's own project depends on: it is installed without its dependencies."""
+    yield from _from_project_table(folder / "pyproject.toml")
+
+
+def _from_project_table(path: Path) -> Iterator[str]:
+    table = _toml(path).get("project", {})
+    if "dependencies" in table.get("dynamic", ()):
+        message = f"{path.name}: its dependencies are dynamic; write them into 'requires'"
+        raise _ProblemError(message)
+    yield from table.get("dependencies", ())
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        message = f"{path.name} cannot be read: {exc}"
+        raise _ProblemError(message) from exc
+
+
+def _from_requirements(path: Path, *, seen: tuple[Path, ...]) -> Iterator[str]:
+    """Yield the requirements of a requirements file, following ``-r``; hashes are made anew."""
+    if path in seen:
+        message = f"{path.name} includes itself"
+        raise _ProblemError(message)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as exc:
+        message = f"{path.name} cannot be read: {exc}"
+        raise _ProblemError(message) from exc
+    for raw in text.replace("\\\n", " ").splitlines():
+        line = raw.split(" #")[0].strip()
+        if not line or line.startswith("#"):
+            continue
+        option, _, value = line.partition(" ")
+        if option in {"-r", "--requirement"}:
+            yield from _from_requirements(path.parent / value.strip(), seen=(*seen, path))
+        elif line.startswith("-"):
+            message = f"{path.name}: '{option}' is an option; set it in the configuration instead"
+            raise _ProblemError(message)
+        else:
+            yield line.split(" --hash")[0].strip()

@@ -1,0 +1,62 @@
+"""What a resolver is asked, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from venvsmith.lock.inputs import Environment
+    from venvsmith.model.lock import Pin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One question: versions that meet the requirements in an environment."""
+
+    requirements: tuple[str, ...]
+    environment: Environment
+    constraints: tuple[str, ...] = ()
+    """Bounds on what the requirements pull in; they pull in nothing themselves."""
+    preferences: tuple[Pin, ...] = ()
+    """Versions to keep where they can be kept; their hashes do not matter."""
+    known: bool = False
+    """Whether an earlier answer contains this one, so that a cache is enough to find it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solved:
+    """The distributions with all hashes that the index lists, sorted by name."""
+
+    pins: tuple[Pin, ...]
+
+    def versions(self) -> dict[str, str]:
+        """Return normalised name to version."""
+        return {pin.name: pin.version for pin in self.pins}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsolvable:
+    """No versions meet the requirements, or an index lacks one: not worth a retry."""
+
+    explanation: str
+    """Why, in sentences, addresses redacted."""
+
+
+Answer = Solved | Unsolvable
+
+
+class Resolver(Protocol):
+    """Finds versions. Safe to call from several threads at once."""
+
+    @property
+    def label(self) -> str:
+        """Return the resolver and its version, ``uv 0.13.8``."""
+        ...
+
+    def solve(self, request: Request) -> Answer:
+        """Answer a request.
+
+        :raises SurroundingsError: where the network, an index or the disk fails.
+        """
+        ...

@@ -1,0 +1,318 @@
+"""Locks a project: what is out of date, resolved; all of it written, or nothing."""
+
+from __future__ import annotations
+
+import difflib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.errors import JudgedError, UsageError
+from venvsmith.files import locked, write_files
+from venvsmith.lock.drift import Drift, find_drift
+from venvsmith.lock.inputs import Environment, lock_inputs
+from venvsmith.lock.layers import not_additive
+from venvsmith.lock.store import find_lock, find_tools, lock_path, orphans, tools_path
+from venvsmith.lock.text import emit_lock, emit_tools
+from venvsmith.model.lock import Lock, Pin
+from venvsmith.resolve.joint import Family, Node, resolve_family
+from venvsmith.resolve.protocol import Request, Unsolvable
+from venvsmith.resolve.uv import UvResolver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from venvsmith.lock.inputs import Inputs
+    from venvsmith.model.project import LockKey, Platform, Project
+    from venvsmith.resolve.protocol import Resolver
+
+THREADS = 2
+"""Families resolved at once: more only contend for uv's cache and the index."""
+
+_Place = tuple[str, str, "Platform"]
+"""A family: its root stage, the variant, the platform."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockOptions:
+    """What to lock, and how freely.
+
+    :param stages: stages whose families are locked; all where empty.
+    :param variants: variants to lock; all where empty.
+    :param upgrade: forget the versions that are locked.
+    :param upgrade_packages: forget the versions of these names.
+    :param offline: use only what is in the resolver's cache.
+    """
+
+    stages: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    upgrade: bool = False
+    upgrade_packages: tuple[str, ...] = ()
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockChange:
+    """What became of one lockfile."""
+
+    path: Path
+    pins: int
+    """How many it holds now; 0 where it was removed."""
+    new: bool
+    """Whether there was none before."""
+    moved: tuple[tuple[str, str | None, str | None], ...] = ()
+    """Name, version before and after; None where it was or is not locked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockReport:
+    """What a run changed on disk, and what it left as it was."""
+
+    changed: tuple[LockChange, ...]
+    unchanged: tuple[Path, ...]
+
+
+def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
+    """Return how the locks differ from what the configuration asks for. Changes nothing.
+
+    :raises UsageError: where an option names what the configuration does not have.
+    :raises UnsafeInputError: where a lock is malformed.
+    """
+    _refuse_unsupported(project)
+    inputs = _selected(project, options)
+    locks = {key: find_lock(project, key) for key in project.lock_keys()}
+    drift = list(find_drift(inputs, locks))
+    if _needs_tools(project) and find_tools(project) is None:
+        drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
+    drift += [
+        Drift(file=path.name, reason="the configuration does not ask for it")
+        for path in orphans(project)
+    ]
+    return tuple(drift)
+
+
+def lock_project(
+    project: Project,
+    options: LockOptions,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    detail: Callable[[str], None] | None = None,
+) -> LockReport:
+    """Bring the locks up to date and write them, all or none.
+
+    Where the inputs are unchanged nothing is resolved and nothing written.
+
+    :param say: told what is being done, one line at a time, from several threads.
+    :param detail: told each command that is run.
+    :raises JudgedError: where a family has no resolution.
+    :raises SurroundingsError: where the network, an index or the disk fails.
+    :raises UsageError: where an option names what the configuration does not have.
+    :raises UnsafeInputError: where an existing lock is malformed.
+    """
+    _refuse_unsupported(project)
+    with locked(project.root):
+        inputs = _selected(project, options)
+        old = {key: find_lock(project, key) for key in project.lock_keys()}
+        _refuse_unknown_upgrades(options, old.values())
+        resolver = UvResolver(project.root, offline=options.offline, say=detail)
+        run = _Run(project=project, options=options, old=old, resolver=resolver, say=say)
+        stale = _stale(inputs, old, options)
+        tools = find_tools(project)
+        wants_tools = _needs_tools(project) and (tools is None or options.upgrade)
+        with ThreadPoolExecutor(THREADS) as pool:
+            asked = [pool.submit(run.lock_family, place, keys) for place, keys in stale.items()]
+            asked_tools = pool.submit(_lock_tools, project, resolver) if wants_tools else None
+            locks = [lock for future in asked for lock in future.result()]
+            new_tools = asked_tools.result() if asked_tools is not None else tools
+        return _write(project, inputs, old, locks, new_tools)
+
+
+def _write(
+    project: Project,
+    inputs: Mapping[LockKey, Inputs],
+    old: Mapping[LockKey, Lock | None],
+    locks: Iterable[Lock],
+    tools: tuple[Pin, ...] | None,
+) -> LockReport:
+    texts: dict[Path, bytes | None] = dict.fromkeys(orphans(project))
+    changes = {path: LockChange(path=path, pins=0, new=False) for path in texts}
+    for lock in locks:
+        path = lock_path(project, lock.key)
+        texts[path] = emit_lock(lock).encode()
+        changes[path] = _change(path, old[lock.key], lock.pins)
+    if tools is not None:
+        path = tools_path(project)
+        texts[path] = emit_tools(tools).encode()
+        changes[path] = LockChange(path=path, pins=len(tools), new=not path.exists())
+    written = write_files(texts)
+    everything = [lock_path(project, key) for key in inputs]
+    return LockReport(
+        changed=tuple(changes[path] for path in texts if path in written),
+        unchanged=tuple(path for path in everything if path not in written),
+    )
+
+
+def _change(path: Path, old: Lock | None, pins: tuple[Pin, ...]) -> LockChange:
+    before = {} if old is None else {pin.name: pin.version for pin in old.pins}
+    after = {pin.name: pin.version for pin in pins}
+    moved = tuple(
+        (name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
+    return LockChange(path=path, pins=len(pins), new=old is None, moved=moved)
+
+
+def _selected(project: Project, options: LockOptions) -> dict[LockKey, Inputs]:
+    """Return the inputs of the locks that the options name: a stage stands for its family."""
+    for kind, names, known in (
+        ("stage", options.stages, project.stages),
+        ("variant", options.variants, project.variants),
+    ):
+        for name in names:
+            if name not in known:
+                message = f"there is no {kind} '{name}'"
+                raise UsageError(message, where=project.file.name, hint=_meant(name, known))
+    roots = {_root(project, stage) for stage in options.stages}
+    return {
+        key: lock_inputs(project, key)
+        for key in project.lock_keys()
+        if (not roots or _root(project, key.stage) in roots)
+        and (not options.variants or key.variant in options.variants)
+    }
+
+
+def _stale(
+    inputs: Mapping[LockKey, Inputs], old: Mapping[LockKey, Lock | None], options: LockOptions
+) -> dict[_Place, dict[LockKey, Inputs]]:
+    """Return the families in which something is out of date, or all where that is asked for."""
+    families: dict[_Place, dict[LockKey, Inputs]] = {}
+    for key, wanted in inputs.items():
+        place = (wanted.chain[0].stage, key.variant, key.platform)
+        families.setdefault(place, {})[key] = wanted
+    return {
+        place: keys
+        for place, keys in families.items()
+        if options.upgrade or options.upgrade_packages or find_drift(keys, old)
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """What all families of one run share."""
+
+    project: Project
+    options: LockOptions
+    old: Mapping[LockKey, Lock | None]
+    resolver: Resolver
+    say: Callable[[str], None]
+
+    def lock_family(self, place: _Place, keys: Mapping[LockKey, Inputs]) -> list[Lock]:
+        """Resolve one family; a lock whose content stays keeps its header too."""
+        _, variant, platform = place
+        kept = self._kept(keys)
+        family = Family(
+            place=f"{variant}, {platform}",
+            environment=next(iter(keys.values())).environment,
+            nodes={
+                key.stage: Node(
+                    stage=key.stage,
+                    parent=self.project.stages[key.stage].extends,
+                    requirements=inputs.chain[-1].requirements,
+                )
+                for key, inputs in keys.items()
+            },
+            preferences=tuple({pin.name: pin for pin in kept}.values()),
+        )
+        self.say(f"resolving {', '.join(family.nodes)} ({family.place})")
+        resolved = resolve_family(family, self.resolver)
+        known = {(pin.name, pin.version): pin for pin in kept}
+        locks = []
+        for key, inputs in keys.items():
+            pins = tuple(_keep_hashes(pin, known) for pin in resolved[key.stage])
+            digest = inputs.digest(pins)
+            lock = Lock(key=key, resolver=self.resolver.label, inputs=digest, pins=pins)
+            before = self.old[key]
+            same = before is not None and (before.inputs, before.pins) == (digest, pins)
+            locks.append(before if same and before is not None else lock)
+        _assert_additive(self.project, locks)
+        return locks
+
+    def _kept(self, keys: Iterable[LockKey]) -> list[Pin]:
+        """Return the pins that are to stay where they can."""
+        if self.options.upgrade:
+            return []
+        upgraded = {canonicalize_name(name) for name in self.options.upgrade_packages}
+        locks = [lock for key in keys if (lock := self.old[key]) is not None]
+        return [pin for lock in locks for pin in lock.pins if pin.name not in upgraded]
+
+
+def _keep_hashes(pin: Pin, known: Mapping[tuple[str, str], Pin]) -> Pin:
+    """Keep a lock as it is where its release has merely gained files since."""
+    before = known.get((pin.name, pin.version))
+    return before if before is not None and set(before.hashes) <= set(pin.hashes) else pin
+
+
+def _assert_additive(project: Project, locks: Iterable[Lock]) -> None:
+    by_stage = {lock.key.stage: lock for lock in locks}
+    for stage, lock in by_stage.items():
+        parent = project.stages[stage].extends
+        problem = not_additive(lock, by_stage[parent]) if parent is not None else ""
+        if problem:
+            message = f"{lock.key.filename}: {problem}"
+            raise AssertionError(message)
+
+
+def _lock_tools(project: Project, resolver: UvResolver) -> tuple[Pin, ...]:
+    """Pin the uv that resolves, with the hashes of all its files, for any platform."""
+    environment = Environment(
+        python=project.python,
+        machine="x86_64",
+        manylinux=None,
+        torch_backend=None,
+        find_links=(),
+        exclude_newer=None,
+        no_wheel=(),
+        indexes=(),
+    )
+    wanted = f"uv=={resolver.version}"
+    answer = resolver.solve(Request(requirements=(wanted,), environment=environment))
+    if isinstance(answer, Unsolvable):
+        message = f"the index does not offer {wanted}: {answer.explanation}"
+        hint = "install a uv that it offers"
+        raise JudgedError(message, where="tools", hint=hint, code="no-resolution")
+    return answer.pins
+
+
+def _needs_tools(project: Project) -> bool:
+    return project.installer == "uv" and bool(project.stages)
+
+
+def _root(project: Project, stage: str) -> str:
+    return project.ancestry(stage)[0].name
+
+
+def _refuse_unsupported(project: Project) -> None:
+    if project.resolver != "uv":
+        message = f"resolver '{project.resolver}' is not there yet"
+        raise UsageError(message, where="project.resolver", hint='set resolver = "uv"')
+    if project.indexes:
+        message = "routed indexes are not there yet"
+        raise UsageError(message, where="indexes", hint="use a default index or find-links")
+
+
+def _refuse_unknown_upgrades(options: LockOptions, locks: Iterable[Lock | None]) -> None:
+    known = sorted({name for lock in locks if lock is not None for name in lock.names()})
+    for name in options.upgrade_packages:
+        if canonicalize_name(name) not in known:
+            message = f"'{name}' is in none of the locks"
+            hint = _meant(canonicalize_name(name), known)
+            raise UsageError(message, where="--upgrade-package", hint=hint)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else f"there is {', '.join(known) or 'none'}"

@@ -1,0 +1,91 @@
+"""Keeps known bad pairs out of an answer.
+
+A resolver sees metadata alone, and some distributions break together although their metadata
+allow them (`venvsmith.data.pairs`). So the answer is looked at, and where it holds such a pair the
+question is asked again, bound to one row of the table after the other: the anchor's own release
+first, so that only its companions move, then the others from the newest down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from venvsmith.data.pairs import Mismatch, Pair, load_pairs, mismatches
+from venvsmith.resolve.protocol import Answer, Request, Resolver, Solved, Unsolvable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def solve_sound(
+    resolver: Resolver, request: Request, pairs: tuple[Pair, ...] | None = None
+) -> Answer:
+    """Answer a request with versions that hold no known bad pair.
+
+    :param pairs: the table; the shipped one where None.
+    :return: also Unsolvable where versions exist and each set of them holds a bad pair.
+    :raises SurroundingsError: as the resolver does.
+    """
+    table = load_pairs() if pairs is None else pairs
+    return _search(resolver, request, table, done=frozenset())
+
+
+def _search(
+    resolver: Resolver, request: Request, table: tuple[Pair, ...], *, done: frozenset[str]
+) -> Answer:
+    """Solve, and branch over the anchor of the first bad pair; ``done`` anchors are bound."""
+    answer = resolver.solve(request)
+    if isinstance(answer, Unsolvable):
+        return answer
+    wrong = list(mismatches(answer.versions(), table))
+    if not wrong:
+        return answer
+    anchor = wrong[0].pair.anchor
+    if anchor in done:
+        return Unsolvable(explanation=_in_words(wrong))
+    group = [pair for pair in table if pair.anchor == anchor]
+    for bounds in _branches(group, answer.versions()[anchor]):
+        attempt = _search(
+            resolver,
+            replace(request, constraints=(*request.constraints, *bounds)),
+            table,
+            done=done | {anchor},
+        )
+        if isinstance(attempt, Solved):
+            return attempt
+    return Unsolvable(explanation=_in_words(wrong))
+
+
+def _branches(group: Sequence[Pair], current: str) -> Iterator[tuple[str, ...]]:
+    """Yield, for each stretch of the anchor's releases, the bounds on it and its companions."""
+    edges = sorted({edge for pair in group for row in pair.rows for edge in _edges(row.anchor)})
+    stretches = list(zip(edges, [*edges[1:], None], strict=True))
+    own = Version(Version(current).public)
+    stretches.sort(key=lambda ends: (not _within(own, *ends), [-part for part in ends[0].release]))
+    for start, end in stretches:
+        rows = [(pair.companion, pair.row_of(str(start))) for pair in group]
+        yield (
+            f"{group[0].anchor}>={start}" + (f",<{end}" if end else ""),
+            *(f"{companion}{row.companion}" for companion, row in rows if row is not None),
+        )
+
+
+def _within(version: Version, start: Version, end: Version | None) -> bool:
+    return start <= version and (end is None or version < end)
+
+
+def _edges(anchor: object) -> Iterator[Version]:
+    """Yield the releases at which a row's range of anchors begins and ends."""
+    for clause in str(anchor).split(","):
+        version = Version(clause.lstrip("=<>!~").removesuffix(".*"))
+        yield version
+        if clause.startswith("==") and clause.endswith(".*"):
+            *head, last = version.release
+            yield Version(".".join(map(str, (*head, last + 1))))
+
+
+def _in_words(wrong: Sequence[Mismatch]) -> str:
+    return "; ".join(map(str, wrong)) + "; and no other versions meet the requirements"

@@ -1,0 +1,219 @@
+"""The resolver behind ``uv pip compile``, from uv's own package."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.errors import JudgedError, SurroundingsError, UsageError
+from venvsmith.lock.inputs import redact_url
+from venvsmith.model.lock import Pin
+from venvsmith.process import Command, Completed, run
+from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
+from venvsmith.resolve.surroundings import resolver_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from venvsmith.lock.inputs import Environment
+
+TIMEOUT_SECONDS = 900.0
+DEFAULT_MANYLINUX = "2_28"
+"""What torch's own wheels ask for; Debian 10, Ubuntu 18.10 and RHEL 8 have it."""
+MANYLINUX = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
+"""The levels that uv's ``--python-platform`` knows (`uv pip compile --help`, 0.13)."""
+_URL = re.compile(r"[a-z+]+://[^\s`'\")\]]+")
+
+
+class UvResolver:
+    """Asks uv.
+
+    :param root: where relative find-links start.
+    :param offline: whether only uv's cache, and folders, may be read.
+    :param say: told each command before it runs.
+    """
+
+    def __init__(
+        self, root: Path, *, offline: bool = False, say: Callable[[str], None] | None = None
+    ) -> None:
+        self.root = root
+        self.offline = offline
+        self.say = say
+        self._env = resolver_environment()
+
+    @cached_property
+    def binary(self) -> str:
+        """Return the path of uv's program."""
+        import uv  # noqa: PLC0415 - only where uv is the resolver
+
+        try:
+            return str(uv.find_uv_bin())
+        except FileNotFoundError as exc:
+            message = "the package is installed without its program"
+            hint = "install uv again"
+            raise SurroundingsError(message, where="uv", hint=hint, code="tool-missing") from exc
+
+    @cached_property
+    def version(self) -> str:
+        """Return uv's version, ``0.13.8``."""
+        done = run(Command(argv=(self.binary, "--version"), timeout=30, env=self._env))
+        found = re.match(r"uv (\S+)", done.text)
+        if found is None:
+            message = f"'uv --version' failed: {done.error_text.strip()[-200:]}"
+            raise SurroundingsError(message, where=self.binary, code="tool-failed")
+        return found[1]
+
+    @property
+    def label(self) -> str:
+        """Return ``uv`` and its version."""
+        return f"uv {self.version}"
+
+    def solve(self, request: Request) -> Answer:
+        """Answer a request; a known one first from the cache alone."""
+        if not request.requirements:
+            return Solved(pins=())
+        if request.known and not self.offline:
+            done = self._compile(request, offline=True)
+            if done.returncode == 0:
+                return Solved(pins=_parse(done))
+        done = self._compile(request, offline=self.offline)
+        if done.returncode == 0:
+            return Solved(pins=_parse(done))
+        return _explain(done)
+
+    def _compile(self, request: Request, *, offline: bool) -> Completed:
+        with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
+            folder = Path(name)
+            _write(folder / "in.txt", request.requirements)
+            _write(folder / "constraints.txt", request.constraints)
+            # uv takes the versions of an existing output file as preferences.
+            _write(folder / "out.txt", [pin.requirement() for pin in request.preferences])
+            argv = (
+                *(self.binary, "pip", "compile", "in.txt", "--constraints", "constraints.txt"),
+                *("--output-file", "out.txt", "--generate-hashes", "--no-header"),
+                *("--no-annotate", "--no-config", "--no-sources", "--no-progress"),
+                *("--no-python-downloads", "--color", "never"),
+                *self._environment_options(request.environment),
+                *(("--offline",) if offline else ()),
+            )
+            if self.say is not None:
+                self.say(f"uv pip compile: {' '.join(request.requirements)}"[:200])
+            return run(
+                Command(
+                    argv=argv,
+                    timeout=TIMEOUT_SECONDS,
+                    env=self._env,
+                    cwd=folder,
+                    secrets=_secrets(self._env.get("UV_DEFAULT_INDEX", "")),
+                )
+            )
+
+    def _environment_options(self, environment: Environment) -> list[str]:
+        platform = f"{environment.machine}-manylinux_{_manylinux(environment.manylinux)}"
+        options = ["--python-version", environment.python, "--python-platform", platform]
+        options += ["--only-binary", ":all:"]
+        for name in environment.no_wheel:
+            # The exception to the rule before it: uv builds it here to read its metadata.
+            options += ["--no-binary", name]
+        if environment.exclude_newer:
+            options += ["--exclude-newer", environment.exclude_newer]
+        if environment.torch_backend:
+            options += ["--torch-backend", environment.torch_backend]
+        for link in environment.find_links:
+            options += ["--find-links", link if "://" in link else str(self.root / link)]
+        return options
+
+
+def _manylinux(wanted: str | None) -> str:
+    """Return the highest level that uv knows and that does not ask for more than is there.
+
+    :raises UsageError: where the level is older than any that wheels are made for today.
+    """
+    if wanted is None:
+        return DEFAULT_MANYLINUX
+    major, _, minor = wanted.partition("_")
+    level = (int(major), int(minor))
+    fitting = [known for known in MANYLINUX if known <= level]
+    if not fitting:
+        message = f"manylinux '{wanted}' is older than 2_17, the oldest that can be locked for"
+        raise UsageError(message, where="bases", hint="name 2_17 or later")
+    return "{}_{}".format(*max(fitting))
+
+
+def _write(path: Path, lines: list[str] | tuple[str, ...]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _secrets(url: str) -> tuple[str, ...]:
+    credentials = re.search(r"://([^@/]+)@", url)
+    if credentials is None:
+        return ()
+    user, _, password = credentials[1].partition(":")
+    return tuple(part for part in (password, credentials[1], user) if part)
+
+
+def _parse(done: Completed) -> tuple[Pin, ...]:
+    """Read uv's output: ``name==version`` with hashes, one requirement to a logical line."""
+    pins: list[Pin] = []
+    for line in done.text.replace("\\\n", " ").splitlines():
+        text, *hashes = line.split("--hash=")
+        name, equals, version = text.strip().partition("==")
+        if not text.strip() or text.startswith("#"):
+            continue
+        found = tuple(sorted({item.strip() for item in hashes if item.startswith("sha256:")}))
+        if not equals or not found:
+            message = f"'{text.strip()[:100]}' comes without a version or a sha256 hash"
+            hint = "the index that offers it must list sha256 hashes"
+            raise JudgedError(message, where="uv", hint=hint, code="unhashed")
+        pins.append(Pin(name=canonicalize_name(name), version=version, hashes=found))
+    return tuple(sorted(pins))
+
+
+def _explain(done: Completed) -> Unsolvable:
+    """Tell a conflict from a failure of the surroundings.
+
+    :raises SurroundingsError: for the latter.
+    """
+    text = _URL.sub(lambda found: redact_url(found[0]), done.error_text)
+    if done.timed_out:
+        message = f"no answer within {TIMEOUT_SECONDS:g} s"
+        raise SurroundingsError(message, where="uv", hint="run again", code="resolver-timeout")
+    if "the network was disabled" in text:
+        missing = re.search(r"Because (\S+) was not found in the cache", text)
+        what = missing[1] if missing else "a distribution"
+        message = f"{what} is not in the cache, and the network may not be used"
+        raise SurroundingsError(
+            message, where="uv", hint="run once without --offline", code="offline"
+        )
+    if "No solution found" in text:
+        return Unsolvable(explanation=_condensed(text))
+    if done.returncode in {126, 127}:
+        raise SurroundingsError(text.strip(), where="uv", hint="install uv", code="tool-missing")
+    raise _failure(text)
+
+
+def _failure(text: str) -> JudgedError | SurroundingsError:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [re.sub(r"^(error|cause): ", "", line) for line in lines if "warning:" not in line]
+    message = ": ".join(dict.fromkeys(lines))[:600] or "it failed without a word"
+    if "ailed to build" in text or "Hash mismatch" in text:
+        return JudgedError(message, where="uv", hint="see its own words", code="resolver-failed")
+    if re.search(r"ailed to fetch|[Nn]etwork|[Cc]onnect|timed out|HTTP status", text):
+        hint = "look at the index, the proxy and the certificates, then run again"
+        return SurroundingsError(message, where="index", hint=hint, code="index-unreachable")
+    return SurroundingsError(message, where="uv", hint="run again with -v", code="resolver-failed")
+
+
+def _condensed(text: str) -> str:
+    """Return uv's proof as sentences, without what it says to any reader of a terminal."""
+    body = text.partition("No solution found")[2].partition("\n")[2]
+    body = re.split(r"\n\s*hint:", body)[0]
+    body = re.sub(r"^\s*(cause:|\u2570\u2500\u25b6)\s*", "", body)
+    body = re.sub(r", we can conclude that your requirements are unsatisfiable\.?", "", body)
+    body = body.replace(", we can conclude that", ":").replace("you require", "it requires")
+    return re.sub(r"\s+", " ", body).strip().rstrip(".")
