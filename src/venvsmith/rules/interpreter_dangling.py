@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
 
-BROKEN = ("missing", "loop")
+WORDS = {"missing": "which is not in this target", "loop": "which is a link in a circle"}
 
 
 class InterpreterDangling(Rule):
@@ -55,16 +55,16 @@ class InterpreterDangling(Rule):
         if interpreter is None or not interpreter.chain:
             return
         last = interpreter.chain[-1]
-        if last.kind not in BROKEN or last.blocked_at:
+        if last.kind not in WORDS or last.blocked_at:
             return
         hops = " -> ".join(step.path for step in interpreter.chain)
-        what = (
-            "which is a link in a circle" if last.kind == "loop" else "which is not in this target"
-        )
+        message = f"{interpreter.path} leads to {last.path}, {WORDS[last.kind]}."
+        if last.path == interpreter.path and last.kind == "missing":
+            message = f"There is no {interpreter.path} in this target."
         yield self.finding(
             ctx,
             subject=interpreter.path,
-            message=f"{interpreter.path} leads to {last.path}, {what}.",
+            message=message,
             cause=_cause(last),
             fix=_fix(ctx, interpreter, last),
             evidence={"chain": hops, "present": _present(ctx)},

@@ -9,11 +9,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from venvsmith.collect import CollectRequest, collect
 from venvsmith.diagnose import diagnose
 from venvsmith.errors import NothingCheckedError
 from venvsmith.model.expected import Expected
 from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
+from venvsmith.target import open_target
 from venvsmith.verify.expectations import assign, united
 from venvsmith.verify.outcome import FailOn, environment_of, score_of, verdict_of
 
@@ -61,12 +63,6 @@ def judge(
     """
     options = options or Options()
     started = time.monotonic()
-    if not facts.environments:
-        raise NothingCheckedError(
-            NO_ENVIRONMENT,
-            where=facts.target.ref,
-            hint="name its folder with venv:DIR, or install a Python into it",
-        )
     expected = assign(facts, (*expectations, options.asked))
     everything = contexts(facts, expected)
     rules = load_rules()
@@ -76,8 +72,12 @@ def judge(
         environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
     )
     open_questions = _unanswered(everything, options)
-    if run.ran == 0:
-        raise NothingCheckedError("no check could run", where=facts.target.ref)
+    if not facts.environments and not findings:
+        raise NothingCheckedError(
+            NO_ENVIRONMENT,
+            where=facts.target.ref,
+            hint="name its folder with venv:DIR, or install a Python into it",
+        )
     judged = time.monotonic() - started
     return Report(
         schema="venvsmith/report/1",
@@ -156,4 +156,23 @@ def verify(
     :raises SurroundingsError: where the engine or the machine fails us.
     :raises NothingCheckedError: where nothing in it could be judged.
     """
-    raise NotImplementedError
+    options = options or Options()
+    begin = time.monotonic()
+    wanted: dict[str, Expected] = {}
+    for expected in (*expectations, options.asked):
+        # The command line's own wishes, like all without a path, are for the environment in use.
+        wanted[expected.path or ""] = united(wanted.get(expected.path or "", Expected()), expected)
+    request = CollectRequest(
+        venvs=tuple(path for path in wanted if path),
+        imports={path: expected.imports for path, expected in wanted.items()},
+        commands={path: expected.commands for path, expected in wanted.items()},
+        static=options.static,
+        timeout=options.timeout,
+        import_timeout=options.timeout,
+        command_timeout=options.timeout,
+    )
+    with open_target(target) as opened:
+        facts = collect(opened, request)
+    return judge(
+        facts, expectations=expectations, options=options, seconds=time.monotonic() - begin
+    )
