@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from venvsmith.config.check import coherence, expand, references
 from venvsmith.config.keys import DOCUMENT
 from venvsmith.config.project import project, settle
+from venvsmith.config.wording import harmless
 from venvsmith.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def _read(table: object, *, file: Path) -> tuple[Project, Problems]:
     problems: Problems = []
     draft = project(DOCUMENT.read(table, "", problems), file=file)
     settled = settle(draft)
-    return settled, [*problems, *references(draft), *coherence(draft, settled)]
+    # A refused name stays in the tables, so that what refers to it is not refused as well; it may
+    # then stand in other messages too.
+    across = [*references(draft), *coherence(draft, settled)]
+    problems += [(key, harmless(text)) for key, text in across]
+    return settled, problems
 
 
 def find(start: Path | None = None) -> Path:

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from venvsmith.config.scalars import Text
-from venvsmith.config.wording import masked, shown
+from venvsmith.config.wording import shown
 
 # Docker's own grammar of references, github.com/distribution/reference, names lower-case.
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -144,9 +144,9 @@ def _requirement(text: str) -> str:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as exc:
-        reason = masked(str(exc)).partition("\n")[0]
+        message = f'expected a requirement such as "httpx>=0.27", got {shown(text)}'
         forms = (form for starts, form in _SUGGESTED_FORM.items() if text.startswith(starts))
-        raise ValueError("; ".join([f"{shown(text)}: {reason}", *forms])) from exc
+        raise ValueError("; ".join([message, *forms])) from exc
     except RecursionError as exc:
         message = "its marker is nested too deeply"
         raise ValueError(message) from exc

@@ -27,13 +27,15 @@ def join(path: str, key: str) -> str:
 
 def shown(value: str) -> str:
     """Return a string in quotes, shortened, harmless to a terminal, credentials masked."""
-    value = masked(value)
+    value = _CREDENTIALS.sub("://***@", value)
     return json.dumps(value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "\u2026")
 
 
-def masked(text: str) -> str:
-    """Return the text with what stands before the @ of a URL masked."""
-    return _CREDENTIALS.sub("://***@", text)
+def harmless(text: str) -> str:
+    """Return the text with what a terminal would obey, or not show, escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def control_position(text: str) -> int | None:
