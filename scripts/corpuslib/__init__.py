@@ -1,0 +1,1 @@
+"""Build, prove and score the corpus of broken and healthy images."""
