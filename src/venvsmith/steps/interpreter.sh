@@ -39,9 +39,9 @@ done
 mkdir -p "$(dirname "$out")"
 printf '%s\n' "$found" > "$out"
 path=$(printf '%s\n' "$found" | sed -n 1p)
-echo "venvsmith: the $base base runs $path, $(printf '%s\n' "$found" | sed -n '2,4p' | tr '\n' ' ')"
-
 if [ -n "$other" ]; then
   there=$(sed -n 1p "$other")
   [ "$path" = "$there" ] || fail "Python $minor lies at $path in the build base but at $there in the runtime base, so the copied venv would point to nothing: use bases that agree, or set python-path"
 fi
+
+echo "venvsmith: the $base base runs $path, $(printf '%s\n' "$found" | sed -n '2,4p' | tr '\n' ' ')"

@@ -11,6 +11,7 @@ import importlib
 import json
 import subprocess
 import sys
+import traceback
 
 
 def main():
@@ -20,7 +21,11 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         manifest = json.load(file)
     for name in manifest["imports"]:
-        module = importlib.import_module(name)
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:
+            traceback.print_exc()
+            sys.exit("venvsmith: import %s fails: %s: %s" % (name, type(error).__name__, error))
         spec = module.__spec__
         if spec is not None and spec.origin is None and not getattr(module, "__file__", None):
             sys.exit("venvsmith: %s imports only as an empty namespace" % name)

@@ -1,0 +1,253 @@
+"""Both engines, for real: the small family through BuildKit and on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FAMILY = Path(__file__).parents[1] / "families" / "small"
+CA = Path("/etc/ssl/certs/ca-certificates.crt")
+pytestmark = [pytest.mark.engine, pytest.mark.network]
+
+
+def venvsmith(project: Path, *words: str, code: int = 0) -> str:
+    """Run the command line as a user does; return what it wrote to stderr."""
+    config = str(project / "venvsmith.toml")
+    argv = [sys.executable, "-m", "venvsmith", "--config", config, *words]
+    # The system's own Python 3.11 comes first, which lies where that of the base images does.
+    env = {**os.environ, "PATH": f"/usr/bin:/bin:{os.environ['PATH']}"}
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=600, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stderr
+
+
+def docker(*words: str, data: str | None = None) -> str:
+    argv = ["docker", *words]
+    done = subprocess.run(
+        argv, input=data, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def ca_options() -> list[str]:
+    return ["--ca-bundle", str(CA)] if CA.exists() else []
+
+
+def layers(image: str) -> list[str]:
+    found: list[str] = json.loads(docker("image", "inspect", "-f", "{{json .RootFS.Layers}}", image))
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the family under an image name of its own."""
+    folder = tmp_path / "small"
+    shutil.copytree(FAMILY, folder, ignore=shutil.ignore_patterns("docker", ".venvsmith"))
+    name = f"vs-{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:8]}"
+    change(folder, r"\[images\.pages\]", f"[images.{name}]")
+    yield folder
+    subprocess.run(["docker", "image", "rm", "-f", f"{name}:cpu"], capture_output=True, check=False)
+
+
+def change(project: Path, pattern: str, replacement: str) -> None:
+    file = project / "venvsmith.toml"
+    text, count = re.subn(pattern, lambda _: replacement, file.read_text())
+    assert count
+    file.write_text(text)
+
+
+def image_of(project: Path) -> str:
+    found = re.search(r"^\[images\.(.*)\]", (project / "venvsmith.toml").read_text(), re.MULTILINE)
+    assert found
+    return f"{found[1]}:cpu"
+
+
+def tree_of_image(image: str, path: str) -> dict[str, tuple[object, ...]]:
+    """Return every entry below a path of an image: type, mode, time, link and content."""
+    container = docker("create", image, "true").strip()
+    try:
+        argv = ["docker", "cp", f"{container}:{path}", "-"]
+        data = subprocess.run(argv, capture_output=True, timeout=120, check=True).stdout
+    finally:
+        docker("rm", container)
+    entries: dict[str, tuple[object, ...]] = {}
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for member in archive:
+            file = archive.extractfile(member) if member.isfile() else None
+            content = hashlib.sha256(file.read()).hexdigest() if file else ""
+            mode = "" if member.issym() else oct(member.mode)
+            entries[member.name] = (member.type, mode, member.mtime, member.linkname, content)
+    return entries
+
+
+def tree_of_folder(folder: Path) -> dict[str, tuple[object, ...]]:
+    entries: dict[str, tuple[object, ...]] = {}
+    for path in [folder, *folder.rglob("*")]:
+        status = path.lstat()
+        link = os.readlink(path) if path.is_symlink() else ""
+        plain = path.is_file() and not link
+        kind = tarfile.SYMTYPE if link else tarfile.REGTYPE if plain else tarfile.DIRTYPE
+        mode = "" if link else oct(status.st_mode & 0o7777)
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if plain else ""
+        name = str(path.relative_to(folder.parent))
+        entries[name] = (kind, mode, int(status.st_mtime), link, content)
+    return entries
+
+
+def test_both_engines_leave_the_same_bytes_and_a_rebuild_the_same_layers(project: Path) -> None:
+    image = image_of(project)
+    venvsmith(project, "build", *ca_options())
+    first = layers(image)
+    greeting = docker("run", "--rm", image).strip()
+    assert greeting == '1001 /app a $b "c" d\\'
+
+    venvsmith(project, "build", "--engine", "local", *ca_options())
+    built = project / ".venvsmith" / "local" / image.replace(":", ".")
+    manifest = json.loads((built / "manifest.json").read_text())
+    assert manifest["host"]["python"] == "/usr/bin/python3.11"
+    assert tree_of_folder(built / "root" / "venv") == tree_of_image(image, "/venv")
+    assert tree_of_folder(built / "root" / "app") == tree_of_image(image, "/app")
+
+    # Neither engine knows a step that the other does not.
+    dockerfile = (project / "docker" / f"Dockerfile.{image.replace(':', '.')}").read_text()
+    rendered = set(re.findall(r"^# step (\S+): ", dockerfile, re.MULTILINE))
+    left_out = {entry["step"] for entry in manifest["not_carried_out"]}
+    assert set(manifest["steps"]) | left_out == rendered
+    assert left_out == {"stamp", "user", "capture"}
+
+    # From nothing, with other times on the project's own files: the same layers.
+    os.utime(project / "templates" / "page.html", (1, 1))
+    (project / "templates" / "page.html").chmod(0o600)
+    venvsmith(project, "build", "--no-cache", "--no-verify", *ca_options())
+    assert layers(image) == first
+
+    # A bump in the leaf stage changes its layer and the manifest's, and no other.
+    change(project, r"pygments==2\.19\.2", "pygments==2.19.1")
+    venvsmith(project, "lock")
+    venvsmith(project, "build", "--no-verify", *ca_options())
+    after = layers(image)
+    assert len(after) == len(first)
+    assert sum(a != b for a, b in zip(first, after, strict=True)) == 2
+
+
+def test_the_ca_bundle_stays_in_no_layer_and_no_history(project: Path, tmp_path: Path) -> None:
+    canary = "venvsmith-canary-5f1c"
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text(f"# {canary}\n{CA.read_text() if CA.exists() else ''}")
+    venvsmith(project, "build", "--no-verify", "--ca-bundle", str(bundle))
+    archive = tmp_path / "image.tar"
+    docker("save", "-o", str(archive), image_of(project))
+    assert canary.encode() not in archive.read_bytes()
+    rest = [p for p in project.rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
+    assert rest == []
+
+
+def test_pip_installs_where_the_base_has_no_ensurepip(project: Path) -> None:
+    change(project, r'python = "3\.11"', 'python = "3.11"\ninstaller = "pip"')
+    change(project, r"venvsmith-test/bookworm:1", "venvsmith-test/bookworm-noensurepip:1")
+    venvsmith(project, "build", *ca_options())
+    names = docker("run", "--rm", "--entrypoint", "ls", image_of(project), "/venv/bin").split()
+    assert "pip" not in names
+    assert "pygmentize" in names
+
+
+def test_an_apt_python_is_installed_in_both_bases(project: Path, tmp_path: Path) -> None:
+    base = bare_base(tmp_path)
+    change(project, r'image = "venvsmith-test/bookworm:1"', f'image = "{base}"\npython = "apt"')
+    venvsmith(project, "build", *ca_options())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "sentence"),
+    [
+        pytest.param(
+            r'"jinja2", "pygments"\]',
+            '"jinja2", "no_such_module"]',
+            "step rehearse: failed: import no_such_module fails: ModuleNotFoundError: ",
+            id="an import that fails",
+        ),
+        pytest.param(
+            r'"pygmentize", "-V"',
+            '"pygmentize", "--no-such-option"',
+            "step rehearse: failed: pygmentize --no-such-option exits 2",
+            id="a command that fails",
+        ),
+        pytest.param(
+            r'image = "venvsmith-test/bookworm:1"',
+            'build = "venvsmith-test/bookworm:1"\nruntime = "venvsmith-test/trixie:1"',
+            "step interpreter:runtime: failed: the runtime base has no Python 3.11",
+            id="another minor in the runtime base",
+        ),
+        pytest.param(
+            r'image = "venvsmith-test/bookworm:1"',
+            'image = "venvsmith-test/bookworm:1"\npython-path = "/usr/local/bin/python3.11"',
+            "failed: the runtime base has no Python 3.11 at /usr/local/bin/python3.11",
+            id="an interpreter that is not where it is said to be",
+        ),
+    ],
+)
+def test_a_build_that_cannot_work_stops_with_its_reason(
+    project: Path, pattern: str, replacement: str, sentence: str
+) -> None:
+    change(project, pattern, replacement)
+    venvsmith(project, "lock")
+    told = venvsmith(project, "build", *ca_options(), code=1).strip().splitlines()[-1]
+    assert sentence in told
+
+
+def test_an_interpreter_elsewhere_in_the_runtime_base_stops_the_build(project: Path) -> None:
+    base = derived(
+        "elsewhere", "RUN cp /usr/bin/python3.11 /usr/local/bin/ && rm /usr/bin/python3*"
+    )
+    change(
+        project,
+        r'image = "venvsmith-test/bookworm:1"',
+        f'build = "venvsmith-test/bookworm:1"\nruntime = "{base}"',
+    )
+    told = venvsmith(project, "build", *ca_options(), code=1).strip().splitlines()[-1]
+    assert (
+        "Python 3.11 lies at /usr/bin/python3.11 in the build base but at"
+        " /usr/local/bin/python3.11 in the runtime base"
+    ) in told
+
+
+def test_a_base_that_holds_something_at_the_venvs_path_is_refused(project: Path) -> None:
+    base = derived("occupied", "RUN mkdir -p /venv/bin")
+    change(project, r"venvsmith-test/bookworm:1", base)
+    told = venvsmith(project, "build", *ca_options(), code=1).strip().splitlines()[-1]
+    assert "the runtime base already holds something at /venv" in told
+
+
+def derived(name: str, line: str) -> str:
+    tag = f"venvsmith-test/bookworm-{name}:1"
+    docker("build", "-q", "-t", tag, "-", data=f"FROM venvsmith-test/bookworm:1\n{line}\n")
+    return tag
+
+
+def bare_base(tmp_path: Path) -> str:
+    """A base without any Python."""
+    lines = "RUN apt-get purge -y 'python3*' 'libpython3*' && apt-get autoremove -y\n"
+    tag = "venvsmith-test/bookworm-bare:1"
+    docker("build", "-q", "-t", tag, "-", data=f"FROM venvsmith-test/bookworm:1\n{lines}")
+    return tag
+
+
+def test_without_an_engine_the_reason_and_the_way_out_are_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    told = venvsmith(project, "build", code=4).strip().splitlines()[-1]
+    assert told.startswith("venvsmith: engine-unreachable: no Docker engine answers")
+    assert told.endswith("start it, or build with --engine local")
