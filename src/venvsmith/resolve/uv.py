@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +98,7 @@ class UvResolver:
                 *(self.binary, "pip", "compile", "in.txt", "--constraints", "constraints.txt"),
                 *("--output-file", "out.txt", "--generate-hashes", "--no-header"),
                 *("--no-annotate", "--no-config", "--no-sources", "--no-progress"),
-                *("--no-python-downloads", "--color", "never"),
+                *("--no-python-downloads", "--python", sys.executable, "--color", "never"),
                 *self._environment_options(request.environment),
                 *(("--offline",) if offline else ()),
             )
@@ -214,6 +215,10 @@ def _condensed(text: str) -> str:
     body = text.partition("No solution found")[2].partition("\n")[2]
     body = re.split(r"\n\s*hint:", body)[0]
     body = re.sub(r"^\s*(cause:|\u2570\u2500\u25b6)\s*", "", body)
-    body = re.sub(r", we can conclude that your requirements are unsatisfiable\.?", "", body)
-    body = body.replace(", we can conclude that", ":").replace("you require", "it requires")
-    return re.sub(r"\s+", " ", body).strip().rstrip(".")
+    body = re.sub(r"\s+", " ", body).replace("you require", "this stage requires")
+    body = body.replace(", we can conclude that your requirements are unsatisfiable", "")
+    sentences = [
+        re.sub(r"^(Because|And because) ", "", sentence).replace(", we can conclude that", ", so")
+        for sentence in body.strip().rstrip(".").split(". ")
+    ]
+    return "; ".join(sentences)
