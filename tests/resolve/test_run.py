@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import version as resolver_version
 from typing import TYPE_CHECKING
 
 import pytest
 
 from venvsmith.errors import ConfigError, JudgedError, SurroundingsError, UsageError
-from venvsmith.resolve import LockOptions, check_project
+from venvsmith.resolve import LockOptions, check_project, lock_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +153,18 @@ def test_find_links_of_the_configuration_count(
     own.add("lib", "2")
     workshop.variant("cpu", "amd64", find_links=("wheels/simple/lib",))
     workshop.stage("base", "lib").lock()
+    assert workshop.pins("base.cpu") == {"lib": "2"}
+
+
+def test_releases_after_the_day_are_passed_over_in_any_time_zone(
+    index: LocalIndex, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version, day in (("1", "2026-10-31"), ("2", "2026-11-01"), ("3", "2026-11-02")):
+        index.add("lib", version, day=day)
+    index.add("uv", resolver_version("uv"), day="2026-11-20")
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    workshop.stage("base", "lib")
+    lock_project(replace(workshop.project(), exclude_newer="2026-11-01"), LockOptions())
     assert workshop.pins("base.cpu") == {"lib": "2"}
 
 

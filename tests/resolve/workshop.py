@@ -20,22 +20,28 @@ class LocalIndex:
     """A simple index (PEP 503) in a folder; each release is a real wheel with one module."""
 
     folder: Path
+    days: dict[str, str] = field(default_factory=dict)
+    """File name to the day on which it appeared."""
 
     @property
     def url(self) -> str:
         return (self.folder / "simple").as_uri()
 
-    def add(self, name: str, version: str, *requires: str, tag: str = ANY) -> None:
+    def add(
+        self, name: str, version: str, *requires: str, tag: str = ANY, day: str = "2026-01-01"
+    ) -> None:
         page = self.folder / "simple" / name
         page.mkdir(parents=True, exist_ok=True)
         wheel = page / f"{name.replace('-', '_')}-{version}-{tag}.whl"
         write_wheel(wheel, name=name, version=version, requires=requires)
+        self.days[wheel.name] = day
         self.list(name)
 
     def list(self, name: str) -> None:
         page = self.folder / "simple" / name
         links = "".join(
-            f'<a href="{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}">'
+            f'<a href="{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}"'
+            f' data-upload-time="{self.days.get(file.name, "2026-01-01")}T12:00:00Z">'
             f"{file.name}</a><br>\n"
             for file in sorted(page.glob("*.whl"))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,7 +123,7 @@ class UvResolver:
             # The exception to the rule before it: uv builds it here to read its metadata.
             options += ["--no-binary", name]
         if environment.exclude_newer:
-            options += ["--exclude-newer", environment.exclude_newer]
+            options += ["--exclude-newer", _end_of(environment.exclude_newer)]
         if environment.torch_backend:
             options += ["--torch-backend", environment.torch_backend]
         for link in environment.find_links:
@@ -144,6 +145,13 @@ def _manylinux(wanted: str | None) -> str:
         message = f"manylinux '{wanted}' is older than 2_17, the oldest that can be locked for"
         raise UsageError(message, where="bases", hint="name 2_17 or later")
     return "{}_{}".format(*max(fitting))
+
+
+def _end_of(moment: str) -> str:
+    """Return the end of a day in UTC: uv takes a bare day in the machine's own time zone."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", moment) is None:
+        return moment
+    return f"{date.fromisoformat(moment) + timedelta(days=1)}T00:00:00Z"
 
 
 def _write(path: Path, lines: list[str] | tuple[str, ...]) -> None:

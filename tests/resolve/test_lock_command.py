@@ -1,0 +1,110 @@
+"""`venvsmith lock` as it is run: what it prints, and how it exits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workshop import LocalIndex
+
+CONFIG = """\
+[project]
+name = "demo"
+python = "3.11"
+
+[bases.slim]
+image = "python:3.11-slim-bookworm"
+
+[variants.cpu]
+base = "slim"
+platforms = ["linux/amd64"]
+
+[stages.base]
+requires = ["lib"]
+
+[stages.app]
+extends = "base"
+requires = ["left"]
+"""
+
+
+@pytest.fixture
+def folder(index: LocalIndex, tmp_path: Path) -> Path:
+    index.add("lib", "1")
+    index.add("left", "1", "lib")
+    root = tmp_path / "demo"
+    root.mkdir()
+    (root / "venvsmith.toml").write_text(CONFIG)
+    return root
+
+
+def venvsmith(folder: Path, *words: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "venvsmith", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_working_day(folder: Path, index: LocalIndex) -> None:
+    code, out, _ = venvsmith(folder, "lock", "--check")
+    assert code == 1
+    assert "locks/base.cpu.txt: it does not exist yet" in out
+
+    code, out, err = venvsmith(folder, "lock")
+    assert code == 0
+    assert out.splitlines() == [
+        "locks/base.cpu.txt: 1 pin, new",
+        "locks/app.cpu.txt: 2 pins, new",
+        "locks/tools.txt: 1 pin, new",
+    ]
+    assert err == "resolving base, app (cpu, linux/amd64)\n"
+
+    assert venvsmith(folder, "lock", "--check", "--offline")[0] == 0
+    assert venvsmith(folder, "-q", "lock") == (0, "", "")
+
+    index.add("lib", "2")
+    index.add("extra", "1")
+    code, out, _ = venvsmith(folder, "lock", "--upgrade-package", "lib")
+    assert out.splitlines() == [
+        "locks/base.cpu.txt: 1 pin; lib 1 → 2",
+        "locks/app.cpu.txt: 2 pins; lib 1 → 2",
+    ]
+
+
+def test_failure_is_one_line_with_its_code(folder: Path) -> None:
+    (folder / "venvsmith.toml").write_text(CONFIG.replace('"left"', '"left>=2"'))
+    code, out, err = venvsmith(folder, "-q", "lock")
+    assert (code, out) == (1, "")
+    assert err == (
+        "venvsmith: no-resolution: stages.app (cpu, linux/amd64): stage 'app' (left>=2) cannot be "
+        "resolved: only left==1 is available and this stage requires left>=2; loosen one of these "
+        "requirements, or give the stage a venv of its own by taking out its 'extends'\n"
+    )
+    assert not (folder / "locks").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["nothing"], 2, "there is no stage 'nothing'"),
+        (["--variant", "cpuu"], 2, "did you mean 'cpu'?"),
+        (["--upgrade-package", "lip"], 2, "'lip' is in none of the locks; did you mean 'lib'?"),
+        (["--check", "--upgrade"], 2, "--check changes nothing"),
+    ],
+)
+def test_wrong_words_are_refused(folder: Path, words: list[str], code: int, says: str) -> None:
+    assert venvsmith(folder, "lock")[0] == 0
+    found, _, err = venvsmith(folder, "lock", *words)
+    assert found == code
+    assert says in err
+    assert err.count("\n") == 1
