@@ -252,6 +252,15 @@ class MissingDlopen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UndefinedSymbol:
+    """A symbol of torch that a companion wants and no library of torch defines."""
+
+    symbol: str
+    by: str
+    distribution: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImportResult:
     """What came of importing one module with the environment's interpreter."""
 
@@ -353,6 +362,13 @@ class Environment:
     """Names directly in site-packages that no RECORD lists."""
     import_output: str = ""
     """The end of what the imports printed: warnings, mostly."""
+    undefined_symbols: tuple[UndefinedSymbol, ...] = ()
+    bytecode_files: int = 0
+    """Sources that have a cache for this interpreter."""
+    bytecode_ignored: int = 0
+    """Caches that do not fit their source: slower starts, no wrong code."""
+    modules_read: int = 0
+    """How many modules `unresolved_imports` was read from."""
     manifest: str | None = None
     """Text of ``.venvsmith/manifest.json``: what the venv's builder says it holds."""
 

@@ -34,6 +34,8 @@ class Installed(NamedTuple):
 
     fact: Fact
     rows: List[Row]
+    sources: List[str]
+    """For an editable install: the paths of the modules or folders that it maps."""
 
 
 def normalise(name: str) -> str:
@@ -73,14 +75,14 @@ def _read(tree: Tree, site: str, name: str, prefix: str) -> Installed:
     _headers(tree.read(source, METADATA_LIMIT), fact)
     if not is_folder:
         fact["has_record"] = False
-        return Installed(fact, [])
+        return Installed(fact, [], [])
     fact["installer"] = (tree.text(folder + "/INSTALLER", 200) or "").strip() or None
     fact["tags"] = _tags(tree.text(folder + "/WHEEL", 64 * 1024))
     fact["entry_points"] = _entry_points(tree.text(folder + "/entry_points.txt"))
-    _direct_url(tree, site, folder, fact)
+    sources = _direct_url(tree, site, folder, fact)
     rows = _record(tree, folder, site, prefix, fact)
     fact["top_level"] = _top_level(tree, folder, site, rows)
-    return Installed(fact, rows)
+    return Installed(fact, rows, sources)
 
 
 def _headers(data: Optional[bytes], fact: Fact) -> None:
@@ -131,22 +133,24 @@ def _entry_points(text: Optional[str]) -> List[Fact]:
     return found[:2000]
 
 
-def _direct_url(tree: Tree, site: str, folder: str, fact: Fact) -> None:
-    """Fill in where it was installed from, and for an editable one whether that is there."""
+def _direct_url(tree: Tree, site: str, folder: str, fact: Fact) -> List[str]:
+    """Fill in where it was installed from, and return what an editable one maps."""
     try:
         origin: Any = json.loads(tree.text(folder + "/direct_url.json", 64 * 1024) or "{}")
         url = str(origin.get("url", ""))
         editable = bool(origin.get("dir_info", {}).get("editable"))
     except (ValueError, AttributeError, RecursionError):
         fact["error"] = "its direct_url.json is malformed"
-        return
+        return []
     if url:
         fact["direct_url"] = re.sub(r"//[^/@]*@", "//", url)
-    if editable:
-        source = re.sub(r"^file://(localhost)?", "", url)
-        paths = _finder_paths(tree, site, fact["name"])
-        fact["editable"] = source
-        fact["editable_exists"] = all(_module_exists(tree, path) for path in paths or [source])
+    if not editable:
+        return []
+    source = re.sub(r"^file://(localhost)?", "", url)
+    paths = _finder_paths(tree, site, fact["name"]) or [source]
+    fact["editable"] = source
+    fact["editable_exists"] = all(_module_exists(tree, path) for path in paths)
+    return paths
 
 
 def _finder_paths(tree: Tree, site: str, name: str) -> List[str]:
@@ -185,13 +189,14 @@ def _egg_link(tree: Tree, site: str, name: str) -> Installed:
     }
     if info:
         _headers(tree.read(f"{source}/{info[0]}/PKG-INFO", METADATA_LIMIT), fact)
-    return Installed(fact, [])
+    return Installed(fact, [], [source])
 
 
 def _record(tree: Tree, folder: str, site: str, prefix: str, fact: Fact) -> List[Row]:
     data = tree.read(folder + "/RECORD", RECORD_LIMIT)
     fact["has_record"] = data is not None
-    fact["record_problems"] = problems = []  # type: List[Fact]
+    problems: List[Fact] = []
+    fact["record_problems"] = problems
     if data is None:
         return []
     text = data.decode("utf-8", "surrogateescape")

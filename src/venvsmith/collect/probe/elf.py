@@ -20,6 +20,8 @@ DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 1, 4, 5, 6, 10, 
 DT_SONAME, DT_RPATH, DT_RUNPATH = 14, 15, 29
 DT_GNU_HASH, DT_VERDEF, DT_VERDEFNUM = 0x6FFFFEF5, 0x6FFFFFFC, 0x6FFFFFFD
 DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
+WIDE, WEAK = 2, 2
+SHORTEST = 52
 MAX_HEADERS = 512
 MAX_DYNAMIC = 64 * 1024
 MAX_STRINGS = 64 * 1024 * 1024
@@ -48,6 +50,14 @@ class Segment(NamedTuple):
     size: int
 
 
+class Symbol(NamedTuple):
+    """A dynamic symbol."""
+
+    name: str
+    defined: bool
+    weak: bool
+
+
 class ElfFile:
     """An open ELF file; raises `ElfError` for whatever does not fit together."""
 
@@ -57,13 +67,14 @@ class ElfFile:
         for magic, name in FOREIGN.items():
             if head.startswith(magic):
                 raise ElfError(f"{name}, not ELF")
-        if len(head) < 52 or head[:4] != b"\x7fELF":
+        if len(head) < SHORTEST or head[:4] != b"\x7fELF":
             raise ElfError("not ELF")
         if head[4] not in (1, 2) or head[5] not in (1, 2):
             raise ElfError("unknown ELF class or byte order")
         self.bits = 32 * head[4]
+        self.wide = head[4] == WIDE
         self._order = "<" if head[5] == 1 else ">"
-        form = "HHIQQQIHHHHHH" if self.bits == 64 else "HHIIIIIHHHHHH"
+        form = "HHIQQQIHHHHHH" if self.wide else "HHIIIIIHHHHHH"
         if len(head) < 16 + struct.calcsize(self._order + form):
             raise ElfError("truncated header")
         fields = struct.unpack_from(self._order + form, head, 16)
@@ -90,14 +101,14 @@ class ElfFile:
             raise ElfError(str(exc)) from exc
 
     def _read_segments(self, offset: int, size: int, count: int) -> List[Segment]:
-        form = "IIQQQQQQ" if self.bits == 64 else "IIIIIIII"
+        form = "IIQQQQQQ" if self.wide else "IIIIIIII"
         if count > MAX_HEADERS or (count and size != struct.calcsize(self._order + form)):
             raise ElfError("unsound program headers")
         data = self._bytes(offset, size * count)
         found = []
         for index in range(count):
             row = self._unpack(form, data, index * size)
-            if self.bits == 64:
+            if self.wide:
                 found.append(Segment(row[0], row[1], row[2], row[3], row[5]))
             else:
                 found.append(Segment(row[0], row[6], row[1], row[2], row[4]))
@@ -107,7 +118,7 @@ class ElfFile:
         segment = next((item for item in self.segments if item.kind == PT_DYNAMIC), None)
         if segment is None:
             return []
-        form, step = ("qQ", 16) if self.bits == 64 else ("iI", 8)
+        form, step = ("qQ", 16) if self.wide else ("iI", 8)
         size = min(segment.size, MAX_DYNAMIC)
         data = self._bytes(segment.offset, size)
         found = []
@@ -115,7 +126,7 @@ class ElfFile:
             tag, value = self._unpack(form, data, offset)
             if tag == 0:
                 break
-            found.append((tag & 0xFFFFFFFF if self.bits == 32 else tag, value))
+            found.append((tag & 0xFFFFFFFF if not self.wide else tag, value))
         return found
 
     def offset_of(self, address: int) -> int:
@@ -218,18 +229,14 @@ class ElfFile:
         table = self.one(DT_GNU_HASH)
         if table is not None:
             return self._in_gnu_hash(self.offset_of(table), wanted)
-        return any(symbol == name and defined for symbol, defined in self.symbols())
+        return any(symbol.defined and symbol.name == name for symbol in self.symbols())
 
-    def _symbol(self, index: int) -> Tuple[str, bool]:
-        """Return a dynamic symbol's name and whether it is defined here."""
+    def _symbol(self, index: int) -> Symbol:
         table = self.one(DT_SYMTAB)
         if table is None:
             raise ElfError("no symbol table")
-        size = 24 if self.bits == 64 else 16
-        row = self._bytes(self.offset_of(table) + index * size, size)
-        name = self._unpack("I", row)[0]
-        section = self._unpack("H", row, 6 if self.bits == 64 else 14)[0]
-        return self.string(name), section != 0
+        size = 24 if self.wide else 16
+        return self._symbol_row(self._bytes(self.offset_of(table) + index * size, size))
 
     def _in_gnu_hash(self, offset: int, name: bytes) -> bool:
         buckets, first, bloom, _ = self._unpack("IIII", self._bytes(offset, 16))
@@ -246,23 +253,23 @@ class ElfFile:
         for _ in range(MAX_ENTRIES):
             link = self._unpack("I", self._bytes(chain + 4 * (index - first), 4))[0]
             if link | 1 == value | 1:
-                symbol, defined = self._symbol(index)
-                if symbol.encode() == name and defined:
+                symbol = self._symbol(index)
+                if symbol.defined and symbol.name.encode() == name:
                     return True
             if link & 1:
                 return False
             index += 1
         return False
 
-    def symbols(self, limit: int = 2_000_000) -> List[Tuple[str, bool]]:
-        """Return dynamic symbols as pairs of name and whether it is defined here.
+    def symbols(self, limit: int = 2_000_000) -> List[Symbol]:
+        """Return the dynamic symbols.
 
         The table's length is not stored: it is read up to the string table, which follows it in
         what every known linker writes, or as DT_HASH counts it.
         """
         table, strings = self.one(DT_SYMTAB), self.one(DT_STRTAB)
         hashed = self.one(DT_HASH)
-        size = 24 if self.bits == 64 else 16
+        size = 24 if self.wide else 16
         if table is None or strings is None:
             return []
         if hashed is not None:
@@ -273,19 +280,17 @@ class ElfFile:
             raise ElfError("symbol table of unknown length")
         data = self._bytes(self.offset_of(table), min(count, limit) * size)
         self._strings = self._bytes(*self._string_table())
-        at = 6 if self.bits == 64 else 14
-        return [
-            (
-                self.string(self._unpack("I", data, offset)[0]),
-                bool(self._unpack("H", data, offset + at)[0]),
-            )
-            for offset in range(size, len(data), size)
-        ]
+        return [self._symbol_row(data, offset) for offset in range(size, len(data), size)]
+
+    def _symbol_row(self, data: bytes, offset: int = 0) -> Symbol:
+        name = self._unpack("I", data, offset)[0]
+        info, _, section = self._unpack("BBH", data, offset + (4 if self.wide else 12))
+        return Symbol(self.string(name), section != 0, info >> 4 == WEAK)
 
     def section(self, wanted: str, limit: int) -> bytes:
         """Return the content of a section by name, up to a limit; empty where there is none."""
         offset, count, names = self._sections
-        size = 64 if self.bits == 64 else 40
+        size = 64 if self.wide else 40
         if not count or count > MAX_ENTRIES or names >= count:
             return b""
         data = self._bytes(offset, size * count)
@@ -298,7 +303,7 @@ class ElfFile:
         return b""
 
     def _section_row(self, data: bytes, offset: int) -> Tuple[int, int, int]:
-        if self.bits == 64:
+        if self.wide:
             row = self._unpack("IIQQQQ", data, offset)
         else:
             row = self._unpack("IIIIII", data, offset)

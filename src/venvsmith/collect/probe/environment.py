@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from . import dists, elf, files, forks, python, scripts
+from . import bytecode, dists, elf, files, forks, graph, native, python, scripts, system
 from .discover import Start
 from .dists import Installed
+from .finder import Finder
 from .tree import Fact, Tree
 
 MANIFEST = "/.venvsmith/manifest.json"
@@ -52,8 +53,16 @@ def prefix_of(place: Place, site: str) -> str:
 class Reading:
     """The files of one environment, read in the order in which they are needed."""
 
-    def __init__(self, tree: Tree, place: Place, start: Start, *, workers: int, nice: int) -> None:
+    def __init__(
+        self, tree: Tree, place: Place, start: Start, asked: List[str], *, workers: int
+    ) -> None:
+        """Start to read.
+
+        :param asked: the modules that are to import in it.
+        :param workers: how many processes may hash.
+        """
         self.tree = tree
+        self.asked = asked
         self.place = place
         self.start = start
         self.missing: List[Fact] = []
@@ -66,7 +75,7 @@ class Reading:
         for site in self.sites:
             self.installed += dists.find(tree, site, prefix_of(place, site))
         self.owners = dists.owners(self.installed)
-        self._hashing = files.Hashing(tree, self.installed, workers=workers, nice=nice)
+        self._hashing = files.Hashing(tree, self.installed, workers=workers)
         self.walks = {site: files.walk(tree, site) for site in self.sites}
 
     def fact(self) -> Fact:
@@ -85,14 +94,16 @@ class Reading:
         }
         self._bin(fact)
         self._packages(fact)
-        self._timed("elf", lambda: fact.update(elves=self.elves()))
-        self._timed("hashing", lambda: self._hashes(fact))
         fact["distributions"] = [item.fact for item in self.installed]
+        self._timed("elf", lambda: self._native(fact))
+        self._timed("bytecode", lambda: self._bytecode(fact))
+        self._timed("graph", lambda: self._graph(fact))
+        self._timed("hashing", lambda: self._hashes(fact))
         return fact
 
-    def _timed(self, name: str, work: "object") -> None:
+    def _timed(self, name: str, work: Callable[[], None]) -> None:
         begin = time.monotonic()
-        work()  # type: ignore[operator]
+        work()
         self.seconds[name] = round(time.monotonic() - begin, 3)
 
     def _on_path(self) -> bool:
@@ -129,7 +140,16 @@ class Reading:
             fact["unowned_names"] += files.unowned_names(self.tree, site, self.installed)
             fact["files"] += len(found.files)
 
-    def elves(self) -> List[Fact]:
+    def _native(self, fact: Fact) -> None:
+        owned = {path: names[0] for path, names in self.owners.items()}
+        elves = self._elves()
+        fact["elves"] = elves
+        fact["undefined_symbols"] = native.undefined_symbols(self.tree, owned, elves)
+        fact["missing_dlopens"] = native.missing_dlopens(
+            self.tree, owned, elves, system.loadable(self.tree, self.start)
+        )
+
+    def _elves(self) -> List[Fact]:
         """Return the facts of all shared objects, in the order of their paths."""
         found = []
         for walked in self.walks.values():
@@ -142,6 +162,57 @@ class Reading:
                     # Dangling or unreadable: other facts say so.
                     continue
         return found
+
+    def _bytecode(self, fact: Fact) -> None:
+        minor = self.interpreter.get("minor")
+        if not minor:
+            return
+        outcomes = [bytecode.judge(self.tree, w.files, minor) for w in self.walks.values()]
+        fact["stale_bytecode"] = [item for outcome in outcomes for item in outcome.stale]
+        fact["bytecode_files"] = sum(outcome.cached for outcome in outcomes)
+        fact["bytecode_ignored"] = sum(outcome.ignored for outcome in outcomes)
+        unjudged = sum(outcome.unjudged for outcome in outcomes)
+        if unjudged:
+            reason = f"{unjudged} hash-based files need Python {minor} itself to judge them"
+            self.missing.append({"what": "bytecode", "reason": reason})
+
+    def _graph(self, fact: Fact) -> None:
+        minor, stdlib = self.interpreter.get("minor"), self.interpreter.get("stdlib")
+        if not stdlib:
+            # Without it every import of the standard library would look missing.
+            self.missing.append({"what": "imports-read", "reason": "there is no standard library"})
+            return
+        roots, own = graph.roots_of(fact["distributions"], self.asked)
+        owners = {}
+        for item in self.installed:
+            wanted = [graph.requirement(text) for text in item.fact.get("requires", ())]
+            required = {name for name, optional in wanted if not optional}
+            name = item.fact["name"]
+            owner = graph.Owner(name, required, name in own)
+            owners.update((row.path, owner) for row in item.rows if row.path.endswith(".py"))
+        walk = graph.Graph(self.tree, Finder(self.tree, self._search_path(stdlib), minor), owners)
+        walk.walk(roots)
+        fact["unresolved_imports"] = walk.found
+        fact["modules_read"] = walk.read
+
+    def _search_path(self, stdlib: str) -> List[str]:
+        """Return ``sys.path`` as the files make it."""
+        folders = [p for p in self.start.env.get("PYTHONPATH", "").split(":") if p.startswith("/")]
+        folders += [stdlib, stdlib + "/lib-dynload", *self.sites]
+        for site in self.sites:
+            folders += [
+                os.path.normpath(os.path.join(site, line["line"].strip()))
+                for line in scripts.pth_lines(self.tree, site, {}) if not line["is_code"]
+            ]  # fmt: skip
+        for item in self.installed:
+            folders += [os.path.dirname(path) for path in item.sources]
+            folders += [path for path in item.sources if self.tree.is_dir(path)]
+        if (self.config or {}).get("include-system-site-packages", "").lower() == "true":
+            base = os.path.dirname((self.config or {}).get("home", "/usr/bin").rstrip("/"))
+            minor = self.interpreter.get("minor")
+            home = self.start.env.get("HOME", "/root")
+            folders += sites_of(self.tree, Place(base, "system", ""), minor, home)
+        return list(dict.fromkeys([*folders, self.start.workdir]))
 
     def _hashes(self, fact: Fact) -> None:
         try:

@@ -7,11 +7,11 @@ import hashlib
 import os
 import re
 import stat
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Set, Tuple
 
 from . import forks
 from .dists import Installed, Row
-from .tree import Fact, Handle, Stat, Tree
+from .tree import Fact, Stat, Tree
 
 CHUNK = 1024 * 1024
 MAX_LISTED = 200
@@ -62,7 +62,7 @@ def broken_links(tree: Tree, links: Dict[str, str]) -> List[Fact]:
 class Hashing:
     """The hashes of all files that RECORDs name, computed in forked processes."""
 
-    def __init__(self, tree: Tree, installed: List[Installed], *, workers: int, nice: int) -> None:
+    def __init__(self, tree: Tree, installed: List[Installed], *, workers: int) -> None:
         wanted: Dict[Tuple[str, str], Row] = {}
         for item in installed:
             for row in item.rows:
@@ -71,7 +71,7 @@ class Hashing:
         rows = sorted(wanted.values())
         weights = [row.size + FILE_COST for row in rows]
         self._workers = [
-            forks.Worker(_job(tree, share), nice) for share in forks.spread(rows, weights, workers)
+            forks.Worker(_job(tree, share)) for share in forks.spread(rows, weights, workers)
         ]
 
     def result(self) -> Dict[Tuple[str, str], Tuple[str, str, int]]:
@@ -96,7 +96,7 @@ def _job(tree: Tree, rows: List[Row]) -> Any:
 
 def _hash(tree: Tree, row: Row, buffer: bytearray) -> Tuple[str, str, int]:
     try:
-        with _open(tree, row.path) as handle:
+        with tree.open(row.path) as handle:
             digest = hashlib.new(row.algorithm)
             size = handle.digest_into(digest, buffer)
     except FileNotFoundError:
@@ -109,16 +109,6 @@ def _hash(tree: Tree, row: Row, buffer: bytearray) -> Tuple[str, str, int]:
     except (OSError, ValueError, TypeError) as exc:
         return "unreadable", getattr(exc, "strerror", None) or str(exc), 0
     return "ok", base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode(), size
-
-
-def _open(tree: Tree, path: str) -> Handle:
-    """Open the file at once where it is no link, else what the link leads to."""
-    try:
-        return tree.raw_open(tree.place(path))
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return tree.open(path)
 
 
 def record_problems(
@@ -191,7 +181,7 @@ def unowned_inits(site: str, installed: List[Installed], found: Found) -> List[s
     Shared is a folder in which several distributions have files and none has an ``__init__.py``:
     a namespace, which such a file turns into the package of one.
     """
-    users: Dict[str, set] = {}  # type: ignore[type-arg]
+    users: Dict[str, Set[str]] = {}
     owned = set()
     start = site.rstrip("/") + "/"
     for item in installed:
@@ -201,7 +191,10 @@ def unowned_inits(site: str, installed: List[Installed], found: Found) -> List[s
             owned.add(row.path)
             folder = os.path.dirname(row.path)
             while len(folder) > len(start):
-                users.setdefault(folder, set()).add(item.fact["name"])
+                names = users.setdefault(folder, set())
+                if item.fact["name"] in names:
+                    break
+                names.add(item.fact["name"])
                 folder = os.path.dirname(folder)
     return sorted(
         path for path in found.files

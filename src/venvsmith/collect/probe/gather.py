@@ -72,11 +72,13 @@ class Course:
             for folder in self.start.path
         )  # fmt: skip
 
-    def static(self, places: List[Place], workers: int, nice: int) -> Fact:
+    def static(self, places: List[Place], workers: int) -> Fact:
         """Return everything that files tell."""
         readings = [
-            environment.Reading(self.tree, place, self.start, workers=workers, nice=nice)
-            for place in places
+            environment.Reading(
+                self.tree, place, self.start, self._asked("imports", place, index), workers=workers
+            )
+            for index, place in enumerate(places)
         ]
         fact: Fact = {"environments": [reading.fact() for reading in readings]}
         judged = {self.tree.real(site) for reading in readings for site in reading.sites}
@@ -132,9 +134,9 @@ class Course:
         self.seconds["discovery"] = round(time.monotonic() - self.begin, 3)
         workers = forks.cores()
         if not self.can_run:
-            fact = self.static(places, workers, 0)
+            fact = self.static(places, workers)
         else:
-            worker = forks.Worker(lambda: self.static(places, workers, 0), NICE)
+            worker = forks.Worker(lambda: self.static(places, workers), NICE)
             outcomes = [self._runs(place, index) for index, place in enumerate(places)]
             try:
                 fact = worker.result(self.deadline)

@@ -103,28 +103,46 @@ def _loader(tree: Tree, start: Start, fact: Fact) -> None:
     """Fill in the machine, its libc, and what the loader finds without being told where."""
     machine = _machine(tree)
     fact["machine"] = machine
-    musl = [n for n in tree.names("/lib") if n.startswith("ld-musl-")]
-    folders = default_folders(tree, machine, musl)
-    cached = read_cache(tree)
+    musl = _musl(tree)
+    libraries = system_libraries(tree, machine, musl)
     configured = [] if musl else _configured(tree, "/etc/ld.so.conf", set())
-    libraries: Dict[str, str] = {}
-    for name, path in cached.items():
-        if tree.is_file(path):
-            libraries.setdefault(name, path)
-    for folder in folders:
-        for name in shared_objects(tree, folder):
-            libraries.setdefault(name, f"{folder}/{name}")
-    fact["library_dirs"] = list(dict.fromkeys([*configured, *folders]))
+    folders = [*configured, *default_folders(tree, machine, musl)]
+    fact["library_dirs"] = list(dict.fromkeys(folders))
     fact["libraries"] = dict(sorted(libraries.items())[:MAX_LIBRARIES])
-    fact["library_path"] = {
-        folder: shared_objects(tree, folder)[:2000]
-        for folder in start.env.get("LD_LIBRARY_PATH", "").split(":") if folder.startswith("/")
-    }  # fmt: skip
+    fact["library_path"] = library_path(tree, start)
     fact["library_versions"] = _versions(tree, libraries)
     fact["libc"] = "musl" if musl else ("glibc" if "libc.so.6" in libraries else "")
     fact["libc_version"] = (
         _musl_version(tree) if musl else _glibc_version(tree, libraries.get("libc.so.6"))
     )
+
+
+def _musl(tree: Tree) -> List[str]:
+    return [name for name in tree.names("/lib") if name.startswith("ld-musl-")]
+
+
+def system_libraries(tree: Tree, machine: str, musl: List[str]) -> Dict[str, str]:
+    """Return what the loader finds by name: its cache, then its own folders."""
+    libraries: Dict[str, str] = {}
+    for name, path in read_cache(tree).items():
+        if tree.is_file(path):
+            libraries.setdefault(name, path)
+    for folder in default_folders(tree, machine, musl):
+        for name in shared_objects(tree, folder):
+            libraries.setdefault(name, f"{folder}/{name}")
+    return libraries
+
+
+def library_path(tree: Tree, start: Start) -> Dict[str, List[str]]:
+    """Return the folders of LD_LIBRARY_PATH with the shared objects in them."""
+    folders = start.env.get("LD_LIBRARY_PATH", "").split(":")
+    return {p: shared_objects(tree, p)[:2000] for p in folders if p.startswith("/")}
+
+
+def loadable(tree: Tree, start: Start) -> List[str]:
+    """Return the names of all libraries that can be loaded without any path of their own."""
+    found = list(system_libraries(tree, _machine(tree), _musl(tree)))
+    return found + [name for names in library_path(tree, start).values() for name in names]
 
 
 def _machine(tree: Tree) -> str:

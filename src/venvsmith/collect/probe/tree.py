@@ -258,7 +258,9 @@ class Tree:
     def kind(self, path: str) -> str:
         """Return the `PathKind` of what lies at a path after all links."""
         try:
-            return kind_of(self.raw_lstat(self._walk(path, [])).mode)
+            place = self.place(path)
+            found = kind_of(self.raw_lstat(place).mode)
+            return found if found != "link" else kind_of(self.raw_lstat(self._walk(place, [])).mode)
         except OSError as exc:
             return "loop" if exc.errno == errno.ELOOP else "missing"
 
@@ -279,7 +281,13 @@ class Tree:
 
     def open(self, path: str) -> Handle:
         """Open a regular file, links followed; OSError where that fails."""
-        return self.raw_open(self._walk(path, []))
+        place = self.place(path)
+        try:
+            return self.raw_open(place)
+        except OSError as exc:
+            if exc.errno != errno.ELOOP:
+                raise
+        return self.raw_open(self._walk(place, []))
 
     def read(self, path: str, limit: int = TEXT_LIMIT) -> Optional[bytes]:
         """Return the first bytes of a file, or None where it cannot be read."""
