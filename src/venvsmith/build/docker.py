@@ -131,9 +131,7 @@ def _override(
 
 # ` > [whisperx_cuda layer-torch-cuda 1/1] RUN …:` opens BuildKit's account of a failed step; with
 # one target in the bake its name is left out.
-_FAILED = re.compile(
-    r"^\s*> \[(?:(?P<target>[\w-]+) )?(?P<stage>[\w-]+) +\d+/\d+\] (?P<line>.*)"
-)
+_FAILED = re.compile(r"^\s*> \[(?:(?P<target>[\w-]+) )?(?P<stage>[\w-]+) +\d+/\d+\] (?P<line>.*)")
 _OUTPUT = re.compile(r"^(?:#\d+ )?\d+\.\d+ (.*)")
 
 

@@ -277,13 +277,23 @@ class _Engine:
             "steps": sorted(self.done),
             "not_carried_out": [{"step": step, "reason": why} for step, why in self.left_out],
             "missing_packages": self.missing_packages,
-            "env": {**settings.env, "PATH": ":".join([*settings.path, _SYSTEM_PATH])},
-            "user": settings.user,
-            "workdir": settings.workdir,
-            "entrypoint": settings.entrypoint,
-            "cmd": settings.cmd,
-            "labels": dict(settings.labels),
+            "seen_at": self.seen_at(),
+            "config": {
+                "env": {**settings.env, "PATH": ":".join([*settings.path, _SYSTEM_PATH])},
+                "user": "" if settings.user is None else str(settings.user),
+                "workdir": settings.workdir or "/",
+                "entrypoint": list(settings.entrypoint or ()),
+                "cmd": list(settings.cmd or ()),
+                "labels": dict(settings.labels),
+            },
         }
+
+    def seen_at(self) -> list[str]:
+        """Return the paths of the root folder that the image would have and this host has not."""
+        files = next((stage for stage in self.plan.stages if stage.name == "files"), None)
+        tree = f"{self.plan.work}/files"
+        copied = [mount.target.removeprefix(tree) for mount in files.context] if files else []
+        return [*(venv.path for venv in self.plan.venvs), *copied]
 
 
 def _installs(stage: BuildStage) -> bool:

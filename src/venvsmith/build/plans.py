@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Collection, Iterator
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from venvsmith.plan import Assets, plan_image
 from venvsmith.render import dockerfile_path, render_project
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from venvsmith.model.plan import Plan

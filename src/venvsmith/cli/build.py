@@ -164,9 +164,13 @@ def _tell(shared: Shared, built: LocalBuild) -> None:
 
 
 def _verify(shared: Shared, target: str) -> int:
-    from venvsmith.cli.verify import verify_built  # noqa: PLC0415
+    """Judge what was built against the manifest that it carries; return the exit code."""
+    from venvsmith.report import render  # noqa: PLC0415
+    from venvsmith.verify import Options, exit_code, verify  # noqa: PLC0415
 
-    return verify_built(shared, target)
+    report = verify(target, expectations=(), options=Options())
+    click.echo(render(report, "text", color=shared.use_color(), width=80), nl=False)
+    return exit_code(report)
 
 
 def _uv_cache() -> Path:

@@ -4,41 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Self
 
 from venvsmith import process
-from venvsmith.errors import UnsafeInputError, UsageError
-from venvsmith.model.facts import ImageConfig, Target
+from venvsmith.errors import UsageError
+from venvsmith.model.facts import Target
 from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
 
-MANIFEST_LIMIT = 16 * 1024 * 1024
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 SLACK = 20.0
 """Seconds beyond the probe's own deadline until it is stopped from here."""
-
-
-class _Host(msgspec.Struct):
-    python: str
-
-
-class _Start(msgspec.Struct):
-    user: str = ""
-    env: dict[str, str] = msgspec.field(default_factory=dict)
-    workdir: str = "/"
-    entrypoint: list[str] = msgspec.field(default_factory=list)
-    cmd: list[str] = msgspec.field(default_factory=list)
-
-
-class LocalManifest(msgspec.Struct):
-    """What the local engine leaves beside a root folder: the host's interpreter that it stands on."""
-
-    schema: str
-    host: _Host
-    venvs: list[str] = msgspec.field(default_factory=list)
-    config: _Start = msgspec.field(default_factory=_Start)
 
 
 class FolderTarget:
@@ -48,6 +26,10 @@ class FolderTarget:
         self.facts_target = target
         self.placement = placement
         self._pythons = pythons
+
+    def argv(self, python: str) -> tuple[str, ...]:
+        """Return how an interpreter is started so that nothing of the environment runs."""
+        return (python, "-I", "-S", "-B", "-")
 
     def run_probe(
         self,
@@ -63,7 +45,7 @@ class FolderTarget:
         for python in self._pythons:
             done = process.run(
                 process.Command(
-                    argv=(python, "-I", "-S", "-B", "-"),
+                    argv=self.argv(python),
                     timeout=timeout + SLACK,
                     stdin=text,
                     output_limit=ANSWER_LIMIT,
@@ -115,52 +97,22 @@ def open_venv(path: str) -> FolderTarget:
 
 
 def open_rootfs(path: str) -> FolderTarget:
-    """Open a root filesystem of this machine: read, not run.
-
-    Where the local engine built it, its manifest names the host's interpreter on which the tree
-    stands: what the tree lacks is then looked up in this machine's own root.
+    """Open a root filesystem of this machine: read, not run, unless the local engine made it.
 
     :raises UsageError: where there is no such folder.
     :raises UnsafeInputError: where its manifest cannot be read.
     """
+    from venvsmith.target.local import open_local  # noqa: PLC0415 - it builds on this module
+
     folder = Path(os.path.abspath(path))
     if not folder.is_dir():
         raise UsageError("no such folder", where=f"rootfs:{path}")
-    manifest = read_manifest(folder)
-    config = None
-    if manifest is not None:
-        config = ImageConfig(
-            user=manifest.config.user,
-            env=manifest.config.env,
-            workdir=manifest.config.workdir,
-            entrypoint=tuple(manifest.config.entrypoint),
-            cmd=tuple(manifest.config.cmd),
-        )
+    if (local := open_local(folder, ref=path)) is not None:
+        return local
     placement = Placement(
-        roots=(str(folder), "/") if manifest else (str(folder),),
+        roots=(str(folder),),
         inside=False,
         can_run=False,
-        venvs=tuple(manifest.venvs) if manifest else (),
         why_not="a root folder is read, not run",
     )
-    return FolderTarget(
-        Target(kind="rootfs", ref=path, config=config), placement, (sys.executable,)
-    )
-
-
-def read_manifest(folder: Path) -> LocalManifest | None:
-    """Return the local engine's manifest of a root folder, or None where another made it."""
-    for file in (folder.parent / "manifest.json", folder / "manifest.json"):
-        if not file.is_file():
-            continue
-        if file.stat().st_size > MANIFEST_LIMIT:
-            raise UnsafeInputError("larger than any manifest", where=str(file))
-        data = file.read_bytes()
-        try:
-            schema = msgspec.json.decode(data).get("schema", "")
-            if not str(schema).startswith("venvsmith/local/"):
-                continue
-            return msgspec.json.decode(data, type=LocalManifest)
-        except (msgspec.DecodeError, AttributeError, RecursionError) as exc:
-            raise UnsafeInputError(f"not a manifest: {exc}", where=str(file)) from exc
-    return None
+    return FolderTarget(Target(kind="rootfs", ref=path), placement, (sys.executable,))
