@@ -113,7 +113,8 @@ def test_unsolvable_stage_is_named_with_its_reason_and_nothing_is_written(
     assert caught.value.where == "stages.a (cpu, linux/amd64)"
     assert caught.value.message == (
         "stage 'a' (left) cannot be resolved: all versions of left depend on lib>=2 and only "
-        "lib==1 is available, so all versions of left cannot be used; this stage requires left"
+        "lib==1 is available, so all versions of left cannot be used; "
+        "stage 'a' requires left"
     )
     assert not (workshop.root / "locks").exists()
 

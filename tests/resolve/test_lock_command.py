@@ -87,8 +87,8 @@ def test_failure_is_one_line_with_its_code(folder: Path) -> None:
     assert (code, out) == (1, "")
     assert err == (
         "venvsmith: no-resolution: stages.app (cpu, linux/amd64): stage 'app' (left>=2) cannot be "
-        "resolved: only left==1 is available and this stage requires left>=2; loosen one of these "
-        "requirements, or give the stage a venv of its own by taking out its 'extends'\n"
+        "resolved: only left==1 is available and stage 'app' requires left>=2; loosen one of "
+        "these requirements, or give the stage a venv of its own by taking out its 'extends'\n"
     )
     assert not (folder / "locks").exists()
 

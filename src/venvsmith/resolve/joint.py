@@ -8,8 +8,13 @@ below it, and each branch is resolved under it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError
 from venvsmith.resolve.protocol import Request, Solved, Unsolvable
@@ -51,12 +56,16 @@ class Family:
 
     def chain(self, stage: str) -> tuple[str, ...]:
         """Return the requirements of a stage and its ancestors, each once."""
+        return self._requirements(self.ancestry(stage))
+
+    def ancestry(self, stage: str) -> tuple[str, ...]:
+        """Return a stage and all that it extends, the root first."""
         names: list[str] = []
         at: str | None = stage
         while at is not None:
-            names.append(at)
+            names.insert(0, at)
             at = self.nodes[at].parent
-        return self._requirements(names)
+        return tuple(names)
 
     def union(self, stage: str) -> tuple[str, ...]:
         """Return the requirements of a stage, its ancestors, and all that extends it."""
@@ -66,7 +75,7 @@ class Family:
     def below(self, stage: str) -> tuple[str, ...]:
         """Return a stage and all that extends it, parents before children."""
         found = [stage]
-        found += [name for name, node in self.nodes.items() if self._extends(node, stage)]
+        found += [name for name in self.nodes if stage in self.ancestry(name)[:-1]]
         return tuple(found)
 
     def children(self, stage: str) -> tuple[str, ...]:
@@ -76,12 +85,6 @@ class Family:
     def leaves(self, stage: str) -> tuple[str, ...]:
         """Return the stages below a stage, or itself, that nothing extends."""
         return tuple(name for name in self.below(stage) if not self.children(name))
-
-    def _extends(self, node: Node, ancestor: str) -> bool:
-        at = node.parent
-        while at is not None and at != ancestor:
-            at = self.nodes[at].parent
-        return at is not None
 
     def _requirements(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(sorted({line for name in names for line in self.nodes[name].requirements}))
@@ -179,23 +182,17 @@ class _Resolution:
 
     def _failed(self, stage: str, answer: Unsolvable, *, fixed: Pins) -> JudgedError:
         """Name the first stage of the chain that cannot be resolved, and why."""
-        first, reason = stage, answer.explanation
-        chain: list[str] = []
-        at: str | None = stage
-        while at is not None:
-            chain.insert(0, at)
-            at = self.family.nodes[at].parent
-        for name in chain[:-1]:
+        for name in self.family.ancestry(stage)[:-1]:
             earlier = self._ask(self.family.chain(name), fixed=fixed)
             if isinstance(earlier, Unsolvable):
-                first, reason = name, earlier.explanation
+                stage, answer = name, earlier
                 break
-        asked = ", ".join(self.family.nodes[first].requirements) or "nothing of its own"
+        asked = ", ".join(self.family.nodes[stage].requirements) or "nothing of its own"
+        reason = attributed(answer.explanation, self.family, self.family.ancestry(stage))
         return JudgedError(
-            f"stage '{first}' ({asked}) cannot be resolved: {reason}",
-            where=self._where(first),
-            hint="loosen one of these requirements, or give the stage a venv of its own "
-            "by taking out its 'extends'",
+            f"stage '{stage}' ({asked}) cannot be resolved: {reason}",
+            where=self._where(stage),
+            hint=_advice(reason, self.family.nodes[stage]),
             code="no-resolution",
         )
 
@@ -209,13 +206,59 @@ class _Resolution:
             for name in names
             if len({found.get(name) for found in versions.values()}) > 1
         ]
-        return JudgedError(
+        message = (
             f"the stages that extend '{stage}' need different versions of what it contains: "
-            + "; ".join(apart),
+            + "; ".join(apart)
+        )
+        union = self._ask(self.family.union(stage), fixed=())
+        if isinstance(union, Unsolvable):
+            reason = attributed(union.explanation, self.family, self.family.below(stage))
+            message += f"; together: {reason}"
+        return JudgedError(
+            message,
             where=self._where(stage),
-            hint=f"take these out of '{stage}', or let one of the stages extend something else",
+            hint=f"loosen one of these requirements, take that out of '{stage}', or give one of "
+            "the stages a venv of its own by taking out its 'extends'",
             code="no-resolution",
         )
 
     def _where(self, stage: str) -> str:
         return f"stages.{stage} ({self.family.place})"
+
+
+def attributed(explanation: str, family: Family, stages: Sequence[str]) -> str:
+    """Say which of the stages asks, where a resolver says "you require"."""
+    asked = [
+        (stage, Requirement(line)) for stage in stages for line in family.nodes[stage].requirements
+    ]
+
+    def name_them(found: re.Match[str]) -> str:
+        name, specifier = found[1], found[2]
+        by_name = [
+            (stage, wanted)
+            for stage, wanted in asked
+            if canonicalize_name(wanted.name) == canonicalize_name(name)
+        ]
+        exact = [pair for pair in by_name if pair[1].specifier == SpecifierSet(specifier)]
+        names = [f"'{stage}'" for stage in dict.fromkeys(pair[0] for pair in exact or by_name)]
+        if not names:
+            return f"the lock of an ancestor has {name}{specifier}"
+        some = "stage {} requires" if len(names) == 1 else "stages {} require"
+        return f"{some.format(' and '.join(names))} {name}{specifier}"
+
+    return re.sub(r"you require ([\w.-]+)([<>=!~][\w.*+!<>=,~]*|)", name_them, explanation)
+
+
+def _advice(reason: str, node: Node) -> str:
+    if "no usable wheels" in reason:
+        return "take a version that has wheels, or name it in project.no-wheel to build it"
+    if "no wheels with a matching" in reason:
+        return "take a version with wheels for this Python and platform, or leave the variant out"
+    if "was not found in" in reason:
+        return "look at the name, and at which index has it"
+    if node.parent is None:
+        return "loosen one of these requirements"
+    return (
+        "loosen one of these requirements, or give the stage a venv of its own by taking out "
+        "its 'extends'"
+    )

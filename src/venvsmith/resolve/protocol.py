@@ -40,7 +40,7 @@ class Unsolvable:
     """No versions meet the requirements, or an index lacks one: not worth a retry."""
 
     explanation: str
-    """Why, in sentences, addresses redacted."""
+    """Why, in clauses, addresses redacted; a requirement stands there as "you require x>=1"."""
 
 
 Answer = Solved | Unsolvable

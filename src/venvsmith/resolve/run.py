@@ -281,7 +281,7 @@ def _lock_tools(project: Project, resolver: UvResolver) -> tuple[Pin, ...]:
     wanted = f"uv=={resolver.version}"
     answer = resolver.solve(Request(requirements=(wanted,), environment=environment))
     if isinstance(answer, Unsolvable):
-        message = f"the index does not offer {wanted}: {answer.explanation}"
+        message = f"the index does not offer {wanted}, which resolves here"
         hint = "install a uv that it offers"
         raise JudgedError(message, where="tools", hint=hint, code="no-resolution")
     return answer.pins

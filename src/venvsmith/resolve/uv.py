@@ -219,14 +219,19 @@ def _failure(text: str) -> JudgedError | SurroundingsError:
 
 
 def _condensed(text: str) -> str:
-    """Return uv's proof as sentences, without what it says to any reader of a terminal."""
+    """Return uv's proof as clauses, without the turns of phrase that carry nothing.
+
+    "you require" is left in it: who asks is the caller's to say.
+    """
     body = text.partition("No solution found")[2].partition("\n")[2]
     body = re.split(r"\n\s*hint:", body)[0]
     body = re.sub(r"^\s*(cause:|\u2570\u2500\u25b6)\s*", "", body)
-    body = re.sub(r"\s+", " ", body).replace("you require", "this stage requires")
+    body = re.sub(r"\s+", " ", body)
     body = body.replace(", we can conclude that your requirements are unsatisfiable", "")
     sentences = [
         re.sub(r"^(Because|And because) ", "", sentence).replace(", we can conclude that", ", so")
         for sentence in body.strip().rstrip(".").split(". ")
     ]
-    return "; ".join(sentences)
+    # What follows from a clause at once says nothing new.
+    echo = re.compile(r", so (you require \S+|your requirements and .* are incompatible)$")
+    return "; ".join(echo.sub("", sentence) for sentence in sentences)
