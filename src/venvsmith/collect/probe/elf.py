@@ -33,7 +33,7 @@ FOREIGN = {
     b"\xca\xfe\xba\xbe": "Mach-O",
     b"MZ": "Windows PE",
 }
-EXTENSION = re.compile(r"^(?P<stem>[A-Za-z_]\w*)(?P<tag>\.(cpython-|abi3|pypy)[^/]*)?\.so$")
+EXTENSION = re.compile(r"^(?P<stem>\w+)(?P<tag>\.(cpython-|abi3|pypy)[^/]*)?\.so$")
 
 
 class ElfError(Exception):
@@ -81,7 +81,7 @@ class ElfFile:
         self.machine = MACHINES.get(fields[1], f"em{fields[1]}")
         if self.machine == "ppc64le" and self._order == ">":
             self.machine = "ppc64"
-        self._sections = (fields[5], fields[10], fields[11])
+        self._sections = (fields[5], fields[11], fields[12])
         self.segments = self._read_segments(fields[4], fields[8], fields[9])
         self.dynamic = self._read_dynamic()
         self._strings: Optional[bytes] = None

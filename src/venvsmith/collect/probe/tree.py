@@ -212,7 +212,7 @@ class Tree:
         passed: List[str] = []
         denied = False
         try:
-            self._walk(path, passed)
+            passed.append(self._walk(os.path.dirname(path), passed))
         except PermissionError:
             denied = True
         except OSError:
