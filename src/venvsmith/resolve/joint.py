@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError
@@ -239,7 +239,7 @@ def attributed(explanation: str, family: Family, stages: Sequence[str]) -> str:
             for stage, wanted in asked
             if canonicalize_name(wanted.name) == canonicalize_name(name)
         ]
-        exact = [pair for pair in by_name if pair[1].specifier == SpecifierSet(specifier)]
+        exact = [pair for pair in by_name if _same(pair[1].specifier, specifier)]
         names = [f"'{stage}'" for stage in dict.fromkeys(pair[0] for pair in exact or by_name)]
         if not names:
             return f"the lock of an ancestor has {name}{specifier}"
@@ -249,7 +249,18 @@ def attributed(explanation: str, family: Family, stages: Sequence[str]) -> str:
     return re.sub(r"you require ([\w.-]+)([<>=!~][\w.*+!<>=,~]*|)", name_them, explanation)
 
 
+def _same(specifier: SpecifierSet, text: str) -> bool:
+    try:
+        return specifier == SpecifierSet(text)
+    except InvalidSpecifier:
+        return False
+
+
 def _advice(reason: str, node: Node) -> str:
+    if "does not work with" in reason:
+        return (
+            "loosen the requirements on these, or take this variant out of the stage's 'variants'"
+        )
     if "no usable wheels" in reason:
         return "take a version that has wheels, or name it in project.no-wheel to build it"
     if "no wheels with a matching" in reason:

@@ -11,9 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from venvsmith.data.pairs import Mismatch, Pair, load_pairs, mismatches
+from venvsmith.lock.drift import marker_environment
 from venvsmith.resolve.protocol import Answer, Request, Resolver, Solved, Unsolvable
 
 if TYPE_CHECKING:
@@ -45,9 +48,10 @@ def _search(
         return answer
     anchor = wrong[0].pair.anchor
     if anchor in done:
-        return Unsolvable(explanation=_in_words(wrong))
+        return Unsolvable(explanation=_in_words(wrong, []))
     group = [pair for pair in table if pair.anchor == anchor]
-    for bounds in _branches(group, answer.versions()[anchor]):
+    reasons: list[str] = []
+    for bounds in _branches(group, answer.versions()[anchor], request):
         attempt = _search(
             resolver,
             replace(request, constraints=(*request.constraints, *bounds)),
@@ -56,21 +60,49 @@ def _search(
         )
         if isinstance(attempt, Solved):
             return attempt
-    return Unsolvable(explanation=_in_words(wrong))
+        reasons.append(attempt.explanation)
+    return Unsolvable(explanation=_in_words(wrong, reasons))
 
 
-def _branches(group: Sequence[Pair], current: str) -> Iterator[tuple[str, ...]]:
+def _branches(group: Sequence[Pair], current: str, request: Request) -> Iterator[tuple[str, ...]]:
     """Yield, for each stretch of the anchor's releases, the bounds on it and its companions."""
+    anchor = group[0].anchor
     edges = sorted({edge for pair in group for row in pair.rows for edge in _edges(row.anchor)})
-    stretches = list(zip(edges, [*edges[1:], None], strict=True))
     own = Version(Version(current).public)
+    stretches = [
+        ends
+        for ends in zip(edges, [*edges[1:], None], strict=True)
+        if _within(own, *ends) or not _ruled_out(ends, anchor, request)
+    ]
     stretches.sort(key=lambda ends: (not _within(own, *ends), [-part for part in ends[0].release]))
     for start, end in stretches:
         rows = [(pair.companion, pair.row_of(str(start))) for pair in group]
         yield (
-            f"{group[0].anchor}>={start}" + (f",<{end}" if end else ""),
+            f"{anchor}>={start}" + (f",<{end}" if end else ""),
             *(f"{companion}{row.companion}" for companion, row in rows if row is not None),
         )
+
+
+def _ruled_out(ends: tuple[Version, Version | None], anchor: str, request: Request) -> bool:
+    """Tell whether the requirements on the anchor itself exclude a stretch: saves asking."""
+    start, end = ends
+    markers = marker_environment(request.environment)
+    for line in (*request.requirements, *request.constraints):
+        wanted = Requirement(line)
+        if canonicalize_name(wanted.name) != anchor:
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate(markers):
+            continue
+        for clause in wanted.specifier:
+            bound = Version(clause.version.removesuffix(".*"))
+            above = end is not None and bound >= end
+            if clause.operator in {">=", ">", "~=", "==", "==="} and above:
+                return True
+            if clause.operator in {"<", "<=", "==", "==="} and bound < start:
+                return not clause.version.endswith(".*")
+            if clause.operator == "<" and bound == start:
+                return True
+    return False
 
 
 def _within(version: Version, start: Version, end: Version | None) -> bool:
@@ -87,5 +119,8 @@ def _edges(anchor: object) -> Iterator[Version]:
             yield Version(".".join(map(str, (*head, last + 1))))
 
 
-def _in_words(wrong: Sequence[Mismatch]) -> str:
-    return "; ".join(map(str, wrong)) + "; and no other versions meet the requirements"
+def _in_words(wrong: Sequence[Mismatch], reasons: Sequence[str]) -> str:
+    """Tell the pairs, and what stands against mending them without moving the anchor."""
+    pairs = "; ".join(map(str, wrong))
+    first = reasons[0].partition("; ")[0] if reasons else ""
+    return f"{pairs}; and with that, {first}" if first else pairs

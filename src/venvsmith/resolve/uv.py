@@ -229,7 +229,7 @@ def _condensed(text: str) -> str:
     body = re.sub(r"\s+", " ", body)
     body = body.replace(", we can conclude that your requirements are unsatisfiable", "")
     sentences = [
-        re.sub(r"^(Because|And because) ", "", sentence).replace(", we can conclude that", ", so")
+        re.sub(r",? we can conclude that", ", so", re.sub(r"^(Because|And because) ", "", sentence))
         for sentence in body.strip().rstrip(".").split(". ")
     ]
     # What follows from a clause at once says nothing new.
