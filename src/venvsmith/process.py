@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import IO
 
 GRACE_SECONDS = 3.0
 """How long a program may take to end after each step of the kill ladder."""
+POLL_SECONDS = 0.1
+"""How often a running program is looked after; its end is seen at once."""
 NOT_FOUND, NOT_STARTABLE = 127, 126
 """Exit codes of programs that do not exist or cannot be started, as a shell has them."""
 DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
@@ -36,6 +38,7 @@ class Command:
     :param stdin: bytes to send, or None for an empty input.
     :param secrets: values that must not be shown.
     :param output_limit: bytes kept of each of stdout and stderr; the rest is read and dropped.
+    :param stop_when_full: stop the program once it has written more than that.
     """
 
     argv: tuple[str, ...]
@@ -45,6 +48,7 @@ class Command:
     stdin: bytes | None = None
     secrets: tuple[str, ...] = ()
     output_limit: int = DEFAULT_OUTPUT_LIMIT
+    stop_when_full: bool = False
 
     def redact(self, text: str) -> str:
         """Return the text with every secret replaced by ``***``."""
@@ -106,10 +110,17 @@ class _Sink:
                 self.truncated |= len(chunk) > room
 
 
-def run(command: Command, *, on_line: Callable[[str], None] | None = None) -> Completed:
+def run(
+    command: Command,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    stop: Event | None = None,
+) -> Completed:
     """Run a program to its end and return how it ended; a non-zero exit is not an error here.
 
     :param on_line: called with each line of stderr as it comes (stdout is collected).
+    :param stop: once set, the program is stopped: an interrupt reaches the main thread alone, so
+        one that runs in another thread has to be told.
     :raises KeyboardInterrupt: after the program was stopped, where the user interrupted.
     """
     start = time.monotonic()
@@ -136,10 +147,8 @@ def run(command: Command, *, on_line: Callable[[str], None] | None = None) -> Co
     try:
         for thread in threads:
             thread.start()
-        try:
-            process.wait(command.timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
+        if not _wait(process, command, (out, err), stop):
+            timed_out = not (command.stop_when_full and (out.truncated or err.truncated))
             _stop(process)
     except BaseException:
         _stop(process)
@@ -154,36 +163,6 @@ def run(command: Command, *, on_line: Callable[[str], None] | None = None) -> Co
         stderr=b"".join(err.kept),
         timed_out=timed_out,
         truncated=out.truncated or err.truncated,
-        seconds=time.monotonic() - start,
-    )
-
-
-def attach(command: Command) -> Completed:
-    """Run a program on this process's own terminal and return how it ended."""
-    start = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            command.argv,
-            stdin=subprocess.DEVNULL,
-            env=None if command.env is None else dict(command.env),
-            cwd=command.cwd,
-        )
-    except (FileNotFoundError, PermissionError) as exc:
-        code = NOT_FOUND if isinstance(exc, FileNotFoundError) else NOT_STARTABLE
-        return Completed(command=command, returncode=code, stderr=str(exc).encode())
-    timed_out = False
-    try:
-        process.wait(command.timeout)
-    except subprocess.TimeoutExpired:
-        timed_out = True
-        _stop(process, group=False)
-    except BaseException:
-        _stop(process, group=False)
-        raise
-    return Completed(
-        command=command,
-        returncode=process.returncode,
-        timed_out=timed_out,
         seconds=time.monotonic() - start,
     )
 
@@ -203,6 +182,26 @@ def environment(
         if key not in names and not (prefixes and key.startswith(prefixes))
     }
     return {**kept, **(extra or {})}
+
+
+def _wait(
+    process: subprocess.Popen[bytes], command: Command, sinks: Sequence[_Sink], stop: Event | None
+) -> bool:
+    """Wait for the end and return True, or False once there is a reason to stop the program.
+
+    Reasons are its time, ``stop``, and, where the command says so, more output than it may write.
+    """
+    deadline = time.monotonic() + command.timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            process.wait(min(POLL_SECONDS, max(left, 0.0)))
+        except subprocess.TimeoutExpired:
+            full = command.stop_when_full and any(sink.truncated for sink in sinks)
+            if left <= 0 or full or (stop is not None and stop.is_set()):
+                return False
+        else:
+            return True
 
 
 def _feed(process: subprocess.Popen[bytes], data: bytes | None) -> None:
