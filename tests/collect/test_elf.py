@@ -8,6 +8,7 @@ import pytest
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+from elftools.elf.sections import SymbolTableSection
 
 from venvsmith.collect.probe import elf
 from venvsmith.collect.probe.tree import Fact, Tree
@@ -26,17 +27,17 @@ def test_the_reader_says_what_pyelftools_says(path: Path) -> None:
     with path.open("rb") as file:
         oracle = ELFFile(file)
         dynamic = [s for s in oracle.iter_sections() if isinstance(s, DynamicSection)]
-        needed = [t.needed for s in dynamic for t in s.iter_tags() if t.entry.d_tag == "DT_NEEDED"]
+        needed = [t.needed for s in dynamic for t in s.iter_tags("DT_NEEDED")]  # type: ignore[attr-defined]
         verneed = {
             version.name: [aux.name for aux in auxes]
             for section in oracle.iter_sections()
             if isinstance(section, GNUVerNeedSection)
             for version, auxes in section.iter_versions()
         }
+        dynsym = oracle.get_section_by_name(".dynsym")
+        assert isinstance(dynsym, SymbolTableSection)
         exported = {
-            symbol.name
-            for symbol in oracle.get_section_by_name(".dynsym").iter_symbols()
-            if symbol.entry.st_shndx != "SHN_UNDEF"
+            symbol.name for symbol in dynsym.iter_symbols() if symbol.entry.st_shndx != "SHN_UNDEF"
         }
         rodata = oracle.get_section_by_name(".rodata")
         rodata_bytes = rodata.data() if rodata else b""
@@ -61,7 +62,7 @@ def test_an_extension_is_known_by_its_init_function() -> None:
 
 
 def mutations(data: bytes, count: int) -> Iterator[bytes]:
-    chance = random.Random(20261121)
+    chance = random.Random(20261121)  # noqa: S311 - to be the same each time
     for _ in range(count):
         broken = bytearray(data)
         for _ in range(chance.randint(1, 12)):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import py_compile
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,9 @@ class Venv:
         home = Path(sys.executable).resolve().parent
         (path / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
 
-    def add(self, name: str, files: dict[str, str], *, version: str = "1", requires: str = "") -> None:
+    def add(
+        self, name: str, files: dict[str, str], *, version: str = "1", requires: str = ""
+    ) -> None:
         info = f"{name.replace('-', '_')}-{version}.dist-info"
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         metadata += f"Requires-Dist: {requires}\n" if requires else ""
@@ -77,7 +80,8 @@ def test_this_very_venv_is_sound_and_imports() -> None:
     assert [result.status for result in env.imports] == ["ok", "ok"]
     damaged = [d.name for d in env.distributions if d.record_problems or d.error]
     assert damaged == []
-    assert env.unresolved_imports == env.overlaps == env.stale_bytecode == env.bin_links == ()
+    assert env.unresolved_imports == ()
+    assert (env.overlaps, env.stale_bytecode, env.bin_links) == ((), (), ())
     assert env.files_hashed > 1000
     assert not [elf.path for elf in env.elves if elf.error]
 
@@ -87,8 +91,13 @@ def test_imports_go_on_after_failures_crashes_and_hangs(
 ) -> None:
     venv.add("good", {"good.py": "__version__ = '2'"})
     venv.add("bad", {"bad.py": "def f():\n    import nowhere\nf()\n"})
-    venv.add("wrong", {"wrong.py": "try:\n    1 / 0\nexcept Exception as e:\n    raise RuntimeError('no') from e"})
-    venv.add("crash", {"crash.py": "import os, signal\nprint('last words')\nos.kill(os.getpid(), 11)"})
+    venv.add(
+        "wrong",
+        {"wrong.py": "try:\n    1 / 0\nexcept Exception as e:\n    raise OSError('no') from e"},
+    )
+    venv.add(
+        "crash", {"crash.py": "import os, signal\nprint('last words')\nos.kill(os.getpid(), 11)"}
+    )
     venv.add("leave", {"leave.py": "import os\nos._exit(3)"})
     venv.add("hang", {"hang.py": "import time\ntime.sleep(60)"})
     names = ("good", "bad", "wrong", "crash", "leave", "hang", "good")
@@ -107,7 +116,9 @@ def test_imports_go_on_after_failures_crashes_and_hangs(
     assert "last words" in found["crash"].output
 
 
-def test_a_package_without_its_init_is_an_empty_name(venv: Venv, gather: Callable[..., Facts]) -> None:
+def test_a_package_without_its_init_is_an_empty_name(
+    venv: Venv, gather: Callable[..., Facts]
+) -> None:
     venv.add("lost", {"lost/__init__.py": "", "lost/core.py": ""})
     venv.add("dangling", {"dangling/__init__.py": "", "dangling/core.py": ""})
     venv.add("space-one", {"space/one/__init__.py": ""})
@@ -121,7 +132,11 @@ def test_a_package_without_its_init_is_an_empty_name(venv: Venv, gather: Callabl
         "lost": "namespace", "dangling": "namespace", "space": "ok", "space.one": "ok",
         "empty": "namespace",
     }  # fmt: skip
-    problems = {p.path.rpartition("/site-packages/")[2]: p.kind for d in env.distributions for p in d.record_problems}
+    problems = {
+        p.path.rpartition("/site-packages/")[2]: p.kind
+        for d in env.distributions
+        for p in d.record_problems
+    }
     assert problems == {"lost/__init__.py": "missing", "dangling/__init__.py": "dangling-link"}
     assert [link.link for link in env.broken_links] == ["/gone/__init__.py"]
 
@@ -139,8 +154,13 @@ def test_records_are_held_against_the_disk(venv: Venv, gather: Callable[..., Fac
 
     found = {d.name: [p.kind for p in d.record_problems] for d in env.distributions}
     assert found["edited"] == ["hash-mismatch"]
-    assert found["escaping"] == ["escape", "malformed"] or found["escaping"] == ["escape", "missing"]
-    assert [(o.distributions, o.matches) for o in env.overlaps] == [(("first", "second"), ("second",))]
+    assert found["escaping"] == ["escape", "malformed"] or found["escaping"] == [
+        "escape",
+        "missing",
+    ]
+    assert [(o.distributions, o.matches) for o in env.overlaps] == [
+        (("first", "second"), ("second",))
+    ]
     assert env.unowned_names == ("stray.py",)
 
 
@@ -182,9 +202,10 @@ def test_a_venv_whose_python_is_gone_is_read_by_another(
     [
         ("#!{venv}/bin/python\n", "{venv}/bin/python", False),
         ("#!/builder/bin/python\r\n", "/builder/bin/python\r", False),
-        ("#!/bin/sh\n'''exec' \"/a b/bin/python\" \"$0\" \"$@\"\n' '''\n", "/a b/bin/python", False),
+        ("#!/bin/sh\n'''exec' \"/a b/bin/py3\" \"$0\" \"$@\"\n' '''\n", "/a b/bin/py3", False),
         (
-            "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python' \"$0\" \"$@\"\n' '''\n",
+            "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python'"
+            " \"$0\" \"$@\"\n' '''\n",
             "{venv}/bin/python", True,
         ),
         ("#!/usr/bin/env -S no-such-python -u\n", "no-such-python", False),
@@ -192,7 +213,7 @@ def test_a_venv_whose_python_is_gone_is_read_by_another(
     ],
 )  # fmt: skip
 def test_shebangs_are_seen_through(
-    venv: Venv, gather: Callable[..., Facts], head: str, interpreter: str, relative: bool
+    venv: Venv, gather: Callable[..., Facts], head: str, interpreter: str, *, relative: bool
 ) -> None:
     script = venv.path / "bin/tool"
     script.write_bytes(head.format(venv=venv.path).encode())
@@ -232,8 +253,6 @@ def test_the_manifest_names_what_is_to_work(venv: Venv, gather: Callable[..., Fa
 def test_unchecked_bytecode_that_is_not_its_source_is_stale(
     venv: Venv, gather: Callable[..., Facts]
 ) -> None:
-    import py_compile
-
     venv.add("mod", {"fresh.py": "x = 1", "stale.py": "x = 1", "timed.py": "x = 1"})
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for name in ("fresh", "stale"):

@@ -81,7 +81,12 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
     def script(more: Mapping[str, Any]) -> bytes:
         return bundle.script({**asked, **more})
 
-    run = target.run_probe(script, venvs=tuple(asked["venvs"]), timeout=request.timeout)
+    run = target.run_probe(
+        script,
+        mark=bundle.MARK + nonce.encode() + b":",
+        venvs=tuple(asked["venvs"]),
+        timeout=request.timeout,
+    )
     facts = read_answer(run, nonce, target.facts_target)
     return _with_reasons(facts, request, placement.why_not if not placement.can_run else "")
 
@@ -121,6 +126,9 @@ def read_answer(run: ProbeRun, nonce: str, target: Target) -> Facts:
         environments=facts.environments,
         missing=facts.missing,
         probe_python=run.python,
+        probe_problems=tuple(
+            f"output: {python} ended well and did not do what it was asked" for python in run.silent
+        ),
         seconds=facts.seconds,
     )
 

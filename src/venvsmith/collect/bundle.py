@@ -49,7 +49,7 @@ def sources() -> Mapping[str, str]:
 
 
 def script(request: Mapping[str, Any]) -> bytes:
-    """Return the script that gathers what the request asks for, to be sent to ``python -I -S -B -``.
+    """Return the script that gathers what a request asks for, to be sent to ``python -I -S -B -``.
 
     Its standard output is one line, ``venvsmith-probe:<nonce>:<JSON>``; what else the interpreter
     or its children print there is dropped.

@@ -35,6 +35,7 @@ class FolderTarget:
         self,
         script: Callable[[Mapping[str, Any]], bytes],
         *,
+        mark: bytes,
         venvs: tuple[str, ...],
         timeout: float,
     ) -> ProbeRun:
@@ -49,6 +50,7 @@ class FolderTarget:
                     timeout=timeout + SLACK,
                     stdin=text,
                     output_limit=ANSWER_LIMIT,
+                    stop_when_full=True,
                 )
             )
             run = ProbeRun(
@@ -59,7 +61,8 @@ class FolderTarget:
                 truncated=done.truncated,
                 tried=tuple(tried),
             )
-            if run.stdout or run.returncode is None or python == self._pythons[-1]:
+            gathered = mark in run.stdout or run.truncated or run.returncode is None
+            if gathered or python == self._pythons[-1]:
                 return run
             tried.append(
                 (python, run.stderr.strip().rpartition("\n")[2] or f"rc {done.returncode}")
@@ -83,7 +86,7 @@ def open_venv(path: str) -> FolderTarget:
 
     :raises UsageError: where there is no such folder.
     """
-    folder = Path(os.path.abspath(path))
+    folder = Path(os.path.normpath(Path(path).absolute()))
     if not folder.is_dir():
         raise UsageError("no such folder", where=f"venv:{path}")
     placement = Placement(
@@ -104,7 +107,7 @@ def open_rootfs(path: str) -> FolderTarget:
     """
     from venvsmith.target.local import open_local  # noqa: PLC0415 - it builds on this module
 
-    folder = Path(os.path.abspath(path))
+    folder = Path(os.path.normpath(Path(path).absolute()))
     if not folder.is_dir():
         raise UsageError("no such folder", where=f"rootfs:{path}")
     if (local := open_local(folder, ref=path)) is not None:

@@ -64,29 +64,34 @@ class ImageTarget:
         self,
         script: Callable[[Mapping[str, Any]], bytes],
         *,
+        mark: bytes,
         venvs: tuple[str, ...],
         timeout: float,
     ) -> ProbeRun:
         """Run the probe inside; see `OpenTarget.run_probe`."""
         text = script({})
         tried: list[tuple[str, str]] = []
+        silent: list[str] = []
         for python in self.candidates(venvs):
             done = self._run(python, text, timeout)
-            run = ProbeRun(
-                stdout=done.stdout,
-                stderr=done.error_text[-4000:],
-                python=python,
-                returncode=None if done.timed_out else done.returncode,
-                truncated=done.truncated,
-                tried=tuple(tried),
-            )
-            if run.stdout or run.returncode is None:
-                return run
+            if mark in done.stdout or done.timed_out or done.truncated:
+                return ProbeRun(
+                    stdout=done.stdout,
+                    stderr=done.error_text[-4000:],
+                    python=python,
+                    returncode=None if done.timed_out else done.returncode,
+                    truncated=done.truncated,
+                    tried=tuple(tried),
+                    silent=tuple(silent),
+                )
             tried.append((python, f"status {done.returncode}: {engine.first_line(done)[:300]}"))
+            if done.returncode == 0:
+                silent.append(python)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in tried)
         return ProbeRun(
-            stdout=b"", stderr=reasons, python="", returncode=NOT_FOUND, tried=tuple(tried)
-        )
+            stdout=b"", stderr=reasons, python="", returncode=NOT_FOUND, tried=tuple(tried),
+            silent=tuple(silent),
+        )  # fmt: skip
 
     def _run(self, python: str, script: bytes, timeout: float) -> process.Completed:
         name = engine.new_name()
@@ -99,12 +104,13 @@ class ImageTarget:
             timeout=timeout + SLACK,
             stdin=script,
             output_limit=ANSWER_LIMIT,
+            stop_when_full=True,
         )  # fmt: skip
         self._containers.append(name)
         ended = False
         try:
             done = process.run(command)
-            ended = not done.timed_out
+            ended = not (done.timed_out or done.truncated)
         finally:
             # Killing docker's client leaves the container running.
             if not ended:

@@ -48,6 +48,8 @@ class ProbeRun:
     truncated: bool = False
     tried: tuple[tuple[str, str], ...] = ()
     """Interpreters that could not gather, each with the reason."""
+    silent: tuple[str, ...] = ()
+    """Those of them that ended as if all were well."""
 
 
 class OpenTarget(Protocol):
@@ -65,12 +67,14 @@ class OpenTarget(Protocol):
         self,
         script: Callable[[Mapping[str, Any]], bytes],
         *,
+        mark: bytes,
         venvs: tuple[str, ...],
         timeout: float,
     ) -> ProbeRun:
         """Run the probe's script with the first interpreter that can and return what it wrote.
 
         :param script: makes the script, given what the target adds to the request.
+        :param mark: what an answer begins with: an interpreter that writes none did not gather.
         :param venvs: environments that were asked for.
         :param timeout: seconds after which everything is stopped.
         :raises SurroundingsError: where the engine fails.

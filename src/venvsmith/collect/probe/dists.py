@@ -120,15 +120,15 @@ def _tags(text: Optional[str]) -> List[str]:
     return [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith("tag:")]
 
 
-def _entry_points(text: Optional[str]) -> List[Fact]:
+def _entry_points(content: Optional[str]) -> List[Fact]:
     group = ""
     found = []
-    for line in (text or "").splitlines():
-        line = line.strip()
-        if line.startswith("[") and line.endswith("]"):
-            group = line[1:-1].strip()
-        elif "=" in line and not line.startswith(("#", ";")):
-            name, _, value = line.partition("=")
+    for line in (content or "").splitlines():
+        text = line.strip()
+        if text.startswith("[") and text.endswith("]"):
+            group = text[1:-1].strip()
+        elif "=" in text and not text.startswith(("#", ";")):
+            name, _, value = text.partition("=")
             found.append({"group": group, "name": name.strip(), "value": value.strip()})
     return found[:2000]
 

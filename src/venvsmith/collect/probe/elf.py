@@ -144,7 +144,7 @@ class ElfFile:
         """Return a string of the dynamic string table."""
         if self._strings is not None:
             end = self._strings.find(b"\0", index)
-            text = self._strings[index:end] if 0 <= index and end >= 0 else None
+            text = self._strings[index:end] if index >= 0 and end >= 0 else None
         else:
             text = self._short_string(index)
         if text is None:

@@ -183,7 +183,7 @@ class Reading:
             self.missing.append({"what": "imports-read", "reason": "there is no standard library"})
             return
         roots, own = graph.roots_of(fact["distributions"], self.asked)
-        owners = {}
+        owners: Dict[str, graph.Owner] = {}
         for item in self.installed:
             wanted = [graph.requirement(text) for text in item.fact.get("requires", ())]
             required = {name for name, optional in wanted if not optional}

@@ -135,20 +135,18 @@ def record_problems(
 def _problem(row: Row, hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree) -> Any:
     if row.path.endswith(BYTECODE):
         return None
-    outcome = hashes.get((row.path, row.algorithm))
-    if outcome is None:
+    kind, text, _ = hashes.get((row.path, row.algorithm), ("", "", 0))
+    if not kind:
         info = tree.lstat(row.path)
         if info is None:
-            return {"path": row.path, "kind": "missing"}
-        if stat.S_ISLNK(info.mode) and tree.kind(row.path) in ("missing", "loop"):
-            return {"path": row.path, "kind": "dangling-link"}
+            kind = "missing"
+        elif stat.S_ISLNK(info.mode) and tree.kind(row.path) in ("missing", "loop"):
+            kind = "dangling-link"
+    elif kind == "ok" and text != row.digest:
+        kind, text = "hash-mismatch", f"{row.algorithm}={text}"
+    if kind in ("", "ok"):
         return None
-    kind, text, _ = outcome
-    if kind != "ok":
-        return {"path": row.path, "kind": kind, "detail": text}
-    if text != row.digest:
-        return {"path": row.path, "kind": "hash-mismatch", "detail": f"{row.algorithm}={text}"}
-    return None
+    return {"path": row.path, "kind": kind, "detail": text}
 
 
 def overlaps(

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 from . import discover, dists, environment, forks, python, runs, system
 from .discover import Start
@@ -151,7 +151,7 @@ class Course:
         return fact
 
     def _asked(self, name: str, place: Place, index: int) -> List[Any]:
-        """Return what was asked of an environment: by its path, of the first, or by its manifest."""
+        """Return what was asked of an environment: by path, of the first, or by its manifest."""
         asked = self.request.get(name) or {}
         found = list(asked.get(place.path, ())) + (list(asked.get("", ())) if index == 0 else [])
         return found or _from_manifest(self.tree, place, name)
@@ -222,7 +222,7 @@ def _judge_namespace(env: Fact, result: Fact) -> Fact:
     paths = result.pop("paths", ())
     if result["status"] != "namespace":
         return result
-    lost = set()
+    lost: Set[str] = set()
     used = False
     for dist in env.get("distributions", ()):
         lost.update(problem["path"] for problem in dist.get("record_problems", ()))

@@ -26,7 +26,9 @@ STATEMENT = re.compile(r"\n" + _BODY)
 INDENTED = re.compile(r"\n[ \t]+" + _BODY)
 NAME = re.compile(r"^\w+$")
 UNKNOWABLE = re.compile(r"sys\.modules|__path__|meta_path|sys\.path\b")
-MAKES_NAMES = re.compile(r"import\s+\*|__getattr__|globals\(|setattr\(|exec\(|sys\.modules|__path__")
+MAKES_NAMES = re.compile(
+    r"import\s+\*|__getattr__|globals\(|setattr\(|exec\(|sys\.modules|__path__"
+)
 SOURCE_LIMIT = 4 * 1024 * 1024
 MAX_MODULES = 30000
 MAX_FOUND = 200
@@ -125,7 +127,9 @@ class Graph:
         for index, part in enumerate(name.split(".")):
             parent = spec
             if parent is None:
-                spec = self._finder.top(part) or (at and at.vendored(self._finder, part))
+                spec = self._finder.top(part)
+                if spec is None and at is not None:
+                    spec = at.vendored(self._finder, part)
             elif parent.kind in ("package", "namespace"):
                 spec = self._finder.child(parent, part)
             else:
@@ -234,7 +238,7 @@ class _Place:
 
     def miss(self, name: str) -> None:
         """Note that a name cannot be satisfied, if the import of it is sure to run."""
-        top = name.split(".")[0]
+        top = name.split(".", maxsplit=1)[0]
         if self.soft and not self._required(top):
             return
         if "sys.path" in self._text or len(self._graph.found) >= MAX_FOUND:
@@ -260,14 +264,16 @@ class _Place:
     def _in_function(self) -> bool:
         """Return whether the line's import stands in a function with nothing around it there."""
         tree = self.parsed()
-        return tree is not None and any(node.lineno == self.line for node in _bare(tree, False))
+        return tree is not None and any(
+            node.lineno == self.line for node in _bare(tree, inside=False)
+        )
 
     def _at_top(self, name: str) -> bool:
         """Return whether the syntax tree has the import as a statement of the module itself."""
         tree = self.parsed()
         if tree is None:
             return False
-        top = name.split(".")[0]
+        top = name.split(".", maxsplit=1)[0]
         for node in tree.body:
             if isinstance(node, (ast.Import, ast.ImportFrom)) and (
                 node.lineno <= self.line <= (node.end_lineno or node.lineno)
@@ -280,7 +286,7 @@ class _Place:
         return False
 
 
-def _bare(node: ast.AST, inside: bool) -> Iterator[ast.stmt]:
+def _bare(node: ast.AST, *, inside: bool) -> Iterator[ast.stmt]:
     """Yield the imports in functions that nothing there guards."""
     if isinstance(node, (ast.Import, ast.ImportFrom)) and inside:
         yield node
@@ -288,10 +294,12 @@ def _bare(node: ast.AST, inside: bool) -> Iterator[ast.stmt]:
         return
     inside = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     for child in ast.iter_child_nodes(node):
-        yield from _bare(child, inside)
+        yield from _bare(child, inside=inside)
 
 
-def roots_of(distributions: List[Fact], asked: List[str]) -> Tuple[List[Tuple[str, bool]], Set[str]]:
+def roots_of(
+    distributions: List[Fact], asked: List[str]
+) -> Tuple[List[Tuple[str, bool]], Set[str]]:
     """Return where a walk starts, and the distributions whose own functions count.
 
     :return: pairs of a module and whether it is soft. Where nothing is asked, the modules of the

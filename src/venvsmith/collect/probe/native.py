@@ -57,7 +57,9 @@ def names_in(tree: Tree, path: str) -> Set[Tuple[str, str]]:
             elf = ElfFile(handle)
             for name in SECTIONS:
                 data = b"\0" + elf.section(name, MAX_SECTION)
-                found.update((m.group(1).decode(), m.group(2).decode()) for m in NAME.finditer(data))
+                found.update(
+                    (m.group(1).decode(), m.group(2).decode()) for m in NAME.finditer(data)
+                )
     except (ElfError, OSError, ValueError, OverflowError):
         return found
     return found
@@ -73,9 +75,7 @@ def _present(inside: List[str], system: Iterable[str]) -> Dict[str, Dict[str, st
     return found
 
 
-def _other_versions(
-    stem: str, majors: Set[str], there: Dict[str, Dict[str, str]]
-) -> List[str]:
+def _other_versions(stem: str, majors: Set[str], there: Dict[str, Dict[str, str]]) -> List[str]:
     """Return what is there under other majors, where none that suits is.
 
     The parts of cuDNN changed their names from major to major, so a part counts as there in

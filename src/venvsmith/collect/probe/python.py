@@ -7,7 +7,7 @@ import re
 from typing import Dict, List, Optional, Tuple
 
 from . import elf
-from .tree import Fact, Tree
+from .tree import Fact, Handle, Tree
 
 MINOR = re.compile(r"^python(3\.\d+)t?$")
 LIB_MINOR = re.compile(r"^python(3\.\d+)t?$")
@@ -97,7 +97,7 @@ def _minor_of(path: str, binary: Fact) -> Optional[str]:
     return None
 
 
-def _minor_inside(handle: elf.Handle) -> Optional[str]:
+def _minor_inside(handle: Handle) -> Optional[str]:
     """Return the minor that a nameless binary (``venv --copies``) carries in its strings."""
     step = 1024 * 1024
     for offset in range(0, min(handle.size, MAX_BINARY), step):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import select
 import signal
@@ -113,10 +114,8 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
     """Stop the program and all that it started in its session."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None or number == signal.SIGKILL:
-            try:
+            with contextlib.suppress(OSError):
                 os.killpg(process.pid, number)
-            except OSError:
-                pass
         if process.poll() is None:
             _wait(process, time.monotonic() + GRACE)
 

@@ -35,7 +35,7 @@ def in_folder(
     :param path: the target's PATH, for ``env`` shebangs.
     :param owned_only: leave out what no distribution claims (a system's own folder).
     """
-    found = []
+    found: List[Fact] = []
     for name in tree.names(folder):
         file = f"{folder}/{name}"
         if owned_only and file not in owners:
@@ -120,8 +120,8 @@ def pth_lines(tree: Tree, site: str, owners: Dict[str, Tuple[str, ...]]) -> List
             continue
         file = f"{site}/{name}"
         owner = next(iter(owners.get(file, ())), None)
-        for line in (tree.text(file, 256 * 1024) or "").splitlines():
-            line = line.rstrip()
+        for raw in (tree.text(file, 256 * 1024) or "").splitlines():
+            line = raw.rstrip()
             if not line or line.startswith("#") or len(found) > 5000:
                 continue
             code = line.startswith(("import ", "import\t"))

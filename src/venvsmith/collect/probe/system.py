@@ -161,9 +161,8 @@ def default_folders(tree: Tree, machine: str, musl: List[str]) -> List[str]:
     """Return the folders that the loader searches last, those that are there."""
     if musl:
         text = tree.text("/etc/" + musl[0].replace(".so.1", ".path"), 4096)
-        return [
-            p for p in (text or "/lib:/usr/local/lib:/usr/lib").replace("\n", ":").split(":") if p
-        ]
+        folders = (text or "/lib:/usr/local/lib:/usr/lib").replace("\n", ":").split(":")
+        return [folder for folder in folders if folder]
     multiarch = MULTIARCH.get(machine, "")
     folders = [f"{top}/{multiarch}" for top in ("/lib", "/usr/lib") if multiarch]
     folders += ["/lib64", "/usr/lib64", "/lib", "/usr/lib"]
@@ -176,10 +175,8 @@ def default_folders(tree: Tree, machine: str, musl: List[str]) -> List[str]:
 
 def shared_objects(tree: Tree, folder: str) -> List[str]:
     """Return the names of shared objects in a folder that lead to a file."""
-    return [
-        name for name in tree.names(folder)
-        if ".so" in name and (name.endswith(".so") or ".so." in name) and tree.is_file(f"{folder}/{name}")
-    ]  # fmt: skip
+    names = (n for n in tree.names(folder) if n.endswith(".so") or ".so." in n)
+    return [name for name in names if tree.is_file(f"{folder}/{name}")]
 
 
 def _configured(tree: Tree, file: str, seen: Set[str]) -> List[str]:
