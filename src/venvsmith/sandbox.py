@@ -62,8 +62,15 @@ class Sandbox:
 
 @cache
 def find_sandbox() -> Sandbox | None:
-    """Return the best sandbox that works on this machine, or None; tried, not guessed."""
-    for kind in ("bubblewrap", "unshare"):
+    """Return the best sandbox that works on this machine, or None; tried, not guessed.
+
+    ``VENVSMITH_SANDBOX`` names the only one to try: ``bubblewrap``, ``unshare`` or ``none``.
+    """
+    wanted = os.environ.get("VENVSMITH_SANDBOX", "")
+    kinds: tuple[Kind, ...] = ("bubblewrap", "unshare")
+    for kind in kinds:
+        if wanted not in {"", kind}:
+            continue
         sandbox = Sandbox(kind=kind)
         probe = Bind(source=Path(os.devnull), target="/venvsmith-probe")
         argv = sandbox.wrap(["test", "-e", probe.target], binds=[probe], network=False)

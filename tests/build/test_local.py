@@ -1,0 +1,62 @@
+"""The local engine in each sandbox, and in none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAMILY = Path(__file__).parents[1] / "families" / "small"
+pytestmark = pytest.mark.network
+
+
+def venvsmith(project: Path, *words: str, sandbox: str, code: int = 0) -> tuple[str, str]:
+    argv = [sys.executable, "-m", "venvsmith", "--config", str(project / "venvsmith.toml"), *words]
+    env = {**os.environ, "VENVSMITH_SANDBOX": sandbox}
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=300, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "small"
+    shutil.copytree(FAMILY, folder, ignore=shutil.ignore_patterns("docker", ".venvsmith"))
+    return folder
+
+
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "unshare", "none"])
+def test_a_build_without_a_daemon_is_verified_where_it_runs(project: Path, sandbox: str) -> None:
+    if sandbox == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed (make engine installs it)")
+    _, told = venvsmith(project, "build", "--engine", "local", sandbox=sandbox)
+    assert ("the venv's final path will not be rehearsed" in told) == (sandbox == "none")
+    built = project / ".venvsmith" / "local" / "pages.cpu"
+    assert json.loads((built / "manifest.json").read_text())["final_path"] == (sandbox != "none")
+    out, _ = venvsmith(
+        project, "verify", f"rootfs:{built / 'root'}", "--format", "json", sandbox=sandbox
+    )
+    report = json.loads(out)
+    assert (report["verdict"], report["score"]) == ("pass", 100)
+    assert report["findings"] == []
+
+
+def test_a_failed_local_build_leaves_the_last_good_one(project: Path) -> None:
+    venvsmith(project, "build", "--engine", "local", sandbox="")
+    built = project / ".venvsmith" / "local" / "pages.cpu"
+    before = (built / "manifest.json").read_bytes()
+    file = project / "venvsmith.toml"
+    file.write_text(file.read_text().replace('"jinja2", "pygments"]', '"no_such_module"]'))
+    _, told = venvsmith(project, "build", "--engine", "local", sandbox="", code=1)
+    assert told.splitlines()[-1].startswith(
+        "venvsmith: build-step: pages.cpu: step rehearse: failed: import no_such_module fails"
+    )
+    assert (built / "manifest.json").read_bytes() == before
+    assert sorted(path.name for path in built.parent.iterdir()) == ["pages.cpu"]
+
+
