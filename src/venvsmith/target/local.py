@@ -132,7 +132,9 @@ def _binds(manifest: LocalManifest, folder: Path) -> tuple[Bind, ...]:
 
 
 def _workdir(manifest: LocalManifest, folder: Path) -> str:
-    """Return the image's working folder where it exists, as it does below what was copied."""
+    """Return the image's working folder, where the root folder or this machine has it."""
     workdir = manifest.config.workdir
-    inside = (folder / workdir.lstrip("/")).is_dir()
-    return workdir if inside or Path(workdir).is_dir() else "/"
+    copied = folder / workdir.lstrip("/")
+    if copied.is_dir():
+        return workdir if manifest.final_path else str(copied)
+    return workdir if Path(workdir).is_dir() else "/"
