@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 
     from workshop import LocalIndex
 
+KILLS = 8
 CONFIG = """\
 [project]
 name = "demo"
@@ -108,3 +112,49 @@ def test_wrong_words_are_refused(folder: Path, words: list[str], code: int, says
     assert found == code
     assert says in err
     assert err.count("\n") == 1
+
+
+def test_interrupt_ends_the_run_at_once_and_writes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
+        running = subprocess.Popen(
+            [sys.executable, "-m", "venvsmith", "lock"],
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        silent.accept()[0].close()  # uv is at work
+        start = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err.endswith("venvsmith: interrupted\n")
+    assert time.monotonic() - start < 5
+    assert not (folder / "locks").exists()
+
+
+def test_killed_runs_leave_old_or_new_locks_never_between(folder: Path, index: LocalIndex) -> None:
+    venvsmith(folder, "lock")
+    versions = iter(range(2, 100))
+    for number in range(KILLS):
+        old = lock_files(folder)
+        index.add("lib", str(next(versions)))
+        running = subprocess.Popen(
+            [sys.executable, "-m", "venvsmith", "-q", "lock", "--upgrade"],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+        )
+        # Most of a run is start-up and resolving; the later kills fall where files are written.
+        time.sleep(0.25 + number * 0.04)
+        running.kill()
+        running.wait()
+        code, out, err = venvsmith(folder, "lock", "--check")
+        assert (code, out) == (0, ""), err
+        new = lock_files(folder)
+        assert new == old or all(new[name] != old[name] for name in ("base.cpu.txt", "app.cpu.txt"))
+
+
+def lock_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "locks").iterdir()}

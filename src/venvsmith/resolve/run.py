@@ -123,10 +123,16 @@ def lock_project(
         tools = find_tools(project)
         wants_tools = _needs_tools(project) and (tools is None or options.upgrade)
         with ThreadPoolExecutor(THREADS) as pool:
-            asked = [pool.submit(run.lock_family, place, keys) for place, keys in stale.items()]
-            asked_tools = pool.submit(_lock_tools, project, resolver) if wants_tools else None
-            locks = [lock for future in asked for lock in future.result()]
-            new_tools = asked_tools.result() if asked_tools is not None else tools
+            try:
+                asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
+                asked_tools = pool.submit(_lock_tools, project, resolver) if wants_tools else None
+                locks = [lock for future in asked for lock in future.result()]
+                new_tools = asked_tools.result() if asked_tools is not None else tools
+            except BaseException:
+                # One failure, or an interrupt, ends the run: the others are not waited for.
+                resolver.stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
         return _write(project, inputs, old, locks, new_tools)
 
 

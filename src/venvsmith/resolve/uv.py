@@ -8,6 +8,7 @@ import tempfile
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -46,6 +47,8 @@ class UvResolver:
         self.root = root
         self.offline = offline
         self.say = say
+        self.stop = Event()
+        """Once set, what runs is stopped: for the thread that was interrupted."""
         self._env = resolver_environment()
 
     @cached_property
@@ -112,7 +115,8 @@ class UvResolver:
                     env=self._env,
                     cwd=folder,
                     secrets=_secrets(self._env.get("UV_DEFAULT_INDEX", "")),
-                )
+                ),
+                stop=self.stop,
             )
 
     def _environment_options(self, environment: Environment) -> list[str]:
