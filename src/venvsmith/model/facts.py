@@ -316,6 +316,15 @@ class TorchBuild:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shadow:
+    """A module in a folder that stands before all others on ``sys.path``, named as one of theirs."""
+
+    path: str
+    module: str
+    hides: Literal["stdlib", "distribution"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
     """One Python environment of a target: a venv, or the packages of an interpreter itself."""
 
@@ -369,6 +378,8 @@ class Environment:
     """Caches that do not fit their source: slower starts, no wrong code."""
     modules_read: int = 0
     """How many modules `unresolved_imports` was read from."""
+    shadows: tuple[Shadow, ...] = ()
+    """Of the working directory and PYTHONPATH, over the stdlib and the distributions."""
     manifest: str | None = None
     """Text of ``.venvsmith/manifest.json``: what the venv's builder says it holds."""
 
@@ -412,6 +423,8 @@ class System:
     """For libc, libstdc++ and libgcc: the symbol versions that they define."""
     library_path: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Folders of LD_LIBRARY_PATH, in order, with the names of the shared objects in them."""
+    start_script: str | None = None
+    """Text of the script that the image starts, where it is one of a shell (the first 64 KiB)."""
     mounts: tuple[str, ...] = ()
     packages_elsewhere: tuple[SystemPackage, ...] = ()
 
