@@ -76,14 +76,17 @@ class LockReport:
 
 
 def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
-    """Return how the locks differ from what the configuration asks for. Changes nothing.
+    """Return how the locks differ from what the configuration asks for.
+
+    Changes nothing, but for finishing what a killed run began.
 
     :raises UsageError: where an option names what the configuration does not have.
     :raises UnsafeInputError: where a lock is malformed.
     """
     _refuse_unsupported(project)
     inputs = _selected(project, options)
-    locks = {key: find_lock(project, key) for key in project.lock_keys()}
+    with locked(project.root):
+        locks = {key: find_lock(project, key) for key in project.lock_keys()}
     drift = list(find_drift(inputs, locks))
     if _needs_tools(project) and find_tools(project) is None:
         drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
