@@ -46,10 +46,9 @@ def main() -> None:
         rows.append(ours(first, second, options.ca_bundle))
     print(f"\n| one run, {cores()} cores | cold | after a leaf's bump | layers that changed |")
     print("|---|---|---|---|")
-    for title, cold, bump, changed, total in rows:
-        print(
-            f"| {title} | {cold:.0f} s | {bump:.0f} s | {changed / 1e6:.0f} of {total / 1e6:.0f} MB |"
-        )
+    for title, cold, bump, new, total in rows:
+        size = f"{new / 1e6:.0f} of {total / 1e6:.0f} MB"
+        print(f"| {title} | {cold:.0f} s | {bump:.0f} s | {size} |")
 
 
 def lock(folder: Path, pin: str) -> Path:

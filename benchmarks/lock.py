@@ -55,7 +55,8 @@ def compile_each(folder: Path) -> None:
                 (folder / "in.txt").write_text("\n".join(requires))
                 run(
                     [
-                        uv.find_uv_bin(), "pip", "compile", "--no-config", "--generate-hashes", "-q",
+                        uv.find_uv_bin(), "pip", "compile", "--no-config", "-q",
+                        "--generate-hashes",
                         "--python-version", config["project"]["python"], "--only-binary", ":all:",
                         "--python-platform", PLATFORMS[settings["platforms"][0]],
                         "-o", "out.txt", "--upgrade", "in.txt",

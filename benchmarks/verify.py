@@ -53,7 +53,8 @@ def main() -> None:
             seconds[name] = min(taken, seconds.get(name, taken))
             memory[name] = max(peak, memory.get(name, 0))
     imports, both, hashing, complete, static = seconds.values()
-    print(f"\n| best of {ROUNDS}, {len(os.sched_getaffinity(0))} cores | wall | own memory |\n|---|---|---|")
+    cores = len(os.sched_getaffinity(0))
+    print(f"\n| best of {ROUNDS}, {cores} cores | wall | own memory |\n|---|---|---|")
     for name, taken in seconds.items():
         print(f"| {name} | {taken:.1f} s | {memory[name] / 1024:.0f} MB |")
     print(f"\nverify : imports = {complete / imports:.2f}")
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 def measure(argv: list[str]) -> tuple[float, int]:
-    """Run a command; return its seconds and the largest resident set of it and its children, KiB."""
+    """Run a command; return its seconds, and the largest resident set of it and its children."""
     start = time.monotonic()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _, status, usage = os.wait4(process.pid, 0)

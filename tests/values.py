@@ -8,7 +8,16 @@ from typing import Any
 
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import Plan
-from venvsmith.model.project import Base, CopyFile, Image, LockKey, Platform, Project, Stage, Variant
+from venvsmith.model.project import (
+    Base,
+    CopyFile,
+    Image,
+    LockKey,
+    Platform,
+    Project,
+    Stage,
+    Variant,
+)
 from venvsmith.plan import Assets, plan_image
 
 AMD64 = Platform(arch="amd64")
@@ -29,7 +38,7 @@ def pin(name: str, version: str = "1.0") -> Pin:
 
 
 def project(*, image: dict[str, Any] | None = None, **changes: Any) -> Project:
-    """A project of two stages; `image` and `changes` replace fields of the image and the project."""
+    """A project of two stages; `image` and `changes` replace fields of its image and its own."""
     stages = {
         "torch": Stage(name="torch", requires=("torch",), imports=("torch",), variants=("cuda",)),
         "asr": Stage(

@@ -46,7 +46,9 @@ def ca_options() -> list[str]:
 
 
 def layers(image: str) -> list[str]:
-    found: list[str] = json.loads(docker("image", "inspect", "-f", "{{json .RootFS.Layers}}", image))
+    found: list[str] = json.loads(
+        docker("image", "inspect", "-f", "{{json .RootFS.Layers}}", image)
+    )
     return found
 
 
@@ -96,7 +98,7 @@ def tree_of_folder(folder: Path) -> dict[str, tuple[object, ...]]:
     entries: dict[str, tuple[object, ...]] = {}
     for path in [folder, *folder.rglob("*")]:
         status = path.lstat()
-        link = os.readlink(path) if path.is_symlink() else ""
+        link = str(path.readlink()) if path.is_symlink() else ""
         plain = path.is_file() and not link
         kind = tarfile.SYMTYPE if link else tarfile.REGTYPE if plain else tarfile.DIRTYPE
         mode = "" if link else oct(status.st_mode & 0o7777)

@@ -58,5 +58,3 @@ def test_a_failed_local_build_leaves_the_last_good_one(project: Path) -> None:
     )
     assert (built / "manifest.json").read_bytes() == before
     assert sorted(path.name for path in built.parent.iterdir()) == ["pages.cpu"]
-
-

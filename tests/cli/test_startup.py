@@ -42,7 +42,9 @@ def test_the_version_is_told_in_150_ms() -> None:
         pytest.param(["lock", "--check"], {"packaging", "uv"}, id="lock"),
         pytest.param(["render", "--stdout"], {"packaging", "jinja2", "virtualenv"}, id="render"),
         pytest.param(["explain", "dist-missing"], {"rich", "packaging"}, id="explain"),
-        pytest.param(["verify", f"venv:{sys.prefix}"], {"packaging", "msgspec", "rich"}, id="verify"),
+        pytest.param(
+            ["verify", f"venv:{sys.prefix}"], {"packaging", "msgspec", "rich"}, id="verify"
+        ),
     ],
 )  # fmt: skip
 def test_no_command_imports_what_it_does_not_use(words: list[str], allowed: set[str]) -> None:

@@ -94,8 +94,8 @@ def test_the_image_builds_verifies_and_builds_again_to_the_same_layers(project: 
     assert report["score"] == 100
     assert not [f for f in report["findings"] if f["severity"] == "error"]
 
-    names = run("docker", "run", "--rm", "--entrypoint", "python", "whisperx:cuda", "-c",
-                f"import os, getpass, {', '.join(IMPORTS)}; print(os.getuid(), getpass.getuser())")  # fmt: skip
+    code = f"import os, getpass, {', '.join(IMPORTS)}; print(os.getuid(), getpass.getuser())"
+    names = run("docker", "run", "--rm", "--entrypoint", "python", "whisperx:cuda", "-c", code)
     assert names.split()[-2:] == ["1001", "app"]
 
     venvsmith(project, "build", "--no-cache", "--no-verify", *ca_options())

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from values import locks, plan, project
 
+from values import locks, plan, project
 from venvsmith.errors import ConfigError
 from venvsmith.model.plan import Plan
 from venvsmith.model.project import Image, LayerCut, Platform

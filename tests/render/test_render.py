@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
-from values import plan, project
 
+from values import plan, project
 from venvsmith.model.plan import Plan
 from venvsmith.render import render_project
 from venvsmith.render.dockerfile import emit_dockerfile
@@ -119,7 +119,9 @@ def test_rendering_twice_gives_the_same_bytes() -> None:
 # Anything but control characters, which the configuration refuses; with what shells and
 # Dockerfiles find special made likely.
 hostile = st.lists(
-    st.sampled_from(["\\", '"', "'", "$", "${x}", "`", "\\\\", "<<EOF", "#", " ", "\n"[:0], "RUN x", "é"])
+    st.sampled_from(
+        ["\\", '"', "'", "$", "${x}", "`", "\\\\", "<<EOF", "#", " ", "\n"[:0], "RUN x", "é"]
+    )
     | st.characters(exclude_categories=("Cc", "Cs")),
     max_size=12,
 ).map("".join)
@@ -127,7 +129,9 @@ PLAIN = instructions(dockerfile(plan()))
 
 
 @given(env=hostile, label=hostile, word=hostile)
-def test_no_value_adds_an_instruction_or_changes_on_the_way(env: str, label: str, word: str) -> None:
+def test_no_value_adds_an_instruction_or_changes_on_the_way(
+    env: str, label: str, word: str
+) -> None:
     image = {
         "env": {"VALUE": env},
         "labels": {"note": label},

@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -16,6 +16,7 @@ from venvsmith import __version__
 from venvsmith.errors import VenvsmithError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from venvsmith.model.project import Project
@@ -133,6 +134,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     :param argv: the arguments without the program's name; the process's own where None.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    sys.stdout = _QuietPipe(sys.stdout)
     try:
         code = cli.main(args=argv, prog_name="venvsmith", standalone_mode=False)
     except VenvsmithError as error:
@@ -147,10 +149,6 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         _print_error("interrupted")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader went away (`| head`): quiet, and nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         if "VENVSMITH_TRACEBACK" in os.environ:
             raise
@@ -159,6 +157,31 @@ def main(argv: list[str] | None = None) -> NoReturn:
         )
         sys.exit(70)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _QuietPipe:
+    """Standard output whose reader may go away (`| head`): the verdict's exit code stays."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, or drop what nobody reads."""
+        self._or_drop(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or drop what nobody reads."""
+        self._or_drop(self._stream.flush)
+
+    def _or_drop(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 def _print_error(line: str) -> None:
