@@ -24,5 +24,7 @@ class Expected:
     """Modules that must import."""
     commands: tuple[tuple[str, ...], ...] = ()
     """Commands that must exit 0."""
+    variant: str = ""
+    """The accelerator variant that is meant, where that is known."""
     source: str = ""
     """Where the pins were read, as a person would name it: ``locks/whisperx.cuda.txt``."""

@@ -51,7 +51,7 @@ class DistMissing(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the pins, and the modules asked for, with what is installed."""
-        installed = ctx.view.by_name
+        installed = ctx.view.versions
         for name, version in sorted((ctx.expected.pins or {}).items()):
             if canonicalize_name(name) not in installed:
                 yield self._missing(ctx, name, f"{name}=={version}", ctx.expected.source)
@@ -63,7 +63,7 @@ class DistMissing(Rule):
 
     @staticmethod
     def _nobody_brings(ctx: Context, module: str) -> bool:
-        if ctx.view.owners(module) or canonicalize_name(module) in ctx.view.by_name:
+        if ctx.view.owners(module) or canonicalize_name(module) in ctx.view.versions:
             return False
         return any(
             result.module.partition(".")[0] == module and result.missing == module

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.rules.framework.follows import failing_names, frame_file
+from venvsmith.rules.framework.follows import failing_names
+from venvsmith.rules.framework.import_evidence import evidence_of
 from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Rule
 
@@ -90,25 +91,6 @@ class ImportFailed(Rule):
             message = str(finding.evidence.get("message") or "")
             return bool(message) and message.splitlines()[0] in said
         return False
-
-
-def evidence_of(ctx: Context, result: ImportResult) -> dict[str, object]:
-    """Return the sharpest facts about an import that did not come out well."""
-    owners = {d.name for d in ctx.view.owners(result.module)}
-    for frame in result.traceback:
-        owner = ctx.view.dist_at(frame_file(frame))
-        if owner is not None:
-            owners.add(owner.name)
-    run = ctx.env.interpreter.run if ctx.env.interpreter else None
-    return {
-        "exception": result.exception,
-        "message": result.message,
-        "missing": result.missing,
-        "traceback": list(result.traceback),
-        "output": result.output,
-        "distributions": sorted(owners),
-        "looked_in": list(run.sys_path) if run and result.missing else [],
-    }
 
 
 def _passes_through(finding: Finding, other: Finding, ctx: Context) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
 from venvsmith.rules.framework.modules import modules_of, stand_ins
 from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.view import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +49,12 @@ class RequirementUnmet(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Hold each requirement that applies here against what is visible."""
         for need in ctx.view.needs:
-            have = ctx.view.by_name.get(need.name)
+            have = ctx.view.versions.get(need.name)
             if have is None:
-                if not any(name in ctx.view.by_name for name in stand_ins(need.name)):
+                if not any(name in ctx.view.versions for name in stand_ins(need.name)):
                     yield self._absent(ctx, need)
-            elif not need.requirement.specifier.contains(have.version, prereleases=True):
-                yield self._unfit(ctx, need, have.version)
+            elif version_of(have) and not need.requirement.specifier.contains(have, True):
+                yield self._unfit(ctx, need, have)
 
     def _absent(self, ctx: Context, need: Need) -> Finding:
         wanted = str(need.requirement).partition(";")[0].strip()
@@ -115,7 +116,7 @@ def _only_gap(finding: Finding, other: Finding, ctx: Context, missing: str) -> b
     if ctx.view.owners(missing):
         return False
     gaps = {
-        (need.by.name, need.name) for need in ctx.view.needs if need.name not in ctx.view.by_name
+        (need.by.name, need.name) for need in ctx.view.needs if need.name not in ctx.view.versions
     }
     mine = [name for by, name in gaps if by == finding.subject]
     return len(mine) == 1 and finding.subject in failing_names(other, ctx)

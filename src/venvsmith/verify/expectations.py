@@ -90,6 +90,7 @@ def from_stage(project: Project, stage: str, lock: Lock, *, path: str | None = N
         pins={pin.name: pin.version for pin in lock.pins},
         imports=tuple(dict.fromkeys(name for s in ancestry for name in s.imports)),
         commands=tuple(dict.fromkeys(argv for s in ancestry for argv in s.commands)),
+        variant=lock.key.variant,
         source=f"{project.locks}/{lock.key.filename}",
     )
 
@@ -108,6 +109,7 @@ def from_manifest(env: Environment) -> Expected | None:
             pins={canonicalize_name(str(k)): str(v) for k, v in data["pins"].items()},
             imports=tuple(str(name) for name in data["imports"]),
             commands=tuple(tuple(str(word) for word in argv) for argv in data["commands"]),
+            variant=str(data.get("variant", "")),
             source=f"{env.path}/.venvsmith/manifest.json",
         )
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -123,6 +125,7 @@ def united(first: Expected, second: Expected) -> Expected:
         pins=first.pins if first.pins is not None else second.pins,
         imports=tuple(dict.fromkeys((*first.imports, *second.imports))),
         commands=tuple(dict.fromkeys((*first.commands, *second.commands))),
+        variant=first.variant or second.variant,
         source=first.source if first.pins is not None else second.source,
     )
 

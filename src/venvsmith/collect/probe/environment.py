@@ -7,7 +7,7 @@ import re
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from . import bytecode, dists, elf, files, forks, graph, native, python, scripts, system
+from . import bytecode, dists, elf, files, forks, graph, native, python, scripts, shadows, system
 from .discover import Start
 from .dists import Installed
 from .finder import Finder
@@ -95,6 +95,11 @@ class Reading:
         self._bin(fact)
         self._packages(fact)
         fact["distributions"] = [item.fact for item in self.installed]
+        if self.interpreter.get("stdlib"):
+            tops = {top for item in self.installed for top in item.fact.get("top_level", ())}
+            fact["shadows"] = shadows.shadows(
+                tree, self.start, self.interpreter["stdlib"], self.sites, tops
+            )
         self._timed("elf", lambda: self._native(fact))
         self._timed("bytecode", lambda: self._bytecode(fact))
         self._timed("graph", lambda: self._graph(fact))

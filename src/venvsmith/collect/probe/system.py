@@ -8,7 +8,7 @@ import re
 import struct
 from typing import Any, Dict, List, Optional, Set, Tuple
 
-from . import elf
+from . import elf, shadows
 from .discover import Start, which
 from .tree import Fact, Tree
 
@@ -51,6 +51,7 @@ def describe(tree: Tree, start: Start, programs: List[str], *, inside: bool) -> 
         if place is not None:
             fact["programs"][name] = place
     fact["mounts"] = _mounts() if inside else []
+    fact["start_script"] = shadows.start_script(tree, start)
     _loader(tree, start, fact)
     return fact
 

@@ -98,7 +98,10 @@ def _where(rule: Rule, all_contexts: Sequence[Context]) -> Iterator[Context]:
 def missing_need(rule: Rule, ctx: Context) -> str | None:
     """Return why a rule cannot be checked here, or None where it can."""
     for missing in ctx.facts.missing:
-        if missing.what in rule.needs:
+        blind = missing.what == "files" and not rule.needs & {"imports", "commands", "probe"}
+        if blind or missing.what in rule.needs:
+            return missing.reason
+        if missing.what == "runs" and rule.needs & {"imports", "commands", "gpu"}:
             return missing.reason
     for need in sorted(rule.needs):
         reason = _lacks(need, ctx)

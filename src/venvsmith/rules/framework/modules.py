@@ -106,3 +106,9 @@ def stand_ins(name: str) -> frozenset[str]:
     normal = canonicalize_name(name)
     found = next((group for group in STAND_INS if normal in group), frozenset[str]())
     return found - {normal}
+
+
+def names_of(module: str) -> frozenset[str]:
+    """Return the names of distributions that would most likely bring a top-level module."""
+    known = {name for name, modules in IMPORT_NAMES.items() if module in modules}
+    return frozenset({canonicalize_name(module), *known})

@@ -22,20 +22,18 @@ Need = Literal[
     "runs",
     "imports",
     "commands",
-    "records",
-    "elves",
+    "hashes",
     "bytecode",
-    "import-graph",
-    "dlopens",
-    "system",
+    "imports-read",
     "image",
     "pins",
     "venv",
     "gpu",
+    "probe",
 ]
 """Groups of facts. The first ones are named as in `Facts.missing`; ``image`` is the image's
 configuration, ``pins`` a lock or manifest to compare with, ``venv`` an environment that is a venv,
-``gpu`` a device."""
+``gpu`` a device, ``probe`` only what became of the probe itself."""
 SECTIONS = (
     "What it looks for",
     "Why it happens",

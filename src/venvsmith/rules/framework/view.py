@@ -17,6 +17,9 @@ from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from venvsmith.model.facts import SystemPackage
+from venvsmith.rules.framework.modules import names_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -79,6 +82,65 @@ class View:
         found: dict[str, Distribution] = {}
         for dist in self.env.distributions:
             found.setdefault(canonicalize_name(dist.name), dist)
+        return found
+
+    @cached_property
+    def elsewhere(self) -> Mapping[str, tuple[SystemPackage, ...]]:
+        """Map names to what is installed in this target, but not in this environment."""
+        found: dict[str, tuple[SystemPackage, ...]] = {}
+        for package in self.facts.system.packages_elsewhere:
+            name = canonicalize_name(package.name)
+            found[name] = (*found.get(name, ()), package)
+        for other in self.facts.environments:
+            if other.path == self.env.path:
+                continue
+            for dist in other.distributions:
+                package = SystemPackage(
+                    name=dist.name, version=dist.version, location=dist.location
+                )
+                name = canonicalize_name(dist.name)
+                found[name] = (*found.get(name, ()), package)
+        return found
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Map the names of all that the interpreter sees to versions, other folders included.
+
+        Others are on its path where it is so said by the interpreter itself, or where
+        ``pyvenv.cfg`` lets the system's packages in.
+        """
+        found = {name: dist.version for name, dist in self.by_name.items()}
+        for name, packages in self.elsewhere.items():
+            for package in packages:
+                if self.sees(package.location):
+                    found.setdefault(name, package.version)
+        return found
+
+    def sees(self, location: str) -> bool:
+        """Tell whether a folder of packages is on the interpreter's path."""
+        run = self.env.interpreter.run if self.env.interpreter else None
+        if run is not None and run.sys_path:
+            return location in run.sys_path
+        flag = (self.env.config or {}).get("include-system-site-packages", "false")
+        ours = f"/python{self.minor}/" in location or "/python3/dist-packages" in location
+        return flag.lower() == "true" and ours
+
+    @cached_property
+    def lacking(self) -> Mapping[str, str]:
+        """Map the names of what should be visible and is not to who wants it."""
+        found: dict[str, str] = {}
+        for need in self.needs:
+            if need.name not in self.versions:
+                found.setdefault(need.name, f"{need.by.name} requires it")
+        for name in self.expected.pins or {}:
+            if canonicalize_name(name) not in self.versions:
+                found[canonicalize_name(name)] = f"{self.expected.source or 'the lock'} names it"
+        for result in self.failed_imports:
+            top = (result.missing or "").partition(".")[0]
+            if top and not self.by_module.get(top):
+                for name in names_of(top):
+                    if name not in self.versions:
+                        found.setdefault(name, f"import {result.module} wants it")
         return found
 
     @cached_property

@@ -1,0 +1,81 @@
+"""What packages do with the system around them, as a table with sources."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """A program that packages start."""
+
+    names: tuple[str, ...]
+    """Any one of them will do."""
+    callers: tuple[str, ...]
+    """Normalised names of the distributions that start it."""
+    unless: tuple[str, ...]
+    """Distributions that bring it along."""
+    package: str
+    """Debian's package."""
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cache:
+    """A distribution that writes below HOME, and the variables that send it elsewhere."""
+
+    name: str
+    variables: tuple[str, ...]
+    source: str
+    date: str
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    text = resources.files("venvsmith.data").joinpath("knowledge.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def load_programs() -> tuple[Program, ...]:
+    """Return the programs that packages start."""
+    return tuple(
+        Program(
+            names=tuple(entry["names"]),
+            callers=tuple(entry["callers"]),
+            unless=tuple(entry.get("unless", ())),
+            package=entry["package"],
+            source=entry["source"],
+            date=entry["date"],
+        )
+        for entry in _table()["program"]
+    )
+
+
+@cache
+def load_caches() -> tuple[Cache, ...]:
+    """Return the packages that keep a cache below HOME."""
+    return tuple(
+        Cache(
+            name=entry["name"],
+            variables=tuple(entry["variables"]),
+            source=entry["source"],
+            date=entry["date"],
+        )
+        for entry in _table()["cache"]
+    )
+
+
+@cache
+def debian_package(library: str) -> str | None:
+    """Return Debian's package of a shared library, None where the table does not know it."""
+    package = _table()["libraries"]["packages"].get(library)
+    return str(package) if package else None

@@ -1,0 +1,77 @@
+"""binary-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from venvsmith.data.knowledge import load_programs
+from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
+from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.words import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.finding import Finding, Severity
+    from venvsmith.rules.framework.context import Context
+
+
+class BinaryMissing(Rule):
+    """A program that an installed package calls is not in the image.
+
+    ## What it looks for
+    A table of packages that start another program (whisper starts `ffmpeg`, GitPython `git`,
+    pytesseract `tesseract`), against what the image's PATH finds.
+
+    ## Why it happens
+    Wheels cannot depend on the system's packages. The program was installed on the developer's
+    machine, or in a build stage from which only the venv is copied.
+
+    ## How to see it by hand
+    `docker run --rm --entrypoint sh IMAGE -c 'command -v ffmpeg'`
+
+    ## How to mend it
+    In the final stage:
+
+        RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg
+
+    ## When it is fine
+    Where that part of the package is never used: told as a warning.
+    """
+
+    name = "binary-missing"
+    code = "VS507"
+    severity: ClassVar[Severity] = "warning"
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Hold the table against what is installed and what PATH finds."""
+        programs = ctx.facts.system.programs
+        if not ctx.facts.system.path:
+            return
+        for entry in load_programs():
+            callers = [name for name in entry.callers if name in ctx.view.by_name]
+            if not callers or any(name in programs for name in entry.names):
+                continue
+            if any(name in ctx.view.versions for name in entry.unless):
+                continue
+            verb = "starts" if len(callers) == 1 else "start"
+            yield self.finding(
+                ctx,
+                subject=entry.names[0],
+                message=f"{listing(callers)} {verb} {entry.names[0]}, which is not on PATH.",
+                cause="No wheel brings it; it was never installed in the image's final stage.",
+                fix=(
+                    "RUN apt-get update && apt-get install -y --no-install-recommends "
+                    f"{entry.package}"
+                ),
+                evidence={"callers": callers, "names": list(entry.names), "source": entry.source},
+            )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim failures of a caller that speak of the program."""
+        if other.rule not in IMPORTS | {"command-failed"}:
+            return False
+        said = text_of(other) + other.message
+        named = any(name in said for name in finding.evidence["names"])
+        callers = set(finding.evidence["callers"])
+        return named and (bool(callers & failing_names(other, ctx)) or "No such file" in said)

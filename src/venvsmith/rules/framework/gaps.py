@@ -1,0 +1,101 @@
+"""Libraries that are not found, as several rules of the native family share them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
+from venvsmith.rules.framework.loader import simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.finding import Finding, Severity
+    from venvsmith.rules.framework.context import Context
+    from venvsmith.rules.framework.loader import Gap
+    from venvsmith.rules.framework.view import View
+
+DRIVER = re.compile(
+    r"^lib(cuda|nvidia-ml|nvidia-[\w-]+|nvcuvid|nvidia_[\w]+|hsa-[\w-]+)\.so(\.\d+)*$"
+)
+"""What NVIDIA's (or AMD's) container runtime puts into a container when it starts."""
+FFMPEG = re.compile(
+    r"^lib(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)\.so\.(\d+)$"
+)
+CUDA_TORCH = re.compile(r"^lib(torch_cuda|c10_cuda|torch_cuda_linalg)[\w]*\.so$")
+LIBPYTHON = re.compile(r"^libpython")
+BASE_C = re.compile(r"^lib(c|m|dl|pthread|rt|util)\.so\.\d+$|^libc\.musl-|^ld-")
+SAID = re.compile(r"(lib[\w.+-]+?\.so[\w.]*)(?::|['\"])? ?:? cannot open shared object file")
+
+
+def special(name: str) -> bool:
+    """Tell whether an absent library is the business of a rule of its own."""
+    return any(p.match(name) for p in (DRIVER, CUDA_TORCH, LIBPYTHON, BASE_C))
+
+
+def gaps(view: View) -> Iterator[Gap]:
+    """Yield what extension modules miss, and what a failing import says that it misses."""
+    sim = simulation(view)
+    yield from sim.gaps
+    said = " ".join(f"{i.message} {' '.join(i.causes)}" for i in view.failed_imports)
+    yield from (gap for gap in sim.idle_gaps if gap.name in said)
+
+
+def spoken(view: View) -> frozenset[str]:
+    """Return the libraries that failing imports say they cannot open."""
+    found: set[str] = set()
+    for result in view.failed_imports:
+        for text in (result.message, *result.causes):
+            found.update(match[1] for match in SAID.finditer(text))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=16)
+def tested(view: View) -> frozenset[str]:
+    """Return the distributions whose code surely ran: those of good imports and what they need."""
+    names = {
+        str(canonicalize_name(dist.name))
+        for result in view.env.imports
+        if result.status == "ok"
+        for dist in view.owners(result.module)
+    }
+    requires: dict[str, set[str]] = {}  # by normalised name
+    for need in view.needs:
+        requires.setdefault(canonicalize_name(need.by.name), set()).add(need.name)
+    pending = list(names)
+    while pending:
+        for name in requires.get(pending.pop(), ()):
+            if name not in names:
+                names.add(name)
+                pending.append(name)
+    return frozenset(names)
+
+
+def severity_at(view: View, path: str) -> Severity:
+    """Grade a fault of a shared object: grave, unless its distribution imports all the same."""
+    dist = view.dist_at(path)
+    if dist is None:
+        return "warning"
+    return "warning" if canonicalize_name(dist.name) in tested(view) else "error"
+
+
+def claims_native(finding: Finding, other: Finding, ctx: Context, *words: str) -> bool:
+    """Tell whether a failure is that of a shared object.
+
+    It names one of the words, or passes through the finding's distribution without another reason.
+    """
+    if other.rule not in IMPORTS | {"command-failed"}:
+        return False
+    said = text_of(other) + other.message
+    if any(word and word in said for word in words):
+        return True
+    owner = str(finding.evidence.get("distribution") or "")
+    if not owner or other.rule == "import-unresolvable" or other.evidence.get("missing"):
+        return False
+    if ".so" in said or other.rule == "import-crashed":
+        return canonicalize_name(owner) in failing_names(other, ctx)
+    return False

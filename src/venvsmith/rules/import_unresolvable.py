@@ -1,0 +1,80 @@
+"""import-unresolvable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from venvsmith.rules.framework.rule import Need, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+
+
+class ImportUnresolvable(Rule):
+    """The code imports a module that nothing in the target can bring.
+
+    ## What it looks for
+    The import lines of every module that is reached from what was asked for, read without running
+    it. Lines in `try`, under `TYPE_CHECKING`, for another platform or version, or in functions of
+    other people's packages do not count.
+
+    ## Why it happens
+    A package that imports lazily (`import whisperx` takes 14 ms and loads nothing) hides what it
+    lacks until it is used.
+
+    ## How to see it by hand
+    `python -c "import MODULE"` with the module that the finding names.
+
+    ## How to mend it
+    Install what is imported:
+
+        RUN uv pip install --python /venv/bin/python NAME
+
+    ## When it is fine
+    Where that line is never reached.
+    """
+
+    name = "import-unresolvable"
+    code = "VS704"
+    needs: ClassVar[frozenset[Need]] = frozenset({"imports-read"})
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Tell each module once, with the first line that wants it."""
+        seen: set[str] = set()
+        fine = {i.module for i in ctx.env.imports if i.status == "ok"}
+        for gap in ctx.env.unresolved_imports:
+            if gap.module in seen:
+                continue
+            seen.add(gap.module)
+            top = gap.module.partition(".")[0]
+            chain = " -> ".join((*gap.chain, gap.module)) if gap.chain else gap.importer
+            owner = f" of {gap.distribution}" if gap.distribution else ""
+            yield self.finding(
+                ctx,
+                subject=gap.module,
+                message=(
+                    f"{gap.importer}{owner} imports {gap.module} ({gap.file}:{gap.line}), which "
+                    "nothing here brings."
+                ),
+                cause=f"Reached by {chain}.",
+                fix=(
+                    f"RUN uv pip install --python {ctx.env.path}/bin/python {top.replace('_', '-')}"
+                ),
+                severity="warning" if gap.importer in fine else "error",
+                evidence={
+                    "module": gap.module,
+                    "file": gap.file,
+                    "line": gap.line,
+                    "chain": list(gap.chain),
+                    "distribution": gap.distribution,
+                },
+            )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim the import that meets the same line when it runs."""
+        return other.rule == "import-failed" and (
+            other.evidence.get("missing") == finding.evidence["module"]
+        )

@@ -1,0 +1,112 @@
+"""native-lib-missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from venvsmith.data.knowledge import debian_package
+from venvsmith.rules.framework.gaps import claims_native, gaps, severity_at, special, spoken
+from venvsmith.rules.framework.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+    from venvsmith.rules.framework.loader import Gap
+
+
+class NativeLibMissing(Rule):
+    """A shared library that an extension module needs is not in the target.
+
+    ## What it looks for
+    What the loader would do for every extension module that this interpreter can import: NEEDED
+    along the whole chain, with RPATH inherited, RUNPATH, `LD_LIBRARY_PATH`, the loader's folders,
+    and what a sibling has loaded already. Objects that nothing loads by itself do not count, unless
+    a failing import names what they miss.
+
+    ## Why it happens
+    Slim images lack what the developer's machine has: `libgomp1` for scikit-learn and torch,
+    `libgl1` for OpenCV, `libsndfile1` for soundfile. Wheels bundle most, not all.
+
+    ## How to see it by hand
+    `python -c "import NAME"` says "cannot open shared object file". `ldd` is no guide: it knows
+    nothing of what a sibling has loaded.
+
+    ## How to mend it
+    In the final stage:
+
+        RUN apt-get update && apt-get install -y --no-install-recommends libgomp1
+
+    ## When it is fine
+    Where the module is an optional part that nothing imports; where its distribution imports all
+    the same, it is told as a warning.
+    """
+
+    name = "native-lib-missing"
+    code = "VS405"
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Group by library: one mend each."""
+        groups: defaultdict[str, list[Gap]] = defaultdict(list)
+        for gap in gaps(ctx.view):
+            if not gap.lies_at and not special(gap.name):
+                groups[gap.name].append(gap)
+        for name, found in sorted(groups.items()):
+            yield self._finding(ctx, name, found)
+        for name in sorted(spoken(ctx.view) - set(groups)):
+            known = ctx.facts.system.libraries
+            if name not in known and not special(name) and not self._is_here(ctx, name):
+                yield self._spoken(ctx, name)
+
+    @staticmethod
+    def _is_here(ctx: Context, name: str) -> bool:
+        return any(name in {e.soname, e.path.rpartition("/")[2]} for e in ctx.env.elves)
+
+    def _finding(self, ctx: Context, name: str, found: list[Gap]) -> Finding:
+        gap = min(found, key=lambda g: (severity_at(ctx.view, g.chain[0]) != "error", g.chain))
+        dist = ctx.view.dist_at(gap.chain[0])
+        who = f"{dist.name} {dist.version}" if dist else gap.chain[0]
+        return self.finding(
+            ctx,
+            subject=name,
+            message=f"{who} needs {name}, which is not in this target.",
+            cause=(
+                f"{gap.by.path.rpartition('site-packages/')[2]} links to it, no wheel here brings "
+                "it, and the image does not have it."
+            ),
+            fix=_fix(ctx, name),
+            severity=severity_at(ctx.view, gap.chain[0]),
+            evidence={
+                "library": name,
+                "needed_by": sorted({g.by.path for g in found})[:20],
+                "chain": list(gap.chain),
+                "distribution": dist.name if dist else None,
+            },
+        )
+
+    def _spoken(self, ctx: Context, name: str) -> Finding:
+        result = next(i for i in ctx.view.failed_imports if name in f"{i.message} {i.causes}")
+        return self.finding(
+            ctx,
+            subject=name,
+            message=f"import {result.module} opens {name}, which is not in this target.",
+            cause="It is opened by name while it runs, and neither a wheel nor the image has it.",
+            fix=_fix(ctx, name),
+            severity="warning",
+            evidence={"library": name, "needed_by": [], "chain": [], "distribution": None},
+        )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim failures that name it, or pass through its distribution."""
+        return claims_native(finding, other, ctx, str(finding.evidence["library"]))
+
+
+def _fix(ctx: Context, name: str) -> str:
+    package = debian_package(name)
+    if ctx.facts.system.os_id == "alpine":
+        return f"RUN apk add the package that brings {name}, or base the image on Debian slim"
+    if package is None:
+        return f"Install the system package that brings {name} (apt-file search {name})"
+    return f"RUN apt-get update && apt-get install -y --no-install-recommends {package}"

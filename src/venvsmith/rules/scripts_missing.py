@@ -1,0 +1,90 @@
+"""scripts-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.start import uses
+from venvsmith.rules.framework.words import count, listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.finding import Finding, Severity
+    from venvsmith.rules.framework.context import Context
+
+
+class ScriptsMissing(Rule):
+    """Programs that the installed distributions declare are not in `bin`.
+
+    ## What it looks for
+    Console scripts of every distribution's entry points, against the names in the environment's
+    `bin`, and what the image starts with.
+
+    ## Why it happens
+    Only `site-packages` was copied from the build stage, not `bin`. `python -m uvicorn` works then,
+    and `uvicorn` says "executable file not found in $PATH".
+
+    ## How to see it by hand
+    `ls /venv/bin`, and the `entry_points.txt` of the distribution.
+
+    ## How to mend it
+    Copy the whole environment:
+
+        COPY --from=build /venv /venv
+
+    ## When it is fine
+    Where everything is started with `python -m`: told as a warning, as an error only where the
+    image's own command is one of them.
+    """
+
+    name = "scripts-missing"
+    code = "VS504"
+    severity: ClassVar[Severity] = "warning"
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Gather the declared scripts that are absent; packages of the system keep their own."""
+        there = set(ctx.env.bin_names)
+        absent: dict[str, str] = {}
+        for dist in ctx.env.distributions:
+            if "/dist-packages" in dist.location or dist.name in {"pip", "setuptools", "wheel"}:
+                continue
+            absent.update(
+                (point.name, dist.name)
+                for point in dist.entry_points
+                if point.group == "console_scripts" and point.name not in there
+            )
+        if not absent:
+            return
+        used = sorted(n for n in absent if n not in ctx.facts.system.programs and uses(ctx, n))
+        declared = sum(
+            point.group == "console_scripts"
+            for dist in ctx.env.distributions
+            for point in dist.entry_points
+        )
+        names = used + sorted(set(absent) - set(used))
+        yield self.finding(
+            ctx,
+            subject=f"{ctx.env.path}/bin/{names[0]}",
+            message=(
+                f"{count(len(absent), 'program')} that the packages declare "
+                f"{'is' if len(absent) == 1 else 'are'} not in {ctx.env.path}/bin: {listing(names)}"
+                + (f"; the image starts {used[0]}." if used else ".")
+            ),
+            cause=(
+                "Only the packages were copied, without bin."
+                if len(absent) == declared
+                else "bin was copied in part, or the scripts were removed."
+            ),
+            fix=f"COPY --from=build {ctx.env.path} {ctx.env.path} (the whole folder)",
+            severity="error" if used else "warning" if len(absent) == declared else "info",
+            evidence={"scripts": names, "used": used},
+        )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim commands that are one of these."""
+        argv = other.evidence.get("argv") or [other.subject]
+        return other.rule in {"command-failed", "path-env-missing"} and (
+            str(argv[0]) in finding.evidence["scripts"]
+        )

@@ -1,0 +1,72 @@
+"""stale-bytecode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from venvsmith.rules.framework.follows import IMPORTS, frame_file
+from venvsmith.rules.framework.rule import Need, Rule
+from venvsmith.rules.framework.words import count, listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+
+
+class StaleBytecode(Rule):
+    """Cached bytecode runs that is not its source's.
+
+    ## What it looks for
+    `.pyc` files that the target's interpreter takes without looking at the source any more (of the
+    unchecked kind, or without a source), and which do not fit it.
+
+    ## Why it happens
+    A source was edited after it was compiled with `--invalidation-mode unchecked-hash`; caches were
+    copied from another build; the sources were removed and the bytecode is of another Python.
+
+    ## How to see it by hand
+    The change in the source has no effect; `python -B` with the cache removed shows it.
+
+    ## How to mend it
+    Compile anew, after the last change of a source:
+
+        RUN python -m compileall -f /venv/lib
+
+    ## When it is fine
+    Caches that the interpreter checks and ignores are no fault: it starts slower, that is all.
+    """
+
+    name = "stale-bytecode"
+    code = "VS214"
+    needs: ClassVar[frozenset[Need]] = frozenset({"bytecode"})
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Tell what would really run."""
+        stale = ctx.env.stale_bytecode
+        if not stale:
+            return
+        names = [item.source or item.path for item in stale]
+        yield self.finding(
+            ctx,
+            subject=stale[0].path,
+            message=(
+                f"{count(len(stale), 'bytecode file')} in {ctx.env.path} "
+                f"{'runs' if len(stale) == 1 else 'run'} instead of "
+                f"{'its source' if len(stale) == 1 else 'their sources'}: {listing(names)}."
+            ),
+            cause=f"{stale[0].reason[:1].upper()}{stale[0].reason[1:].rstrip('.')}.",
+            fix=f"RUN {ctx.env.path}/bin/python -m compileall -f -q {ctx.env.path}/lib",
+            evidence={"files": [item.path for item in stale[:50]], "sources": names[:50]},
+        )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim failures in code of these files, and bytecode of another Python."""
+        if other.rule == "record-hash-mismatch":
+            return any(path in finding.evidence["sources"] for path in other.evidence["files"])
+        if other.rule not in IMPORTS:
+            return False
+        frames = [frame_file(str(f)) for f in other.evidence.get("traceback", ())]
+        files = {*finding.evidence["sources"], *finding.evidence["files"]}
+        return "bad magic number" in str(other.evidence.get("message")) or bool(files & {*frames})
