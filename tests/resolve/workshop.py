@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from venvsmith.model.project import Base, Platform, Project, Stage, Variant
+from venvsmith.model.project import Base, Index, Platform, Project, Stage, Variant
 from venvsmith.resolve import LockOptions, LockReport, lock_project
 
 ANY = "py3-none-any"
@@ -76,6 +76,7 @@ class Workshop:
     root: Path
     stages: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, Variant] = field(default_factory=dict)
+    indexes: dict[str, Index] = field(default_factory=dict)
 
     def stage(
         self, name: str, *requires: str, extends: str | None = None, variants: str = "cpu"
@@ -94,6 +95,10 @@ class Workshop:
         )
         return self
 
+    def route(self, name: str, url: str, *packages: str) -> Workshop:
+        self.indexes[name] = Index(name=name, url=url, packages=packages)
+        return self
+
     def project(self) -> Project:
         return Project(
             name="test",
@@ -103,6 +108,7 @@ class Workshop:
             bases={"slim": Base(name="slim", build="python:3.11", runtime="python:3.11-slim")},
             variants=self.variants or {"cpu": Variant(name="cpu", base="slim", platforms=(AMD64,))},
             stages=self.stages,
+            indexes=self.indexes,
         )
 
     def lock(self, **options: object) -> LockReport:

@@ -308,9 +308,6 @@ def _refuse_unsupported(project: Project) -> None:
     if project.resolver != "uv":
         message = f"resolver '{project.resolver}' is not there yet"
         raise UsageError(message, where="project.resolver", hint='set resolver = "uv"')
-    if project.indexes:
-        message = "routed indexes are not there yet"
-        raise UsageError(message, where="indexes", hint="use a default index or find-links")
 
 
 def _refuse_unknown_upgrades(options: LockOptions, locks: Iterable[Lock | None]) -> None:

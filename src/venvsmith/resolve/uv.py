@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -18,6 +19,14 @@ from venvsmith.lock.inputs import redact_url
 from venvsmith.model.lock import Pin
 from venvsmith.process import Command, Completed, run
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
+from venvsmith.resolve.routes import (
+    credentials,
+    direct_names,
+    names_in,
+    needed,
+    request_project,
+    routed_names,
+)
 from venvsmith.resolve.surroundings import resolver_environment
 
 if TYPE_CHECKING:
@@ -82,39 +91,59 @@ class UvResolver:
         """Answer a request; a known one first from the cache alone."""
         if not request.requirements:
             return Solved(pins=())
-        if request.known and not self.offline:
-            done = self._compile(request, offline=True)
-            if done.returncode == 0:
-                return Solved(pins=_parse(done))
-        done = self._compile(request, offline=self.offline)
+        indexes = request.environment.indexes
+        routed = routed_names(direct_names(request), indexes)
+        while True:
+            done = self._run(request, routed)
+            text = done.text if done.returncode == 0 else done.error_text
+            more = routed_names(names_in(text), indexes) - routed if indexes else frozenset()
+            if not more:
+                break
+            routed |= more
         if done.returncode == 0:
-            return Solved(pins=_parse(done))
-        return _explain(done)
+            pins = _parse(done)
+            return Solved(pins=needed(pins, _parents(done), request) if routed else pins)
+        answer = _explain(done)
+        for name in routed - direct_names(request):
+            told = answer.explanation.replace(f"you require {name}", f"something requires {name}")
+            answer = Unsolvable(explanation=told)
+        return answer
 
-    def _compile(self, request: Request, *, offline: bool) -> Completed:
+    def _run(self, request: Request, routed: frozenset[str]) -> Completed:
+        if request.known and not self.offline:
+            done = self._compile(request, routed, offline=True)
+            if done.returncode == 0:
+                return done
+        return self._compile(request, routed, offline=self.offline)
+
+    def _compile(self, request: Request, routed: frozenset[str], *, offline: bool) -> Completed:
         with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
             folder = Path(name)
+            source = "pyproject.toml" if request.environment.indexes else "in.txt"
+            (folder / "pyproject.toml").write_text(request_project(request, routed), "utf-8")
             _write(folder / "in.txt", request.requirements)
             _write(folder / "constraints.txt", request.constraints)
             # uv takes the versions of an existing output file as preferences.
             _write(folder / "out.txt", [pin.requirement() for pin in request.preferences])
             argv = (
-                *(self.binary, "pip", "compile", "in.txt", "--constraints", "constraints.txt"),
+                *(self.binary, "pip", "compile", source, "--constraints", "constraints.txt"),
                 *("--output-file", "out.txt", "--generate-hashes", "--no-header"),
-                *("--no-annotate", "--no-config", "--no-sources", "--no-progress"),
-                *("--no-python-downloads", "--python", sys.executable, "--color", "never"),
+                *("--no-config", "--no-progress", "--no-python-downloads"),
+                *("--python", sys.executable, "--color", "never"),
                 *self._environment_options(request.environment),
                 *(("--offline",) if offline else ()),
             )
             if self.say is not None:
                 self.say(f"uv pip compile: {' '.join(request.requirements)}"[:200])
+            own = credentials(request.environment.indexes, os.environ)
+            secrets = _secrets(self._env.get("UV_DEFAULT_INDEX", ""))
             return run(
                 Command(
                     argv=argv,
                     timeout=TIMEOUT_SECONDS,
-                    env=self._env,
+                    env={**self._env, **own},
                     cwd=folder,
-                    secrets=_secrets(self._env.get("UV_DEFAULT_INDEX", "")),
+                    secrets=(*secrets, *own.values()),
                 ),
                 stop=self.stop,
             )
@@ -174,9 +203,9 @@ def _parse(done: Completed) -> tuple[Pin, ...]:
     """Read uv's output: ``name==version`` with hashes, one requirement to a logical line."""
     pins: list[Pin] = []
     for line in done.text.replace("\\\n", " ").splitlines():
-        text, *hashes = line.split("--hash=")
+        text, *hashes = line.split("#")[0].split("--hash=")
         name, equals, version = text.strip().partition("==")
-        if not text.strip() or text.startswith("#"):
+        if not text.strip():
             continue
         found = tuple(sorted({item.strip() for item in hashes if item.startswith("sha256:")}))
         if not equals or not found:
@@ -185,6 +214,19 @@ def _parse(done: Completed) -> tuple[Pin, ...]:
             raise JudgedError(message, where="uv", hint=hint, code="unhashed")
         pins.append(Pin(name=canonicalize_name(name), version=version, hashes=found))
     return tuple(sorted(pins))
+
+
+def _parents(done: Completed) -> dict[str, frozenset[str]]:
+    """Read from the comments of uv's output which names ask for each name."""
+    found: dict[str, frozenset[str]] = {}
+    name = ""
+    for line in done.text.splitlines():
+        comment = re.fullmatch(r"    # +(?:via +)?([\w.-]+)(\[.*\])?( \(.*\))?", line)
+        if not line.startswith(" "):
+            name = canonicalize_name(line.partition("==")[0])
+        elif comment is not None and comment[1] != "via":
+            found[name] = found.get(name, frozenset()) | {canonicalize_name(comment[1])}
+    return found
 
 
 def _explain(done: Completed) -> Unsolvable:
