@@ -6,7 +6,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
-from workshop import LocalIndex, Workshop
+
+from resolve.workshop import LocalIndex, Workshop
 
 if TYPE_CHECKING:
     from pathlib import Path

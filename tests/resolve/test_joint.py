@@ -9,7 +9,7 @@ import pytest
 from venvsmith.errors import JudgedError
 
 if TYPE_CHECKING:
-    from workshop import LocalIndex, Workshop
+    from resolve.workshop import LocalIndex, Workshop
 
 
 def test_child_holds_its_parents_pins_and_siblings_agree_where_they_can(

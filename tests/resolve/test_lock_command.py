@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workshop import LocalIndex
+    from resolve.workshop import LocalIndex
 
 KILLS = 8
 CONFIG = """\

@@ -10,15 +10,15 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from workshop import LocalIndex
 
+from resolve.workshop import LocalIndex
 from venvsmith.errors import JudgedError, SurroundingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from workshop import Workshop
+    from resolve.workshop import Workshop
 
 
 @pytest.fixture

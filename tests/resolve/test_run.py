@@ -17,7 +17,7 @@ from venvsmith.resolve import LockOptions, check_project, lock_project
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workshop import LocalIndex, Workshop
+    from resolve.workshop import LocalIndex, Workshop
 
 NOWHERE = "http://user:s3cret@127.0.0.1:9/simple"
 

@@ -11,7 +11,7 @@ from venvsmith.data.pairs import load_pairs, mismatches
 from venvsmith.errors import JudgedError
 
 if TYPE_CHECKING:
-    from workshop import LocalIndex, Workshop
+    from resolve.workshop import LocalIndex, Workshop
 
 ARM = "py3-none-manylinux_2_28_aarch64"
 
