@@ -50,8 +50,8 @@ class VolumeShadowsVenv(Rule):
             if not path.startswith(volume.rstrip("/") + "/") or volume == "/":
                 continue
             declared = volume in ctx.image.volumes
-            if not declared and ctx.facts.target.config is None:
-                continue  # on a machine of flesh and blood, /home is a mount
+            if not declared and ctx.facts.target.kind in {"venv", "rootfs"}:
+                continue  # on this machine /home is a mount, and a root folder is bound where it runs
             yield self.finding(
                 ctx,
                 subject=volume,
