@@ -94,7 +94,11 @@ def _map(work: Callable[[Case], _T], cases: Iterable[Case], *, jobs: int) -> lis
 
 def _told(result: Result) -> Result:
     if result.problem:
-        print(f"!! {result.name}: {result.problem}\n{result.symptom}", file=sys.stderr, flush=True)
+        print(
+            f"!! {result.name}: {result.problem[-900:]}\n{result.symptom[-600:]}",
+            file=sys.stderr,
+            flush=True,
+        )
     elif result.verdict is None:
         print(f"ok {result.name}", file=sys.stderr, flush=True)
     else:

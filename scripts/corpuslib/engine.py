@@ -53,7 +53,18 @@ def run_in(
 ) -> Output:
     """Run ``argv`` in a throwaway container without a network; empty: the image's own command."""
     name = f"{TAG}-{uuid.uuid4().hex[:12]}"
-    command = ["docker", "run", "--rm", "--name", name, "--network", "none", "--memory", "6g", *extra]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--name",
+        name,
+        "--network",
+        "none",
+        "--memory",
+        "6g",
+        *extra,
+    ]
     command += ["--entrypoint", argv[0], image, *argv[1:]] if argv else [image]
     output = call(command, timeout=timeout)
     if output.code == 124:  # noqa: PLR2004 - the client is gone, the container is not

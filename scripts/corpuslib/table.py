@@ -34,7 +34,12 @@ def render(results: Sequence[Result], *, scored: bool) -> str:
     if not scored:
         return head
     counts = _counts(results)
-    lines = [head, "", f"| | of {len(broken)} broken | of {len(healthy)} healthy |", "|---|---|---|"]
+    lines = [
+        head,
+        "",
+        f"| | of {len(broken)} broken | of {len(healthy)} healthy |",
+        "|---|---|---|",
+    ]
     lines += [
         f"| venvsmith: named rightly | {_share(counts['broken', 'right'], len(broken))} | |",
         f"| venvsmith: unknown, with facts | {counts['broken', 'unknown']} | |",

@@ -38,7 +38,17 @@ def wheel_set(case: Case) -> Path:
 
 
 def _wheel_set(case: Case) -> Path:
-    real = "\n".join([case.minor, str(case.find_links), str(case.no_deps), str(case.glibc), case.arch, case.libc, *case.wheels])
+    real = "\n".join(
+        [
+            case.minor,
+            str(case.find_links),
+            str(case.no_deps),
+            str(case.glibc),
+            case.arch,
+            case.libc,
+            *case.wheels,
+        ]
+    )
     tiny = repr(case.tiny)
     folder = SETS / hashlib.sha256(f"{EXCLUDE_NEWER}\n{real}\n{tiny}".encode()).hexdigest()[:16]
     if folder.is_dir():
@@ -135,9 +145,7 @@ def write_wheel(wheel: TinyWheel, folder: Path) -> Path:
     if wheel.scripts:
         lines = "".join(f"{name} = {target}\n" for name, target in wheel.scripts.items())
         members[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}".encode()
-    record = "".join(
-        f"{name},sha256={_b64(data)},{len(data)}\n" for name, data in members.items()
-    )
+    record = "".join(f"{name},sha256={_b64(data)},{len(data)}\n" for name, data in members.items())
     members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     path = folder / f"{stem}-{wheel.tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
