@@ -22,6 +22,14 @@ def record_line(path: str, content: bytes) -> str:
     return f"{path},sha256={digest},{len(content)}\n"
 
 
+# As `uv venv --relocatable` writes them.
+RELOCATABLE = """\
+#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' '''
+"""
+
+
 class Venv:
     """A venv that a test fills with distributions of its own."""
 
@@ -203,11 +211,7 @@ def test_a_venv_whose_python_is_gone_is_read_by_another(
         ("#!{venv}/bin/python\n", "{venv}/bin/python", False),
         ("#!/builder/bin/python\r\n", "/builder/bin/python\r", False),
         ("#!/bin/sh\n'''exec' \"/a b/bin/py3\" \"$0\" \"$@\"\n' '''\n", "/a b/bin/py3", False),
-        (
-            "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python'"
-            " \"$0\" \"$@\"\n' '''\n",
-            "{venv}/bin/python", True,
-        ),
+        (RELOCATABLE, "{venv}/bin/python", True),
         ("#!/usr/bin/env -S no-such-python -u\n", "no-such-python", False),
         ("#!bin/python\n", "bin/python", True),
     ],

@@ -48,8 +48,10 @@ def only(facts: Facts) -> Environment:
     return env
 
 
-def containers() -> str:
-    argv = ["docker", "ps", "--all", "--quiet", "--filter", f"label={engine.OWNER_LABEL}"]
+def containers(owner: str | None = None) -> str:
+    """Return the containers of one venvsmith, this process's own by default."""
+    label = f"label={engine.OWNER_LABEL}={owner or engine.owner()}"
+    argv = ["docker", "ps", "--all", "--quiet", "--filter", label]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
@@ -97,7 +99,8 @@ def test_a_sound_image_is_seen_as_its_user_sees_it(build: Build) -> None:
     image = build(
         VENV + f"RUN mkdir {SITE}/pkg && echo 'x = 1' > {SITE}/pkg/__init__.py\n"
         "RUN useradd --uid 1001 --create-home app && mkdir /work && echo > /work/here.py\n"
-        'USER 1001\nWORKDIR /work\nENV LD_LIBRARY_PATH=/opt/lib\nENTRYPOINT ["python", "-m", "pkg"]\n'
+        "USER 1001\nWORKDIR /work\nENV LD_LIBRARY_PATH=/opt/lib\n"
+        'ENTRYPOINT ["python", "-m", "pkg"]\n'
         "VOLUME /data\nLABEL a=b\n"
     )
     facts = look(image, "pkg", "here", commands={"": (("id", "-u"),)})
@@ -175,7 +178,7 @@ def test_a_python_that_prints_a_pass_convinces_nobody(build: Build) -> None:
     )
     facts = look(image, "json")
     assert facts.probe_python == "/usr/bin/python3"
-    assert facts.probe_problems == ("output: python3 ended well and did not do what it was asked",)
+    assert facts.probe_problems == ("output: python3 ended well, but did nothing of it",)
 
 
 @pytest.mark.engine
@@ -211,33 +214,60 @@ def test_containers_of_a_killed_run_are_swept_at_the_next_start() -> None:
     code = (
         "from venvsmith.target import engine\n"
         "import os\n"
+        "print(engine.owner())\n"
         "label = engine.OWNER_LABEL + '=' + engine.owner()\n"
         f"engine.call('create', '--label', label, '{BASE}', 'true')\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=False)
-    assert containers() != ""
+    argv = [sys.executable, "-u", "-c", code]
+    owner = subprocess.run(argv, check=False, capture_output=True, text=True).stdout.strip()
+    assert containers(owner) != ""
     with open_target(BASE):
-        assert containers() == ""
+        assert containers(owner) == ""
 
 
 @pytest.mark.engine
 def test_an_interrupt_leaves_no_container(build: Build) -> None:
     image = build(VENV + f"RUN echo 'import time; time.sleep(600)' > {SITE}/hang.py\n")
     code = (
-        "from venvsmith.collect import *\nfrom venvsmith.target import open_target\n"
+        "from venvsmith.collect import *\nfrom venvsmith.target import engine, open_target\n"
+        "print(engine.owner(), flush=True)\n"
         f"with open_target('{image}') as t: collect(t, CollectRequest(imports={{'': ('hang',)}}))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while not containers() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(2)
-    process.wait(30)
-    assert containers() == ""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        owner = process.stdout.readline().decode().strip()
+        deadline = time.monotonic() + 20
+        while not containers(owner) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert containers(owner) != ""
+        process.send_signal(2)
+        process.wait(30)
+    assert containers(owner) == ""
 
 
 @pytest.mark.engine
 def test_a_workdir_in_proc_is_refused(build: Build) -> None:
     with pytest.raises(UnsafeInputError):
         open_target(build("WORKDIR /proc/self/fd/8\n"))
+
+
+@pytest.mark.engine
+def test_an_image_without_any_python_is_read_from_outside(build: Build) -> None:
+    image = build(
+        VENV
+        + f"RUN cd {SITE} && mkdir gone-1.dist-info && echo 'gone.py,,' > gone-1.dist-info/RECORD "
+        "&& rm /usr/bin/python3*\nUSER 1001\n"
+    )
+    facts = look(image, "json")
+    env = only(facts)
+
+    assert facts.probe_python is None
+    assert env.path == "/venv"
+    assert env.interpreter is not None
+    assert env.interpreter.chain[-1].kind == "missing"
+    assert [p.path for p in env.distributions[0].record_problems] == [f"{SITE}/gone.py"]
+    assert facts.system.uid == 1001
+    assert any("no Python of the image starts" in fact.reason for fact in facts.missing)
+    assert containers() == ""

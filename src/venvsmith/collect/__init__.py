@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from venvsmith.collect import bundle
-from venvsmith.model.facts import Environment, Facts, MissingFact, System, Target
+from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError, VenvsmithError
+from venvsmith.model.facts import Environment, Facts, ImageConfig, MissingFact, System, Target
 from venvsmith.target import OpenTarget, ProbeRun
 
 __all__ = ["CollectRequest", "collect"]
@@ -41,13 +42,27 @@ class CollectRequest:
     command_timeout: float = 60.0
 
 
-class _Claims(msgspec.Struct):
-    """The probe's answer: `Facts` without what is known from elsewhere."""
+class _Refusal(msgspec.Struct):
+    code: str
+    message: str
 
-    environments: tuple[Environment, ...]
+
+class _Identity(msgspec.Struct):
+    digest: str | None = None
+    platform: str | None = None
+    config: ImageConfig | None = None
+
+
+class _Claims(msgspec.Struct):
+    """The probe's answer: `Facts`, or why an archive cannot be judged."""
+
+    environments: tuple[Environment, ...] = ()
     system: System = msgspec.field(default_factory=System)
     missing: tuple[MissingFact, ...] = ()
     seconds: dict[str, float] = msgspec.field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    target: _Identity = msgspec.field(default_factory=_Identity)
+    refused: _Refusal | None = None
 
 
 def collect(target: OpenTarget, request: CollectRequest) -> Facts:
@@ -56,7 +71,9 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
     What could not be had stands in `Facts.missing`, and what the probe did that it should not in
     `Facts.probe_problems`: a broken target is no error.
 
-    :raises SurroundingsError: where the engine fails.
+    :raises SurroundingsError: where the engine fails, or there is no room on the disk.
+    :raises UnsafeInputError: for an archive that is malformed, ambiguous or over a limit.
+    :raises UsageError: for an archive that holds several images and none is named.
     """
     nonce = secrets.token_hex(16)
     placement = target.placement
@@ -69,6 +86,8 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
         "env": dict(placement.env),
         "cwd": placement.cwd,
         "activate": placement.activate,
+        "archive": placement.archive and dict(placement.archive),
+        "why_not": "nothing of the target is to be run" if request.static else placement.why_not,
         "config": msgspec.to_builtins(target.facts_target.config),
         "imports": dict(request.imports),
         "commands": dict(request.commands),
@@ -87,8 +106,7 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
         venvs=tuple(asked["venvs"]),
         timeout=request.timeout,
     )
-    facts = read_answer(run, nonce, target.facts_target)
-    return _with_reasons(facts, request, placement.why_not if not placement.can_run else "")
+    return read_answer(run, nonce, target.facts_target)
 
 
 def read_answer(run: ProbeRun, nonce: str, target: Target) -> Facts:
@@ -120,21 +138,31 @@ def read_answer(run: ProbeRun, nonce: str, target: Target) -> Facts:
             missing=(MissingFact(what="files", reason=problem or ""),),
             probe_problems=(problem or "",),
         )
+    if facts.refused is not None:
+        raise _refusal(facts.refused, target)
     return Facts(
-        target=target,
+        target=replace(
+            target,
+            digest=facts.target.digest or target.digest,
+            platform=facts.target.platform or target.platform,
+            config=facts.target.config or target.config,
+        ),
         system=facts.system,
         environments=facts.environments,
         missing=facts.missing,
-        probe_python=run.python,
-        probe_problems=tuple(
-            f"output: {python} ended well and did not do what it was asked" for python in run.silent
+        probe_python=run.python or None,
+        probe_problems=(
+            *(f"output: {python} ended well, but did nothing of it" for python in run.silent),
+            *facts.problems,
         ),
         seconds=facts.seconds,
     )
 
 
-def _with_reasons(facts: Facts, request: CollectRequest, why_not: str) -> Facts:
-    if not (request.static or why_not):
-        return facts
-    reason = "--static: nothing was run" if request.static else why_not
-    return replace(facts, missing=(*facts.missing, MissingFact(what="runs", reason=reason)))
+def _refusal(refused: _Refusal, target: Target) -> VenvsmithError:
+    kind: type[VenvsmithError] = UnsafeInputError
+    if refused.code in ("usage", "no-such-target"):
+        kind = UsageError
+    elif refused.code in ("disk-full", "engine-failed"):
+        kind = SurroundingsError
+    return kind(refused.message, where=f"{target.kind}:{target.ref}", code=refused.code)

@@ -56,5 +56,9 @@ def open_target(ref: str) -> OpenTarget:
         from venvsmith.target.image import open_image  # noqa: PLC0415
 
         return open_image(rest)
+    if kind in ("oci", "docker-archive"):
+        from venvsmith.target.archive import open_archive  # noqa: PLC0415
+
+        return open_archive(kind, rest)
     message = f"targets of the kind {kind}: cannot be read by this version"
     raise UnsafeInputError(message, where=ref, code="unsupported")

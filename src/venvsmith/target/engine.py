@@ -48,7 +48,8 @@ def check_reachable(done: process.Completed) -> None:
     :raises SurroundingsError: no docker, no engine, or no answer in time.
     """
     error = done.error_text.lower()
-    if done.returncode == NO_PROGRAM and "no such file" in error and not done.stdout:
+    # What docker itself says of a program that a container lacks begins otherwise.
+    if done.returncode == NO_PROGRAM and error.startswith("[errno"):
         raise SurroundingsError(
             "there is no docker command here", where=DOCKER, hint=NO_ENGINE_HINT, code="no-engine"
         )

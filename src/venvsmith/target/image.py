@@ -7,13 +7,18 @@ working directory are the image's own, so that imports and commands behave as in
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self
+
+import msgspec
 
 from venvsmith import process
 from venvsmith.errors import SurroundingsError, UnsafeInputError
 from venvsmith.model.facts import ImageConfig, Target
 from venvsmith.target import engine
+from venvsmith.target.host import FolderTarget
 from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
 
 SLACK = 30.0
@@ -87,11 +92,45 @@ class ImageTarget:
             tried.append((python, f"status {done.returncode}: {engine.first_line(done)[:300]}"))
             if done.returncode == 0:
                 silent.append(python)
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in tried)
-        return ProbeRun(
-            stdout=b"", stderr=reasons, python="", returncode=NOT_FOUND, tried=tuple(tried),
-            silent=tuple(silent),
-        )  # fmt: skip
+        return self._from_outside(script, mark, timeout, tried, silent)
+
+    def _from_outside(
+        self,
+        script: Callable[[Mapping[str, Any]], bytes],
+        mark: bytes,
+        timeout: float,
+        tried: list[tuple[str, str]],
+        silent: list[str],
+    ) -> ProbeRun:
+        """Read the image's files with this process's own Python: none of the image's starts."""
+        name = engine.new_name()
+        label = f"{engine.OWNER_LABEL}={engine.owner()}"
+        self._containers.append(name)
+        try:
+            made = engine.call(
+                "create", "--pull", "never", "--name", name, "--label", label,
+                "--entrypoint", "none", self._id,
+            )  # fmt: skip
+            if made.returncode:
+                self._engine_failed(made)
+            text = script({
+                "archive": {
+                    "kind": "stream",
+                    "argv": [engine.DOCKER, "export", name],
+                    "config": msgspec.to_builtins(self._config),
+                },
+                "inside": False,
+                "run": False,
+                "why_not": "no Python of the image starts: " + "; ".join(
+                    f"{python}: {reason}" for python, reason in tried[:4]
+                ),
+            })  # fmt: skip
+            reader = FolderTarget(self.facts_target, self.placement, (sys.executable,))
+            run = reader.run_probe(lambda _: text, mark=mark, venvs=(), timeout=timeout)
+        finally:
+            engine.remove([name])
+            self._containers.remove(name)
+        return replace(run, python="", tried=tuple(tried), silent=tuple(silent))
 
     def _run(self, python: str, script: bytes, timeout: float) -> process.Completed:
         name = engine.new_name()

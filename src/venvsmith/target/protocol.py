@@ -24,6 +24,7 @@ class Placement:
     :param env: variables that replace those that the probe finds.
     :param activate: whether programs run with the environment's ``bin`` first on PATH.
     :param why_not: why nothing can run.
+    :param archive: an image in a file, which the probe opens itself: ``kind``, ``path``, ``tag``.
     """
 
     roots: tuple[str, ...] = ("/",)
@@ -34,6 +35,7 @@ class Placement:
     cwd: str | None = None
     activate: bool = False
     why_not: str = ""
+    archive: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

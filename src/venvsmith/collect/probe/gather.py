@@ -8,14 +8,16 @@ import re
 import time
 from typing import Any, Dict, List, Optional, Set
 
-from . import discover, dists, environment, forks, python, runs, system
+from . import archive, discover, dists, environment, forks, graph, python, runs, system
 from .discover import Start
 from .environment import Place
+from .tar import RefusedError
 from .tree import Fact, Tree, User
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 NICE = 10
 SITE_PATTERNS = ("dist-packages", "site-packages")
+MAX_ROOTS = 60
 
 
 class Course:
@@ -29,6 +31,14 @@ class Course:
         self.deadline = self.begin + float(request["timeout"])
         config = request.get("config") or {}
         self.tree = Tree(tuple(request["roots"]))
+        self.target: Fact = {}
+        self.problems: List[str] = []
+        if request.get("archive"):
+            image = archive.open_image(request["archive"])
+            self.tree, config, self.problems = image.tree, image.config, image.tree.problems
+            self.target = {
+                "digest": image.digest, "platform": image.platform, "config": image.config
+            }  # fmt: skip
         if self.inside:
             env = dict(os.environ)
             user = User(os.getuid(), os.getgid(), tuple(os.getgroups()))
@@ -145,7 +155,11 @@ class Course:
                 self.missing.append({"what": "files", "reason": str(exc)})
             for env, outcome in zip(fact["environments"], outcomes):
                 _combine(env, outcome)
+        if not self.can_run:
+            self.missing.append({"what": "runs", "reason": self.request["why_not"]})
         fact.setdefault("missing", []).extend(self.missing)
+        fact["problems"] = self.problems
+        fact["target"] = self.target
         fact["seconds"] = dict(fact.get("seconds", {}), **self.seconds)
         fact["seconds"]["probe"] = round(time.monotonic() - self.begin, 3)
         return fact
@@ -154,7 +168,23 @@ class Course:
         """Return what was asked of an environment: by path, of the first, or by its manifest."""
         asked = self.request.get(name) or {}
         found = list(asked.get(place.path, ())) + (list(asked.get("", ())) if index == 0 else [])
-        return found or _from_manifest(self.tree, place, name)
+        found += _from_manifest(self.tree, place, name)
+        return [value for index, value in enumerate(found) if value not in found[:index]]
+
+    def _roots(self, place: Place) -> List[str]:
+        """Return the modules of the distributions that no other one requires.
+
+        Where nobody said what must import, that is what a user would import.
+        """
+        minor = python.describe(self.tree, place.python).get("minor")
+        home = self.start.env.get("HOME", "/root")
+        facts = [
+            dict(item.fact, entry_points=())
+            for site in environment.sites_of(self.tree, place, minor, home)
+            for item in dists.find(self.tree, site, environment.prefix_of(place, site))
+        ]
+        roots, _ = graph.roots_of(facts, [])
+        return list(dict.fromkeys(name for name, _ in roots))[:MAX_ROOTS]
 
     def _runs(self, place: Place, index: int) -> Fact:
         begin = time.monotonic()
@@ -163,7 +193,7 @@ class Course:
             env["PATH"] = place.path + "/bin:" + env.get("PATH", "/usr/bin:/bin")
         setting = runs.Setting(env, self.start.workdir, self.deadline)
         imports = runs.Imports(place.python, setting, float(self.request["import_timeout"]))
-        imports.start(self._asked("imports", place, index))
+        imports.start(self._asked("imports", place, index) or self._roots(place))
         if imports.run.get("version"):
             imports.run["isolated_path"] = runs.isolated_path(place.python, setting)
         self.seconds["imports"] = round(
@@ -249,7 +279,10 @@ def _holds_modules(path: str) -> bool:
 
 def main(request: Fact, descriptor: int) -> None:
     """Gather and write the one tagged line of the answer to a file descriptor."""
-    answer = Course(request).answer()
+    try:
+        answer = Course(request).answer()
+    except RefusedError as refused:
+        answer = {"refused": {"code": refused.code, "message": refused.message}}
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     # A name that is no UTF-8 is told with its bytes escaped: JSON has no other way that all read.
     text = SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)

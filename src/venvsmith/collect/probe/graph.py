@@ -32,6 +32,7 @@ MAKES_NAMES = re.compile(
 SOURCE_LIMIT = 4 * 1024 * 1024
 MAX_MODULES = 30000
 MAX_FOUND = 200
+PER_MODULE = 3
 SECONDS = 20.0
 JUNK = frozenset({"tests", "test", "testing", "docs", "doc", "examples", "example", "benchmarks",
                   "scripts", "tools", "samples", "build", "dist"})  # fmt: skip
@@ -253,7 +254,8 @@ class _Place:
             "distribution": self._owner.name if self._owner else None,
             "chain": list(self._visit.chain),
         }
-        if fact not in self._graph.found:
+        known = [item for item in self._graph.found if item["module"] == name]
+        if len(known) < PER_MODULE and fact not in known:
             self._graph.found.append(fact)
 
     def _required(self, top: str) -> bool:
@@ -310,7 +312,8 @@ def roots_of(
         own = {d["name"] for d in distributions if tops & set(d.get("top_level", ()))}
         roots = [(name, False) for name in asked]
     else:
-        needed = {requirement(text)[0] for d in distributions for text in d.get("requires", ())}
+        wanted = [requirement(text) for d in distributions for text in d.get("requires", ())]
+        needed = {name for name, optional in wanted if not optional}
         leaves = [d for d in distributions if d["name"] not in needed]
         own = {d["name"] for d in leaves}
         roots = [

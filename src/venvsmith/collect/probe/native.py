@@ -18,7 +18,8 @@ LIBRARY = re.compile(r"^(lib[\w+-]+)\.so\.(\d+)")
 SECTIONS = (".rodata", ".data", ".data.rel.ro")
 MAX_SECTION = 256 * 1024 * 1024
 COMPANIONS = frozenset({"torchaudio", "torchvision", "torchcodec", "torchtext", "fairseq2n"})
-TORCH_SYMBOL = re.compile(r"(?:2at|3c10|5torch|6caffe2)[0-9A-Z]")
+# C++ names of torch's namespaces, and the C names of its stable interface.
+TORCH_SYMBOL = re.compile(r"(?:2at|3c10|5torch|6caffe2)[0-9A-Z]|^(?:aoti_)?torch_\w")
 MAX_SYMBOLS = 20
 
 
@@ -109,6 +110,9 @@ def undefined_symbols(tree: Tree, owned: Dict[str, str], elves: List[Fact]) -> L
             continue
         defined = _defined(tree, [*providers, *by_owner[name]], set(wanted))
         left = sorted(set(wanted) - defined)
+        if not any("/libtorch_cuda" in path for path in providers):
+            # A torch without CUDA lacks these by intent, and nobody calls them then.
+            left = [symbol for symbol in left if "cuda" not in symbol]
         found += [
             {"symbol": symbol, "by": wanted[symbol][0], "distribution": name}
             for symbol in left[:MAX_SYMBOLS]

@@ -1,0 +1,178 @@
+"""A Dockerfile as a target: read, with what decides its meaning in the folder around it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from venvsmith.dockerfile.expand import has_unknown, split_words
+from venvsmith.dockerfile.ignore import patterns_of
+from venvsmith.dockerfile.parse import SIZE_LIMIT, parse
+from venvsmith.errors import UnsafeInputError, UsageError
+from venvsmith.model.dockerfile import BuildContext, ContextFile, DockerfileFacts, Instruction
+from venvsmith.model.facts import Target
+from venvsmith.target.protocol import Placement, ProbeRun
+
+LOCK_LIMIT = 32 * 1024 * 1024
+IGNORE_LIMIT = 256 * 1024
+ANCESTORS = 3
+"""How many folders above the Dockerfile's own may be the build context."""
+VENV_NAMES = (".venv", "venv", "env")
+SOURCE_LIMIT = 200
+
+
+class DockerfileTarget:
+    """A Dockerfile; nothing can run in it, and all its facts are there from the start."""
+
+    def __init__(self, target: Target, facts: DockerfileFacts) -> None:
+        self.facts_target = target
+        self.dockerfile = facts
+        self.placement = Placement(can_run=False, why_not="a Dockerfile is read, not built")
+
+    def run_probe(
+        self,
+        script: Callable[[Mapping[str, Any]], bytes],
+        *,
+        venvs: tuple[str, ...],
+        timeout: float,
+    ) -> ProbeRun:
+        """Refuse: there is nothing to probe; see `OpenTarget.run_probe`."""
+        del script, venvs, timeout
+        raise AssertionError(self.placement.why_not)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def __enter__(self) -> Self:
+        """Enter the context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the target."""
+
+
+def open_dockerfile(path: str) -> DockerfileTarget:
+    """Read a Dockerfile and look at the folder that it is most likely built from.
+
+    :raises UsageError: where there is no such file.
+    :raises UnsafeInputError: where it is no Dockerfile.
+    """
+    file = Path(path)
+    text = _text(file, path)
+    facts = parse(text, path)
+    context = _context(file, facts)
+    return DockerfileTarget(Target(kind="dockerfile", ref=path), replace(facts, context=context))
+
+
+def _text(file: Path, path: str) -> str:
+    where = f"dockerfile:{path}"
+    try:
+        if file.is_dir():
+            hint = f"name the file: dockerfile:{file / 'Dockerfile'}"
+            raise UsageError("this is a folder", where=where, hint=hint, code="no-target")
+        info = file.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise UnsafeInputError("no regular file", where=where, code="dockerfile-malformed")
+        if info.st_size > SIZE_LIMIT:
+            message = f"larger than {SIZE_LIMIT} bytes: this is no Dockerfile"
+            raise UnsafeInputError(message, where=where, code="dockerfile-malformed")
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        message = "not UTF-8: this is no Dockerfile"
+        raise UnsafeInputError(message, where=where, code="dockerfile-malformed") from exc
+    except OSError as exc:
+        message = f"cannot be read: {exc.strerror}"
+        raise UsageError(message, where=where, code="no-target") from exc
+
+
+def _context(file: Path, facts: DockerfileFacts) -> BuildContext | None:
+    """Return what lies in the folder that has all that the Dockerfile copies; None for none."""
+    sources = list(dict.fromkeys(_sources(facts)))[:SOURCE_LIMIT]
+    own = Path(os.path.abspath(file)).parent
+    for folder in (own, *own.parents[:ANCESTORS]):
+        if not _is_alone(folder, file) and all((folder / source).exists() for source in sources):
+            return _seen(folder, file, sources)
+    return None
+
+
+def _is_alone(folder: Path, file: Path) -> bool:
+    """Tell whether a folder holds nothing but Dockerfiles, and so nothing to build from."""
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError:
+        return True
+    return all(name == file.name or "dockerfile" in name.lower() for name in names)
+
+
+def _sources(facts: DockerfileFacts) -> Iterator[str]:
+    """Yield the paths of the context that are named without variables or patterns."""
+    for stage in facts.stages:
+        for instruction in stage.instructions:
+            for source in _named(instruction):
+                plain = source.strip("\"'").lstrip("/")
+                if plain and "://" not in plain and not any(c in plain for c in "*?[<"):
+                    yield plain
+
+
+def _named(instruction: Instruction) -> Iterator[str]:
+    if instruction.keyword in {"COPY", "ADD"} and instruction.flag("from") is None:
+        words = instruction.exec_form or tuple(split_words(instruction.args))
+        yield from (word for word in words[:-1] if not has_unknown(word) and "<<" not in word)
+    for flag in instruction.flags:
+        parts = dict(part.partition("=")[::2] for part in flag.value.split(","))
+        if flag.name == "mount" and parts.get("type") == "bind" and "from" not in parts:
+            source = parts.get("source", parts.get("src", ""))
+            if source and not has_unknown(source):
+                yield source
+
+
+def _seen(folder: Path, file: Path, sources: list[str]) -> BuildContext:
+    folders = [source for source in sources if (folder / source).is_dir()]
+    roots = list(dict.fromkeys(os.path.normpath(source) for source in [".", *folders]))
+    venvs = [
+        os.path.normpath(os.path.join(root, name))
+        for root in roots
+        for name in VENV_NAMES
+        if (folder / root / name / "pyvenv.cfg").is_file()
+    ]
+    ignore_file, ignore = _ignore(folder, file)
+    candidates = [*(s for s in sources if s.endswith("uv.lock")), *(f"{r}/uv.lock" for r in roots)]
+    locks = {os.path.normpath(name): None for name in candidates}
+    return BuildContext(
+        ignore_file=ignore_file,
+        ignore=ignore,
+        folders=tuple(root for root in roots if root != "."),
+        venvs=tuple(venvs),
+        locks=tuple(lock for name in locks if (lock := _lock(folder, name)) is not None),
+    )
+
+
+def _ignore(folder: Path, file: Path) -> tuple[str | None, tuple[str, ...]]:
+    for candidate in (file.with_name(f"{file.name}.dockerignore"), folder / ".dockerignore"):
+        try:
+            if candidate.is_file() and candidate.stat().st_size <= IGNORE_LIMIT:
+                text = candidate.read_text(encoding="utf-8", errors="replace")
+                return candidate.name, patterns_of(text)
+        except OSError:
+            continue
+    return None, ()
+
+
+def _lock(folder: Path, name: str) -> ContextFile | None:
+    path = folder / name
+    try:
+        if not path.is_file() or path.stat().st_size > LOCK_LIMIT:
+            return None
+        packages = tomllib.loads(path.read_text(encoding="utf-8"))["package"]
+        project = next(
+            (p["name"] for p in packages if {"virtual", "editable"} & set(p.get("source", {}))), None
+        )
+        names = tuple(str(package["name"]) for package in packages)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # what cannot be read says nothing
+    return ContextFile(path=name, names=names, project=project)
