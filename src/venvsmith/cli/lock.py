@@ -63,9 +63,6 @@ def command(
     from venvsmith.errors import UsageError  # noqa: PLC0415 - other commands must not pay for it
     from venvsmith.resolve import LockOptions  # noqa: PLC0415
 
-    if form != "requirements":
-        message = f"--format {form} is not there yet"
-        raise UsageError(message, where="lock", hint="leave it out")
     if resolver == "pip-tools":
         message = "resolver 'pip-tools' is not there yet"
         raise UsageError(message, where="lock", hint="use --resolver uv")
@@ -78,6 +75,7 @@ def command(
         upgrade=upgrade,
         upgrade_packages=upgrade_packages,
         offline=offline,
+        pylock=form == "pylock",
     )
     project = shared.project()
     if check:

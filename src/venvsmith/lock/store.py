@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError
 from venvsmith.files import recover
+from venvsmith.lock.pylock import pylock_inputs
 from venvsmith.lock.text import TITLE, TOOLS_TITLE, parse_lock, parse_tools
 
 if TYPE_CHECKING:
@@ -88,12 +89,11 @@ def find_tools(project: Project) -> tuple[Pin, ...] | None:
 def orphans(project: Project) -> tuple[Path, ...]:
     """Return the lockfiles of ours that the configuration no longer asks for, sorted."""
     folder = project.root / project.locks
-    wanted = {key.filename for key in project.lock_keys()} | {TOOLS_NAME}
-    if not folder.is_dir():
-        return ()
-    return tuple(
-        path for path in sorted(folder.glob("*.txt")) if path.name not in wanted and _is_ours(path)
-    )
+    keys = list(project.lock_keys())
+    wanted = {key.filename for key in keys} | {key.pylock_filename for key in keys}
+    found = [path for path in sorted(folder.glob("*.txt")) if _is_ours(path)]
+    found += [path for path in sorted(folder.glob("pylock.*.toml")) if pylock_inputs(path)]
+    return tuple(path for path in found if path.name not in {*wanted, TOOLS_NAME})
 
 
 _HINT = "run 'venvsmith lock'"

@@ -1,5 +1,6 @@
 """From requirements to locks: one protocol for resolvers, and the joint resolution over it."""
 
-from venvsmith.resolve.run import LockChange, LockOptions, LockReport, check_project, lock_project
+from venvsmith.resolve.outcome import LockChange, LockReport
+from venvsmith.resolve.run import LockOptions, check_project, lock_project
 
 __all__ = ["LockChange", "LockOptions", "LockReport", "check_project", "lock_project"]

@@ -60,3 +60,11 @@ class Resolver(Protocol):
         :raises SurroundingsError: where the network, an index or the disk fails.
         """
         ...
+
+    def pylock(self, request: Request) -> str:
+        """Return a PEP 751 file for a request whose constraints pin every version.
+
+        :raises JudgedError: where the resolver cannot write one.
+        :raises SurroundingsError: as `solve` does.
+        """
+        ...

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError, UsageError
-from venvsmith.files import locked, write_files
+from venvsmith.files import locked
 from venvsmith.lock.drift import Drift, find_drift
 from venvsmith.lock.inputs import Environment, lock_inputs
 from venvsmith.lock.layers import not_additive
-from venvsmith.lock.store import find_lock, find_tools, lock_path, orphans, tools_path
-from venvsmith.lock.text import emit_lock, emit_tools
+from venvsmith.lock.pylock import finish_pylock, pylock_inputs, pylock_path
+from venvsmith.lock.store import find_lock, find_tools, orphans, tools_path
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.resolve.joint import Family, Node, resolve_family
+from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.uv import UvResolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from venvsmith.lock.inputs import Inputs
@@ -52,27 +54,8 @@ class LockOptions:
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
     offline: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LockChange:
-    """What became of one lockfile."""
-
-    path: Path
-    pins: int
-    """How many it holds now; 0 where it was removed."""
-    new: bool
-    """Whether there was none before."""
-    moved: tuple[tuple[str, str | None, str | None], ...] = ()
-    """Name, version before and after; None where it was or is not locked."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LockReport:
-    """What a run changed on disk, and what it left as it was."""
-
-    changed: tuple[LockChange, ...]
-    unchanged: tuple[Path, ...]
+    pylock: bool = False
+    """Whether a PEP 751 file goes beside each lock; one that is there is kept up to date."""
 
 
 def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
@@ -90,6 +73,11 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
     drift = list(find_drift(inputs, locks))
     if _needs_tools(project) and find_tools(project) is None:
         drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
+    drift += [
+        Drift(file=key.pylock_filename, reason="it was made beside another lock")
+        for key, lock in locks.items()
+        if key in inputs and lock is not None and _pylock_stale(project, lock)
+    ]
     drift += [
         Drift(file=path.name, reason="the configuration does not ask for it")
         for path in orphans(project)
@@ -129,50 +117,16 @@ def lock_project(
             try:
                 asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
                 asked_tools = pool.submit(_lock_tools, project, resolver) if wants_tools else None
-                locks = [lock for future in asked for lock in future.result()]
+                locks = tuple(lock for future in asked for lock in future.result())
+                pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
                 new_tools = asked_tools.result() if asked_tools is not None else tools
             except BaseException:
                 # One failure, or an interrupt, ends the run: the others are not waited for.
                 resolver.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        return _write(project, inputs, old, locks, new_tools)
-
-
-def _write(
-    project: Project,
-    inputs: Mapping[LockKey, Inputs],
-    old: Mapping[LockKey, Lock | None],
-    locks: Iterable[Lock],
-    tools: tuple[Pin, ...] | None,
-) -> LockReport:
-    texts: dict[Path, bytes | None] = dict.fromkeys(orphans(project))
-    changes = {path: LockChange(path=path, pins=0, new=False) for path in texts}
-    for lock in locks:
-        path = lock_path(project, lock.key)
-        texts[path] = emit_lock(lock).encode()
-        changes[path] = _change(path, old[lock.key], lock.pins)
-    if tools is not None:
-        path = tools_path(project)
-        texts[path] = emit_tools(tools).encode()
-        changes[path] = LockChange(path=path, pins=len(tools), new=not path.exists())
-    written = write_files(texts)
-    everything = [lock_path(project, key) for key in inputs]
-    return LockReport(
-        changed=tuple(changes[path] for path in texts if path in written),
-        unchanged=tuple(path for path in everything if path not in written),
-    )
-
-
-def _change(path: Path, old: Lock | None, pins: tuple[Pin, ...]) -> LockChange:
-    before = {} if old is None else {pin.name: pin.version for pin in old.pins}
-    after = {pin.name: pin.version for pin in pins}
-    moved = tuple(
-        (name, before.get(name), after.get(name))
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    )
-    return LockChange(path=path, pins=len(pins), new=old is None, moved=moved)
+        outcome = Outcome(old=old, locks=locks, pylocks=pylocks, tools=new_tools)
+        return write_outcome(project, outcome, inputs)
 
 
 def _selected(project: Project, options: LockOptions) -> dict[LockKey, Inputs]:
@@ -250,6 +204,31 @@ class _Run:
         _assert_additive(self.project, locks)
         return locks
 
+    def pylocks(
+        self,
+        pool: Executor,
+        inputs: Mapping[LockKey, Inputs],
+        new: Mapping[LockKey, Lock],
+    ) -> tuple[tuple[Path, str, Lock], ...]:
+        """Make the PEP 751 files that are asked for, or there and out of date."""
+        stale = []
+        for key, wanted in inputs.items():
+            path = pylock_path(self.project, key)
+            lock = new.get(key) or self.old[key]
+            asked = self.options.pylock or path.exists()
+            if lock is not None and asked and pylock_inputs(path) != lock.inputs:
+                stale.append((path, lock, pool.submit(self._pylock, lock, wanted)))
+        return tuple((path, future.result(), lock) for path, lock, future in stale)
+
+    def _pylock(self, lock: Lock, inputs: Inputs) -> str:
+        request = Request(
+            requirements=inputs.requirements,
+            environment=inputs.environment,
+            constraints=tuple(pin.requirement() for pin in lock.pins),
+            known=True,
+        )
+        return finish_pylock(self.resolver.pylock(request), lock)
+
     def _kept(self, keys: Iterable[LockKey]) -> list[Pin]:
         """Return the pins that are to stay where they can."""
         if self.options.upgrade:
@@ -294,6 +273,11 @@ def _lock_tools(project: Project, resolver: UvResolver) -> tuple[Pin, ...]:
         hint = "install a uv that it offers"
         raise JudgedError(message, where="tools", hint=hint, code="no-resolution")
     return answer.pins
+
+
+def _pylock_stale(project: Project, lock: Lock) -> bool:
+    path = pylock_path(project, lock.key)
+    return path.exists() and pylock_inputs(path) != lock.inputs
 
 
 def _needs_tools(project: Project) -> bool:

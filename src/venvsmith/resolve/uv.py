@@ -109,25 +109,40 @@ class UvResolver:
             answer = Unsolvable(explanation=told)
         return answer
 
-    def _run(self, request: Request, routed: frozenset[str]) -> Completed:
+    def pylock(self, request: Request) -> str:
+        """Return a PEP 751 file for a request whose constraints pin every version."""
+        pinned = {line.partition("==")[0] for line in request.constraints}
+        routed = routed_names(pinned, request.environment.indexes)
+        done = self._run(request, routed, output="pylock.toml")
+        if done.returncode != 0:
+            message = _explain(done).explanation
+            raise JudgedError(message, where="pylock", code="no-resolution")
+        return done.text
+
+    def _run(
+        self, request: Request, routed: frozenset[str], *, output: str = "out.txt"
+    ) -> Completed:
         if request.known and not self.offline:
-            done = self._compile(request, routed, offline=True)
+            done = self._compile(request, routed, offline=True, output=output)
             if done.returncode == 0:
                 return done
-        return self._compile(request, routed, offline=self.offline)
+        return self._compile(request, routed, offline=self.offline, output=output)
 
-    def _compile(self, request: Request, routed: frozenset[str], *, offline: bool) -> Completed:
+    def _compile(
+        self, request: Request, routed: frozenset[str], *, offline: bool, output: str
+    ) -> Completed:
         with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
             folder = Path(name)
             source = "pyproject.toml" if request.environment.indexes else "in.txt"
             (folder / "pyproject.toml").write_text(request_project(request, routed), "utf-8")
             _write(folder / "in.txt", request.requirements)
             _write(folder / "constraints.txt", request.constraints)
-            # uv takes the versions of an existing output file as preferences.
-            _write(folder / "out.txt", [pin.requirement() for pin in request.preferences])
+            if request.preferences:
+                # uv takes the versions of an existing output file as preferences.
+                _write(folder / output, [pin.requirement() for pin in request.preferences])
             argv = (
                 *(self.binary, "pip", "compile", source, "--constraints", "constraints.txt"),
-                *("--output-file", "out.txt", "--generate-hashes", "--no-header"),
+                *("--output-file", output, "--generate-hashes", "--no-header"),
                 *("--no-config", "--no-progress", "--no-python-downloads"),
                 *("--python", sys.executable, "--color", "never"),
                 *self._environment_options(request.environment),
