@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from venvsmith.model.dockerfile import DockerfileFacts
+
 PathKind = Literal["file", "dir", "link", "missing", "loop", "other"]
 EnvironmentKind = Literal["venv", "system", "bundle"]
 
@@ -371,6 +373,9 @@ class Environment:
     """Names directly in site-packages that no RECORD lists."""
     import_output: str = ""
     """The end of what the imports printed: warnings, mostly."""
+    library_folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Folders outside site-packages that an RPATH or RUNPATH of ``elves``, or of the interpreter,
+    names, with the shared objects in them."""
     undefined_symbols: tuple[UndefinedSymbol, ...] = ()
     bytecode_files: int = 0
     """Sources that have a cache for this interpreter."""
@@ -450,4 +455,6 @@ class Facts:
     """The interpreter that gathered the facts; None where they were read from outside."""
     probe_problems: tuple[str, ...] = ()
     """Contradictions and floods that the probe itself noticed."""
+    dockerfile: DockerfileFacts | None = None
+    """Of a target that is a Dockerfile; all else is then empty."""
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -92,6 +92,8 @@ class ImageTarget:
             tried.append((python, f"status {done.returncode}: {engine.first_line(done)[:300]}"))
             if done.returncode == 0:
                 silent.append(python)
+            if hopeless(done.error_text, len(tried)):
+                break
         return self._from_outside(script, mark, timeout, tried, silent)
 
     def _from_outside(
@@ -186,6 +188,12 @@ class ImageTarget:
     def __exit__(self, *_: object) -> None:
         """Close the target."""
         self.close()
+
+
+def hopeless(error: str, tries: int) -> bool:
+    """Return whether no other interpreter can fare better: no such user, or another machine's."""
+    foreign = "exec format error" in error and tries > 1
+    return foreign or "unable to find user" in error
 
 
 def image_config(inspected: Mapping[str, Any], history: tuple[str, ...]) -> ImageConfig:

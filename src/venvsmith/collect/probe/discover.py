@@ -42,15 +42,15 @@ def which(tree: Tree, name: str, path: List[str]) -> Optional[str]:
     return None
 
 
-def venvs(tree: Tree, start: Start, *, search: bool = True) -> List[str]:
-    """Return the paths of all venvs that are found, the one in use first."""
+def venvs(tree: Tree, start: Start) -> Tuple[List[str], List[str]]:
+    """Return the venvs that the start, or custom, points to, the one in use first; and the rest."""
     found: Dict[str, str] = {}
     for candidate in _hinted(tree, start):
         _take(tree, candidate, found)
-    if search:
-        for folder in _search(tree):
-            _take(tree, folder, found)
-    return list(found.values())
+    hinted = list(found.values())
+    for folder in _search(tree):
+        _take(tree, folder, found)
+    return hinted, list(found.values())[len(hinted) :]
 
 
 def _take(tree: Tree, candidate: str, found: Dict[str, str]) -> None:

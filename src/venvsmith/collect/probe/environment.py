@@ -16,6 +16,7 @@ from .tree import Fact, Tree
 MANIFEST = "/.venvsmith/manifest.json"
 SHARED_OBJECT = re.compile(r"\.(so(\.[\w.]+)?|dylib|pyd)$")
 MAX_BIN_NAMES = 5000
+MAX_FOLDERS, MAX_LIBRARIES = 100, 2000
 
 
 class Place(NamedTuple):
@@ -149,10 +150,27 @@ class Reading:
         owned = {path: names[0] for path, names in self.owners.items()}
         elves = self._elves()
         fact["elves"] = elves
+        fact["library_folders"] = self._library_folders(elves)
         fact["undefined_symbols"] = native.undefined_symbols(self.tree, owned, elves)
         fact["missing_dlopens"] = native.missing_dlopens(
             self.tree, owned, elves, system.loadable(self.tree, self.start)
         )
+
+    def _library_folders(self, elves: List[Fact]) -> Dict[str, List[str]]:
+        """Return what lies where an RPATH or RUNPATH points out of the site folders."""
+        folders: Dict[str, None] = {}
+        for fact in [*elves, self.interpreter.get("elf") or {}]:
+            origin = os.path.dirname(fact.get("path", ""))
+            for entry in [*fact.get("rpath", ()), *fact.get("runpath", ())]:
+                text = entry.replace("${ORIGIN}", origin).replace("$ORIGIN", origin)
+                folder = os.path.normpath(text)
+                inside = any((folder + "/").startswith(site + "/") for site in self.sites)
+                if folder.startswith("/") and not inside:
+                    folders[folder] = None
+        return {
+            folder: system.shared_objects(self.tree, folder)[:MAX_LIBRARIES]
+            for folder in list(folders)[:MAX_FOLDERS]
+        }
 
     def _elves(self) -> List[Fact]:
         """Return the facts of all shared objects, in the order of their paths."""

@@ -55,12 +55,12 @@ class Course:
     def places(self) -> List[Place]:
         """Return the environments to judge: those asked for, or all that are found."""
         asked = [path.rstrip("/") for path in self.request.get("venvs") or ()]
-        paths = asked or discover.venvs(self.tree, self.start)
-        found = [Place(p, "venv", python.bin_python(self.tree, p)) for p in paths]
-        if not asked:
-            place = self._system_place()
-            if place is not None and (not found or self._is_used(place)):
-                found.append(place)
+        hinted, others = (asked, []) if asked else discover.venvs(self.tree, self.start)
+        found = [Place(p, "venv", python.bin_python(self.tree, p)) for p in [*hinted, *others]]
+        place = None if asked else self._system_place()
+        if place is not None and (not found or self._is_used(place)):
+            # Before venvs that nothing points to: those of tools, mostly.
+            found.insert(len(hinted), place)
         return found
 
     def _system_place(self) -> Optional[Place]:
@@ -72,15 +72,15 @@ class Course:
 
     def _is_used(self, place: Place) -> bool:
         """Return whether a system's own packages matter beside venvs: PATH's Python is its."""
-        if os.path.isfile(os.path.dirname(os.path.dirname(place.python)) + "/pyvenv.cfg"):
+        if any(
+            self.tree.is_file(os.path.dirname(folder.rstrip("/")) + "/pyvenv.cfg")
+            for folder in self.start.path
+        ):
             return False
         minor = python.describe(self.tree, place.python).get("minor")
         sites = environment.sites_of(self.tree, place, minor, self.start.env.get("HOME", "/root"))
         names = {item["name"] for item in dists.elsewhere(self.tree, sites)}
-        return bool(names - {"pip", "setuptools", "wheel"}) and not any(
-            self.tree.is_file(os.path.dirname(folder) + "/pyvenv.cfg")
-            for folder in self.start.path
-        )  # fmt: skip
+        return bool(names - {"pip", "setuptools", "wheel"})
 
     def static(self, places: List[Place], workers: int) -> Fact:
         """Return everything that files tell."""
