@@ -126,8 +126,10 @@ def test_credentials_come_from_variables_and_show_up_nowhere(
     index: LocalIndex, guarded: str, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop.route("internal", guarded, "acme-*").stage("base", "acme-a")
-    with pytest.raises((JudgedError, SurroundingsError)):
+    with pytest.raises(SurroundingsError) as caught:
         workshop.lock()
+    assert caught.value.code == "index-refused"
+    assert "401 Unauthorized" in caught.value.message
 
     monkeypatch.setenv("VENVSMITH_INDEX_INTERNAL_USERNAME", "robot")
     monkeypatch.setenv("VENVSMITH_INDEX_INTERNAL_PASSWORD", "s3cret")

@@ -20,6 +20,7 @@ from venvsmith.model.lock import Pin
 from venvsmith.process import Command, Completed, run
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
+    PROJECT,
     credentials,
     direct_names,
     names_in,
@@ -104,6 +105,10 @@ class UvResolver:
             pins = _parse(done)
             return Solved(pins=needed(pins, _parents(done), request) if routed else pins)
         answer = _explain(done)
+        if routed and "was not found" in answer.explanation:
+            # Of an index that only routed names come from, uv tells a refusal in its log alone.
+            log = self._compile(request, routed, offline=self.offline, output="out.txt", log=True)
+            _refuse_refusal(_redacted(log))
         for name in routed - direct_names(request):
             told = answer.explanation.replace(f"you require {name}", f"something requires {name}")
             answer = Unsolvable(explanation=told)
@@ -129,7 +134,13 @@ class UvResolver:
         return self._compile(request, routed, offline=self.offline, output=output)
 
     def _compile(
-        self, request: Request, routed: frozenset[str], *, offline: bool, output: str
+        self,
+        request: Request,
+        routed: frozenset[str],
+        *,
+        offline: bool,
+        output: str,
+        log: bool = False,
     ) -> Completed:
         with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
             folder = Path(name)
@@ -147,6 +158,7 @@ class UvResolver:
                 *("--python", sys.executable, "--color", "never"),
                 *self._environment_options(request.environment),
                 *(("--offline",) if offline else ()),
+                *(("--verbose",) if log else ()),
             )
             if self.say is not None:
                 self.say(f"uv pip compile: {' '.join(request.requirements)}"[:200])
@@ -249,7 +261,7 @@ def _explain(done: Completed) -> Unsolvable:
 
     :raises SurroundingsError: for the latter.
     """
-    text = _URL.sub(lambda found: redact_url(found[0]), done.error_text)
+    text = _redacted(done)
     if done.timed_out:
         message = f"no answer within {TIMEOUT_SECONDS:g} s"
         raise SurroundingsError(message, where="uv", hint="run again", code="resolver-timeout")
@@ -260,11 +272,35 @@ def _explain(done: Completed) -> Unsolvable:
         raise SurroundingsError(
             message, where="uv", hint="run once without --offline", code="offline"
         )
+    if "was not found" in text:
+        _refuse_refusal(text)
     if "No solution found" in text:
         return Unsolvable(explanation=_condensed(text))
     if done.returncode in {126, 127}:
         raise SurroundingsError(text.strip(), where="uv", hint="install uv", code="tool-missing")
     raise _failure(text)
+
+
+def _redacted(done: Completed) -> str:
+    return _URL.sub(lambda found: redact_url(found[0]), done.error_text)
+
+
+def _refuse_refusal(text: str) -> None:
+    """Tell an index that refuses us from one that lacks a name: uv takes both for the latter.
+
+    :raises SurroundingsError: where the text speaks of a refusal.
+    """
+    refused = re.search(r"40[13] (Unauthorized|Forbidden)", text)
+    if refused is not None:
+        hint = "set VENVSMITH_INDEX_<NAME>_USERNAME and _PASSWORD, or look at the mirror's address"
+        message = f"the index refused us ({refused[0]})"
+        where = _first_url(text)
+        raise SurroundingsError(message, where=where, hint=hint, code="index-refused")
+
+
+def _first_url(text: str) -> str:
+    found = _URL.search(text)
+    return found[0] if found is not None else "index"
 
 
 def _failure(text: str) -> JudgedError | SurroundingsError:
@@ -287,7 +323,7 @@ def _condensed(text: str) -> str:
     body = text.partition("No solution found")[2].partition("\n")[2]
     body = re.split(r"\n\s*hint:", body)[0]
     body = re.sub(r"^\s*(cause:|\u2570\u2500\u25b6)\s*", "", body)
-    body = re.sub(r"\s+", " ", body)
+    body = re.sub(r"\s+", " ", body).replace(f"{PROJECT} depends on", "you require")
     body = body.replace(", we can conclude that your requirements are unsatisfiable", "")
     sentences = [
         re.sub(r",? we can conclude that", ", so", re.sub(r"^(Because|And because) ", "", sentence))
