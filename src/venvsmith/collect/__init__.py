@@ -93,7 +93,8 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
         "commands": dict(request.commands),
         "programs": request.programs,
         "timeout": request.timeout,
-        "import_timeout": min(request.import_timeout, request.timeout),
+        # Imports that hang must leave time for the others, and for the answer.
+        "import_timeout": min(request.import_timeout, 0.6 * request.timeout),
         "command_timeout": min(request.command_timeout, request.timeout),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 from venvsmith.model.facts import Target
 
-ANSWER_LIMIT = 64 * 1024 * 1024
+ANSWER_LIMIT = 32 * 1024 * 1024
 """Bytes of answer that are read; a whole CUDA stack takes three million."""
 
 

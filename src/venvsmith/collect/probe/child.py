@@ -40,25 +40,27 @@ def _main(fd, names, torch):
     magic = getattr(boot, "MAGIC_NUMBER", b"")
     say(version=".".join(map(str, sys.version_info[:3])), executable=sys.executable,
         prefix=sys.prefix, base_prefix=getattr(sys, "base_prefix", sys.prefix),
-        sys_path=tuple(sys.path), cache_tag=sys.implementation.cache_tag, magic=magic.hex())
+        sys_path=tuple(cut(item) for item in sys.path),
+        cache_tag=sys.implementation.cache_tag, magic=magic.hex())
     for name in names:
         say(start=name)
         begin = time.time()
         fact = {"module": name}
         try:
-            __import__(name)
-            module = sys.modules[name]
+            module = __import__(name)
+            module = sys.modules.get(name, module)
             file = getattr(module, "__file__", None)
             path = getattr(module, "__path__", None)
             fact["status"] = "namespace" if file is None and path is not None else "ok"
-            fact["file"] = file if isinstance(file, str) else None
+            fact["file"] = cut(file) if isinstance(file, str) else None
             if fact["status"] == "namespace":
                 fact["file"] = None
                 fact["paths"] = tuple(str(item) for item in path)[:10]
             version = getattr(module, "__version__", None)
-            fact["version"] = version if isinstance(version, str) else None
+            fact["version"] = cut(version, 200) if isinstance(version, str) else None
         except BaseException as exc:
             missing = exc.name if isinstance(exc, ModuleNotFoundError) else None
+            missing = cut(missing, 500) if isinstance(missing, str) else None
             fact.update(status="failed", exception=kind(exc), message=cut(exc), missing=missing,
                         traceback=frames(exc), causes=causes(exc))
         fact["seconds"] = round(time.time() - begin, 3)

@@ -96,15 +96,15 @@ class Course:
             self.tree, self.start, self._programs(), inside=self.inside
         )
         home = fact["system"]["home"]
-        judged_pythons = {reading.interpreter.get("resolves_to") for reading in readings}
-        others = [
-            python.describe(self.tree, path)
-            for path in python.others(self.tree, self.start.path, home)[:20]
-        ]
+        bins = {place.path + "/bin" for place in places if place.kind == "venv"}
+        judged_pythons = {place.python for place in places}
         fact["system"]["interpreters"] = [
-            item for item in others if item.get("resolves_to") not in judged_pythons
-            or not any(place.python == item["path"] for place in places)
-        ]  # fmt: skip
+            python.describe(self.tree, path)
+            for path in python.others(
+                self.tree, [folder for folder in self.start.path if folder not in bins], home
+            )[:20]
+            if path not in judged_pythons
+        ]
         fact["system"]["packages_elsewhere"] = dists.elsewhere(
             self.tree,
             [site for site in self._all_sites(home) if self.tree.real(site) not in judged],
@@ -200,13 +200,17 @@ class Course:
             self.seconds.get("imports", 0.0) + time.monotonic() - begin, 3
         )
         begin = time.monotonic()
+        wanted = [argv for argv in self._asked("commands", place, index) if argv]
+        if wanted and begin > self.deadline:
+            self.missing.append({"what": "commands", "reason": "no time was left"})
+            wanted = []
         path = [folder for folder in env.get("PATH", "").split(":") if folder.startswith("/")]
         commands = [
             runs.command(
                 argv, discover.which(self.tree, argv[0], path), setting,
                 float(self.request["command_timeout"]),
             )
-            for argv in self._asked("commands", place, index) if argv
+            for argv in wanted
         ]  # fmt: skip
         self.seconds["commands"] = round(
             self.seconds.get("commands", 0.0) + time.monotonic() - begin, 3
@@ -265,15 +269,18 @@ def _judge_namespace(env: Fact, result: Fact) -> Fact:
     return result
 
 
-def _holds_modules(path: str) -> bool:
-    """Return whether a folder holds a package or an extension, one level deep."""
+def _holds_modules(path: str, depth: int = 3) -> bool:
+    """Return whether a folder holds a module, itself or in its folders."""
     try:
-        names = os.listdir(path)
+        with os.scandir(path) as found:
+            entries = list(found)
     except OSError:
         return False
-    return any(
-        name.endswith((".py", ".so")) or os.path.isfile(f"{path}/{name}/__init__.py")
-        for name in names
+    if any(entry.name.endswith((".py", ".so")) and entry.is_file() for entry in entries):
+        return True
+    return depth > 0 and any(
+        entry.is_dir() and entry.name != "__pycache__" and _holds_modules(entry.path, depth - 1)
+        for entry in entries
     )
 
 

@@ -17,6 +17,8 @@ from .tree import Fact
 TAIL = 8 * 1024
 MAX_RESULTS = 8 * 1024 * 1024
 GRACE = 0.2
+STATUSES = ("ok", "failed", "namespace")
+"""What an import child can say of a module; the rest is seen from outside."""
 FLOOD = 256 * 1024 * 1024
 """After so much output a program is stopped: nobody reads that."""
 
@@ -149,7 +151,7 @@ class Imports:
         for answer in answers:
             current = answer.get("start", current)
             self.torch = answer.get("torch", self.torch)
-            if "module" in answer:
+            if answer.get("module") in names and answer.get("status") in STATUSES:
                 current = None
                 self.results[answer["module"]] = _result(answer)
                 if answer["status"] == "failed" and succeeded and not answer.get("missing"):
