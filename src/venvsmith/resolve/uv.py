@@ -12,15 +12,10 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from venvsmith.errors import JudgedError, SurroundingsError, UsageError
-from venvsmith.lock.inputs import redact_url
-from venvsmith.model.lock import Pin
 from venvsmith.process import Command, Completed, run
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
-    PROJECT,
     credentials,
     direct_names,
     names_in,
@@ -29,6 +24,7 @@ from venvsmith.resolve.routes import (
     routed_names,
 )
 from venvsmith.resolve.surroundings import resolver_environment
+from venvsmith.resolve.uv_output import explain, read_parents, read_pins, redacted, refuse_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +36,6 @@ DEFAULT_MANYLINUX = "2_28"
 """What torch's own wheels ask for; Debian 10, Ubuntu 18.10 and RHEL 8 have it."""
 MANYLINUX = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
 """The levels that uv's ``--python-platform`` knows (`uv pip compile --help`, 0.13)."""
-_URL = re.compile(r"[a-z+]+://[^\s`'\")\]]+")
 
 
 class UvResolver:
@@ -102,13 +97,13 @@ class UvResolver:
                 break
             routed |= more
         if done.returncode == 0:
-            pins = _parse(done)
-            return Solved(pins=needed(pins, _parents(done), request) if routed else pins)
-        answer = _explain(done)
+            pins = read_pins(done)
+            return Solved(pins=needed(pins, read_parents(done), request) if routed else pins)
+        answer = explain(done)
         if routed and "was not found" in answer.explanation:
             # Of an index that only routed names come from, uv tells a refusal in its log alone.
             log = self._compile(request, routed, offline=self.offline, output="out.txt", log=True)
-            _refuse_refusal(_redacted(log))
+            refuse_refusal(redacted(log))
         for name in routed - direct_names(request):
             told = answer.explanation.replace(f"you require {name}", f"something requires {name}")
             answer = Unsolvable(explanation=told)
@@ -120,7 +115,7 @@ class UvResolver:
         routed = routed_names(pinned, request.environment.indexes)
         done = self._run(request, routed, output="pylock.toml")
         if done.returncode != 0:
-            message = _explain(done).explanation
+            message = explain(done).explanation
             raise JudgedError(message, where="pylock", code="no-resolution")
         return done.text
 
@@ -224,111 +219,3 @@ def _secrets(url: str) -> tuple[str, ...]:
         return ()
     user, _, password = credentials[1].partition(":")
     return tuple(part for part in (password, credentials[1], user) if part)
-
-
-def _parse(done: Completed) -> tuple[Pin, ...]:
-    """Read uv's output: ``name==version`` with hashes, one requirement to a logical line."""
-    pins: list[Pin] = []
-    for line in done.text.replace("\\\n", " ").splitlines():
-        text, *hashes = line.split("#")[0].split("--hash=")
-        name, equals, version = text.strip().partition("==")
-        if not text.strip():
-            continue
-        found = tuple(sorted({item.strip() for item in hashes if item.startswith("sha256:")}))
-        if not equals or not found:
-            message = f"'{text.strip()[:100]}' comes without a version or a sha256 hash"
-            hint = "the index that offers it must list sha256 hashes"
-            raise JudgedError(message, where="uv", hint=hint, code="unhashed")
-        pins.append(Pin(name=canonicalize_name(name), version=version, hashes=found))
-    return tuple(sorted(pins))
-
-
-def _parents(done: Completed) -> dict[str, frozenset[str]]:
-    """Read from the comments of uv's output which names ask for each name."""
-    found: dict[str, frozenset[str]] = {}
-    name = ""
-    for line in done.text.splitlines():
-        comment = re.fullmatch(r"    # +(?:via +)?([\w.-]+)(\[.*\])?( \(.*\))?", line)
-        if not line.startswith(" "):
-            name = canonicalize_name(line.partition("==")[0])
-        elif comment is not None and comment[1] != "via":
-            found[name] = found.get(name, frozenset()) | {canonicalize_name(comment[1])}
-    return found
-
-
-def _explain(done: Completed) -> Unsolvable:
-    """Tell a conflict from a failure of the surroundings.
-
-    :raises SurroundingsError: for the latter.
-    """
-    text = _redacted(done)
-    if done.timed_out:
-        message = f"no answer within {TIMEOUT_SECONDS:g} s"
-        raise SurroundingsError(message, where="uv", hint="run again", code="resolver-timeout")
-    if "the network was disabled" in text:
-        missing = re.search(r"Because (\S+) was not found in the cache", text)
-        what = missing[1] if missing else "a distribution"
-        message = f"{what} is not in the cache, and the network may not be used"
-        raise SurroundingsError(
-            message, where="uv", hint="run once without --offline", code="offline"
-        )
-    if "was not found" in text:
-        _refuse_refusal(text)
-    if "No solution found" in text:
-        return Unsolvable(explanation=_condensed(text))
-    if done.returncode in {126, 127}:
-        raise SurroundingsError(text.strip(), where="uv", hint="install uv", code="tool-missing")
-    raise _failure(text)
-
-
-def _redacted(done: Completed) -> str:
-    return _URL.sub(lambda found: redact_url(found[0]), done.error_text)
-
-
-def _refuse_refusal(text: str) -> None:
-    """Tell an index that refuses us from one that lacks a name: uv takes both for the latter.
-
-    :raises SurroundingsError: where the text speaks of a refusal.
-    """
-    refused = re.search(r"40[13] (Unauthorized|Forbidden)", text)
-    if refused is not None:
-        hint = "set VENVSMITH_INDEX_<NAME>_USERNAME and _PASSWORD, or look at the mirror's address"
-        message = f"the index refused us ({refused[0]})"
-        where = _first_url(text)
-        raise SurroundingsError(message, where=where, hint=hint, code="index-refused")
-
-
-def _first_url(text: str) -> str:
-    found = _URL.search(text)
-    return found[0] if found is not None else "index"
-
-
-def _failure(text: str) -> JudgedError | SurroundingsError:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [re.sub(r"^(error|cause): ", "", line) for line in lines if "warning:" not in line]
-    message = ": ".join(dict.fromkeys(lines))[:600] or "it failed without a word"
-    if "ailed to build" in text or "Hash mismatch" in text:
-        return JudgedError(message, where="uv", hint="see its own words", code="resolver-failed")
-    if re.search(r"ailed to fetch|[Nn]etwork|[Cc]onnect|timed out|HTTP status", text):
-        hint = "look at the index, the proxy and the certificates, then run again"
-        return SurroundingsError(message, where="index", hint=hint, code="index-unreachable")
-    return SurroundingsError(message, where="uv", hint="run again with -v", code="resolver-failed")
-
-
-def _condensed(text: str) -> str:
-    """Return uv's proof as clauses, without the turns of phrase that carry nothing.
-
-    "you require" is left in it: who asks is the caller's to say.
-    """
-    body = text.partition("No solution found")[2].partition("\n")[2]
-    body = re.split(r"\n\s*hint:", body)[0]
-    body = re.sub(r"^\s*(cause:|\u2570\u2500\u25b6)\s*", "", body)
-    body = re.sub(r"\s+", " ", body).replace(f"{PROJECT} depends on", "you require")
-    body = body.replace(", we can conclude that your requirements are unsatisfiable", "")
-    sentences = [
-        re.sub(r",? we can conclude that", ", so", re.sub(r"^(Because|And because) ", "", sentence))
-        for sentence in body.strip().rstrip(".").split(". ")
-    ]
-    # What follows from a clause at once says nothing new.
-    echo = re.compile(r", so (you require \S+|your requirements and .* are incompatible)$")
-    return "; ".join(echo.sub("", sentence) for sentence in sentences)

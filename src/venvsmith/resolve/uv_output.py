@@ -1,0 +1,128 @@
+"""Reads what uv prints: pins, who asks for them, and why there is no answer."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.errors import JudgedError, SurroundingsError
+from venvsmith.lock.inputs import redact_url
+from venvsmith.model.lock import Pin
+from venvsmith.resolve.protocol import Unsolvable
+from venvsmith.resolve.routes import PROJECT
+
+if TYPE_CHECKING:
+    from venvsmith.process import Completed
+
+_URL = re.compile(r"[a-z+]+://[^\s`'\")\]]+")
+
+
+def read_pins(done: Completed) -> tuple[Pin, ...]:
+    """Read uv's output: ``name==version`` with hashes, one requirement to a logical line."""
+    pins: list[Pin] = []
+    for line in done.text.replace("\\\n", " ").splitlines():
+        text, *hashes = line.split("#")[0].split("--hash=")
+        name, equals, version = text.strip().partition("==")
+        if not text.strip():
+            continue
+        found = tuple(sorted({item.strip() for item in hashes if item.startswith("sha256:")}))
+        if not equals or not found:
+            message = f"'{text.strip()[:100]}' comes without a version or a sha256 hash"
+            hint = "the index that offers it must list sha256 hashes"
+            raise JudgedError(message, where="uv", hint=hint, code="unhashed")
+        pins.append(Pin(name=canonicalize_name(name), version=version, hashes=found))
+    return tuple(sorted(pins))
+
+
+def read_parents(done: Completed) -> dict[str, frozenset[str]]:
+    """Read from the comments of uv's output which names ask for each name."""
+    found: dict[str, frozenset[str]] = {}
+    name = ""
+    for line in done.text.splitlines():
+        comment = re.fullmatch(r"    # +(?:via +)?([\w.-]+)(\[.*\])?( \(.*\))?", line)
+        if not line.startswith(" "):
+            name = canonicalize_name(line.partition("==")[0])
+        elif comment is not None and comment[1] != "via":
+            found[name] = found.get(name, frozenset()) | {canonicalize_name(comment[1])}
+    return found
+
+
+def explain(done: Completed) -> Unsolvable:
+    """Tell a conflict from a failure of the surroundings.
+
+    :raises SurroundingsError: for the latter.
+    """
+    text = redacted(done)
+    if done.timed_out:
+        message = f"no answer within {done.command.timeout:g} s"
+        raise SurroundingsError(message, where="uv", hint="run again", code="resolver-timeout")
+    if "the network was disabled" in text:
+        missing = re.search(r"Because (\S+) was not found in the cache", text)
+        what = missing[1] if missing else "a distribution"
+        message = f"{what} is not in the cache, and the network may not be used"
+        raise SurroundingsError(
+            message, where="uv", hint="run once without --offline", code="offline"
+        )
+    if "was not found" in text:
+        refuse_refusal(text)
+    if "No solution found" in text:
+        return Unsolvable(explanation=_condensed(text))
+    if done.returncode in {126, 127}:
+        raise SurroundingsError(text.strip(), where="uv", hint="install uv", code="tool-missing")
+    raise _failure(text)
+
+
+def redacted(done: Completed) -> str:
+    """Return what uv wrote to stderr, its addresses without user, password and query."""
+    return _URL.sub(lambda found: redact_url(found[0]), done.error_text)
+
+
+def refuse_refusal(text: str) -> None:
+    """Tell an index that refuses us from one that lacks a name: uv takes both for the latter.
+
+    :raises SurroundingsError: where the text speaks of a refusal.
+    """
+    refused = re.search(r"40[13] (Unauthorized|Forbidden)", text)
+    if refused is not None:
+        hint = "set VENVSMITH_INDEX_<NAME>_USERNAME and _PASSWORD, or look at the mirror's address"
+        message = f"the index refused us ({refused[0]})"
+        where = _first_url(text)
+        raise SurroundingsError(message, where=where, hint=hint, code="index-refused")
+
+
+def _first_url(text: str) -> str:
+    found = _URL.search(text)
+    return found[0] if found is not None else "index"
+
+
+def _failure(text: str) -> JudgedError | SurroundingsError:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [re.sub(r"^(error|cause): ", "", line) for line in lines if "warning:" not in line]
+    message = ": ".join(dict.fromkeys(lines))[:600] or "it failed without a word"
+    if "ailed to build" in text or "Hash mismatch" in text:
+        return JudgedError(message, where="uv", hint="see its own words", code="resolver-failed")
+    if re.search(r"ailed to fetch|[Nn]etwork|[Cc]onnect|timed out|HTTP status", text):
+        hint = "look at the index, the proxy and the certificates, then run again"
+        return SurroundingsError(message, where="index", hint=hint, code="index-unreachable")
+    return SurroundingsError(message, where="uv", hint="run again with -v", code="resolver-failed")
+
+
+def _condensed(text: str) -> str:
+    """Return uv's proof as clauses, without the turns of phrase that carry nothing.
+
+    "you require" is left in it: who asks is the caller's to say.
+    """
+    body = text.partition("No solution found")[2].partition("\n")[2]
+    body = re.split(r"\n\s*hint:", body)[0]
+    body = re.sub(r"^\s*(cause:|\u2570\u2500\u25b6)\s*", "", body)
+    body = re.sub(r"\s+", " ", body).replace(f"{PROJECT} depends on", "you require")
+    body = body.replace(", we can conclude that your requirements are unsatisfiable", "")
+    sentences = [
+        re.sub(r",? we can conclude that", ", so", re.sub(r"^(Because|And because) ", "", sentence))
+        for sentence in body.strip().rstrip(".").split(". ")
+    ]
+    # What follows from a clause at once says nothing new.
+    echo = re.compile(r", so (you require \S+|your requirements and .* are incompatible)$")
+    return "; ".join(echo.sub("", sentence) for sentence in sentences)
