@@ -48,6 +48,13 @@ def layers() -> list[str]:
     return found
 
 
+# As the official images do, the stand-in has libpython, which torchcodec's operators link against.
+STAND_IN = """\
+FROM venvsmith-test/bookworm:1
+RUN apt-get update && apt-get install -y --no-install-recommends libpython3.11
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def bases() -> None:
     free = shutil.disk_usage(ROOT).free
@@ -57,7 +64,8 @@ def bases() -> None:
     for image in re.findall(r'^(?:build|runtime) = "(.*)"', text, re.MULTILINE):
         here = subprocess.run(["docker", "image", "inspect", image], capture_output=True)
         if here.returncode and subprocess.run(["docker", "pull", "-q", image]).returncode:
-            run("docker", "tag", "venvsmith-test/bookworm:1", image)
+            argv = ["docker", "build", "-q", "-t", image, "-"]
+            subprocess.run(argv, input=STAND_IN, text=True, check=True)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ class VolumeShadowsVenv(Rule):
                 continue
             declared = volume in ctx.image.volumes
             if not declared and ctx.facts.target.kind in {"venv", "rootfs"}:
-                continue  # on this machine /home is a mount, and a root folder is bound where it runs
+                continue  # /home is a mount here, and a root folder is bound where it runs
             yield self.finding(
                 ctx,
                 subject=volume,

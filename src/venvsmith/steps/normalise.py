@@ -17,7 +17,7 @@ import sys
 LEFTOVERS = (".lock", ".gitignore", "CACHEDIR.TAG")
 
 
-def settle(tree, epoch):
+def settle(tree: str, epoch: int) -> None:
     """Set modes and times of everything in the tree, the deepest first."""
     for folder, folders, files in os.walk(tree, topdown=False):
         for name in files + folders:
@@ -32,7 +32,7 @@ def settle(tree, epoch):
     os.utime(tree, (epoch, epoch))
 
 
-def compile_bytecode(tree):
+def compile_bytecode(tree: str) -> None:
     """Compile every module in the tree."""
     # -S: nothing of the environment may run.
     command = [sys.executable, "-S", "-m", "compileall", "-q", "-q", "-j1", "-f"]
@@ -45,7 +45,7 @@ def compile_bytecode(tree):
         sys.exit("venvsmith: compiling the bytecode of %s failed with %d" % (tree, code))
 
 
-def main():
+def main() -> None:
     """Run as a script."""
     tree, epoch = sys.argv[1].rstrip("/"), int(sys.argv[2])
     if len(sys.argv) > 3:

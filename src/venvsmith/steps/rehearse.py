@@ -14,7 +14,7 @@ import sys
 import traceback
 
 
-def main():
+def main() -> None:
     """Run as a script."""
     # The folder of this script is not where the image's programs start.
     sys.path[0] = ""
