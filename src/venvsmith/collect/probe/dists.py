@@ -159,14 +159,14 @@ def _finder_paths(tree: Tree, site: str, name: str) -> List[str]:
     for file in tree.names(site):
         if not file.startswith("__editable__") or normalise(name) not in normalise(file):
             continue
-        text = tree.text(f"{site}/{file}") or ""
+        text = tree.text(f"{site}/{file}", 256 * 1024) or ""
         if file.endswith(".pth"):
             found += [line.strip() for line in text.splitlines() if line.startswith("/")]
         match = MAPPING.search(text)
         if match:
             try:
                 found += [str(path) for path in ast.literal_eval(match.group(1)).values()]
-            except (ValueError, SyntaxError, AttributeError, RecursionError):
+            except (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
                 continue
     return found
 
@@ -230,7 +230,7 @@ def _row(cells: List[str], site: str) -> Optional[Row]:
     path = os.path.normpath(name if name.startswith("/") else f"{site}/{name}")
     algorithm, _, digest = (cells[1] if len(cells) > 1 else "").partition("=")
     size = cells[2] if len(cells) == 3 else ""
-    if size and not (size.isdigit() and len(size) < 16):
+    if size and not (size.isascii() and size.isdigit() and len(size) < 16):
         return None
     return Row(path, algorithm, digest, int(size or 0))
 

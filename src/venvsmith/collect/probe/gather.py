@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import time
 from typing import Any, Dict, List, Optional, Set
 
@@ -16,6 +17,7 @@ from .tree import Fact, Tree, User
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 NICE = 10
+ARCHIVE_MEMORY = 4 * 1024**3
 SITE_PATTERNS = ("dist-packages", "site-packages")
 MAX_ROOTS = 60
 
@@ -286,10 +288,15 @@ def _holds_modules(path: str, depth: int = 3) -> bool:
 
 def main(request: Fact, descriptor: int) -> None:
     """Gather and write the one tagged line of the answer to a file descriptor."""
+    if request.get("archive"):
+        # Whatever a stranger's archive asks for, it gets no more memory than this.
+        resource.setrlimit(resource.RLIMIT_AS, (ARCHIVE_MEMORY, ARCHIVE_MEMORY))
     try:
         answer = Course(request).answer()
     except RefusedError as refused:
         answer = {"refused": {"code": refused.code, "message": refused.message}}
+    except MemoryError:
+        answer = {"refused": {"code": "limit-exceeded", "message": "it needs too much memory"}}
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     # A name that is no UTF-8 is told with its bytes escaped: JSON has no other way that all read.
     text = SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)

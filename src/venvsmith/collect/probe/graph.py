@@ -18,7 +18,7 @@ from .finder import Finder, Spec
 from .tree import Fact, Tree
 
 _BODY = (
-    r"(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]*(?P<names>\([^)]*\)|(?:[^\n\\#]|\\\n)+)"
+    r"(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]*(?P<names>\([^)]{0,40000}\)|(?:[^\n\\#]|\\\n)+)"
     r"|import[ \t]+(?P<modules>[^\n#;]+))"
 )
 # A literal line feed in front lets the engine skip from line to line; "^" would try every place.
@@ -266,9 +266,12 @@ class _Place:
     def _in_function(self) -> bool:
         """Return whether the line's import stands in a function with nothing around it there."""
         tree = self.parsed()
-        return tree is not None and any(
-            node.lineno == self.line for node in _bare(tree, inside=False)
-        )
+        try:
+            return tree is not None and any(
+                node.lineno == self.line for node in _bare(tree, inside=False)
+            )
+        except RecursionError:
+            return False
 
     def _at_top(self, name: str) -> bool:
         """Return whether the syntax tree has the import as a statement of the module itself."""

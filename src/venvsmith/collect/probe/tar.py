@@ -194,7 +194,8 @@ def _whole(value: Optional[str], field: bytes, where: str) -> int:
 
 def _seconds(text: str) -> int:
     whole = text.partition(".")[0]
-    return int(whole) if whole.lstrip("-").isdigit() and len(whole) < 18 else 0
+    sound = whole.isascii() and whole.lstrip("-").isdigit() and len(whole) < 18
+    return int(whole) if sound else 0
 
 
 def clean(path: str, where: str) -> str:
