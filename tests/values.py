@@ -28,7 +28,7 @@ ASSETS = Assets(
             "apt.sh", "user.sh", "capture.sh", "interpreter.sh", "normalise.py", "rehearse.py",
         )
     },
-    tools=b"uv==1 --hash=sha256:aa\n",
+    tools=(Pin(name="uv", version="1", hashes=("sha256:" + "a" * 64,)),),
     pip_wheel=b"wheel",
 )  # fmt: skip
 

@@ -159,6 +159,8 @@ def test_the_ca_bundle_stays_in_no_layer_and_no_history(project: Path, tmp_path:
 def test_pip_installs_where_the_base_has_no_ensurepip(project: Path) -> None:
     change(project, r'python = "3\.11"', 'python = "3.11"\ninstaller = "pip"')
     change(project, r"venvsmith-test/bookworm:1", "venvsmith-test/bookworm-noensurepip:1")
+    venvsmith(project, "lock")
+    assert not (project / "locks" / "tools.txt").exists()
     venvsmith(project, "build", *ca_options())
     names = docker("run", "--rm", "--entrypoint", "ls", image_of(project), "/venv/bin").split()
     assert "pip" not in names

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from venvsmith.errors import UsageError
 from venvsmith.files import write_files
 from venvsmith.lock import read_locks, read_tools
-from venvsmith.model.lock import requirements_text
 from venvsmith.plan import Assets, plan_image
 from venvsmith.render import dockerfile_path, render_project
 
@@ -73,11 +72,8 @@ def read_assets(project: Project) -> Assets:
         for file in folder.iterdir()
         if file.name.endswith((".sh", ".py")) and file.name != "__init__.py"
     }
-    return Assets(
-        steps=steps,
-        tools=requirements_text(read_tools(project)).encode(),
-        pip_wheel=_pip_wheel(project),
-    )
+    tools = read_tools(project) if project.installer == "uv" else ()
+    return Assets(steps=steps, tools=tools, pip_wheel=_pip_wheel(project))
 
 
 def rendered(project: Project, plans: list[Plan]) -> dict[Path, bytes | None]:

@@ -2,11 +2,12 @@
 
 from venvsmith.lock.layers import delta
 from venvsmith.lock.store import lock_path, read_lock, read_locks, read_tools, tools_path
-from venvsmith.lock.text import emit_lock, emit_tools, parse_lock, parse_tools
+from venvsmith.lock.text import emit_lock, emit_pins, emit_tools, parse_lock, parse_tools
 
 __all__ = [
     "delta",
     "emit_lock",
+    "emit_pins",
     "emit_tools",
     "lock_path",
     "parse_lock",

@@ -86,14 +86,21 @@ def find_tools(project: Project) -> tuple[Pin, ...] | None:
     return None if text is None else parse_tools(text, where=_shown(project, path))
 
 
+def needs_tools(project: Project) -> bool:
+    """Tell whether builds install uv first; pip comes along as a wheel."""
+    return project.installer == "uv"
+
+
 def orphans(project: Project) -> tuple[Path, ...]:
     """Return the lockfiles of ours that the configuration no longer asks for, sorted."""
     folder = project.root / project.locks
     keys = list(project.lock_keys())
     wanted = {key.filename for key in keys} | {key.pylock_filename for key in keys}
+    if needs_tools(project):
+        wanted.add(TOOLS_NAME)
     found = [path for path in sorted(folder.glob("*.txt")) if _is_ours(path)]
     found += [path for path in sorted(folder.glob("pylock.*.toml")) if pylock_inputs(path)]
-    return tuple(path for path in found if path.name not in {*wanted, TOOLS_NAME})
+    return tuple(path for path in found if path.name not in wanted)
 
 
 _HINT = "run 'venvsmith lock'"

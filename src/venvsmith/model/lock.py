@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from venvsmith.model.project import LockKey
@@ -44,11 +43,3 @@ class Lock:
     def version_of(self, name: str) -> str | None:
         """Return the version of a normalised name, or None where it is not locked."""
         return next((pin.version for pin in self.pins if pin.name == name), None)
-
-
-def requirements_text(pins: Iterable[Pin]) -> str:
-    """Return hashed requirements that pip and uv install, without any header."""
-    return "".join(
-        " \\\n    ".join([pin.requirement(), *(f"--hash={value}" for value in pin.hashes)]) + "\n"
-        for pin in pins
-    )

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from venvsmith.model.lock import Pin, requirements_text
+from venvsmith.model.lock import Pin
 from venvsmith.model.project import Platform
 
 StepKind = Literal["apt", "user", "interpreter", "tools", "venv", "install", "files", "rehearse"]
@@ -96,10 +96,6 @@ class Layer:
     def filename(self) -> str:
         """Return the name of the file that holds the pins, below ``deltas/``."""
         return f"{self.name}.txt"
-
-    def text(self) -> str:
-        """Return that file: pins and hashes without any header, the only input of the layer."""
-        return requirements_text(self.pins)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

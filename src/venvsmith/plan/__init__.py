@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from venvsmith.errors import ConfigError
-from venvsmith.lock import delta
-from venvsmith.model.lock import Lock
+from venvsmith.lock import delta, emit_pins
+from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mount, Plan, VenvPlan
 from venvsmith.model.project import LockKey, Platform, Project
 from venvsmith.plan.layers import cut_layers
@@ -30,12 +30,12 @@ class Assets:
     """Files of venvsmith's own that builds read.
 
     :param steps: name to content of the scripts in `venvsmith.steps`.
-    :param tools: the hashed requirement of uv.
+    :param tools: the pin of uv; empty where pip installs.
     :param pip_wheel: a wheel of pip for the project's Python.
     """
 
     steps: Mapping[str, bytes]
-    tools: bytes
+    tools: tuple[Pin, ...]
     pip_wheel: bytes
 
 
@@ -193,11 +193,11 @@ class _Planner:
         out = self.steps.project.output
         files = {f"{out}/steps/{name}": data for name, data in assets.steps.items()}
         files[f"{out}/steps/pip.whl"] = assets.pip_wheel
-        files[f"{out}/steps/uv.txt"] = assets.tools
+        files[f"{out}/steps/uv.txt"] = emit_pins(assets.tools).encode()
         for venv in venvs:
             files[self.manifest_path(venv)] = venv.manifest.encode()
             for layer in venv.layers:
-                files[f"{out}/deltas/{layer.filename}"] = layer.text().encode()
+                files[f"{out}/deltas/{layer.filename}"] = emit_pins(layer.pins).encode()
         return files
 
     def manifest_path(self, venv: VenvPlan) -> str:

@@ -15,7 +15,7 @@ from venvsmith.lock.drift import Drift, find_drift
 from venvsmith.lock.inputs import Environment, lock_inputs
 from venvsmith.lock.layers import not_additive
 from venvsmith.lock.pylock import finish_pylock, pylock_inputs, pylock_path
-from venvsmith.lock.store import find_lock, find_tools, orphans, tools_path
+from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, tools_path
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.resolve.joint import Family, Node, resolve_family
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
@@ -71,7 +71,7 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
     with locked(project.root):
         locks = {key: find_lock(project, key) for key in project.lock_keys()}
     drift = list(find_drift(inputs, locks))
-    if _needs_tools(project) and find_tools(project) is None:
+    if needs_tools(project) and find_tools(project) is None:
         drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
     drift += [
         Drift(file=key.pylock_filename, reason="it was made beside another lock")
@@ -111,8 +111,8 @@ def lock_project(
         resolver = UvResolver(project.root, offline=options.offline, say=detail)
         run = _Run(project=project, options=options, old=old, resolver=resolver, say=say)
         stale = _stale(inputs, old, options)
-        tools = find_tools(project)
-        wants_tools = _needs_tools(project) and (tools is None or options.upgrade)
+        tools = find_tools(project) if needs_tools(project) else None
+        wants_tools = needs_tools(project) and (tools is None or options.upgrade)
         with ThreadPoolExecutor(THREADS) as pool:
             try:
                 asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
@@ -278,10 +278,6 @@ def _lock_tools(project: Project, resolver: UvResolver) -> tuple[Pin, ...]:
 def _pylock_stale(project: Project, lock: Lock) -> bool:
     path = pylock_path(project, lock.key)
     return path.exists() and pylock_inputs(path) != lock.inputs
-
-
-def _needs_tools(project: Project) -> bool:
-    return project.installer == "uv" and bool(project.stages)
 
 
 def _root(project: Project, stage: str) -> str:
