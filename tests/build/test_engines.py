@@ -253,5 +253,5 @@ def test_without_an_engine_the_reason_and_the_way_out_are_told(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     told = venvsmith(project, "build", code=4).strip().splitlines()[-1]
-    assert told.startswith("venvsmith: engine-unreachable: no Docker engine answers")
-    assert told.endswith("start it, or build with --engine local")
+    assert told.startswith("venvsmith: no-engine: docker: ")
+    assert told.endswith("name another engine with DOCKER_HOST, or build with --engine local")

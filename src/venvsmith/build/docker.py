@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from venvsmith.build.local import step_failure
 from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.process import NOT_FOUND, Command, run
+from venvsmith.process import Command, run
 from venvsmith.render import target_name
+from venvsmith.target import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,21 +43,13 @@ def engine_platform() -> str:
 
     :raises SurroundingsError: where no engine answers or it has no BuildKit.
     """
-    template = "{{.Server.Os}}/{{.Server.Arch}}"
-    done = run(Command(argv=("docker", "version", "--format", template), timeout=30))
-    if done.returncode == NOT_FOUND:
+    try:
+        done = engine.call("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
+    except SurroundingsError as error:
+        hint = f"{error.hint}, or build with --engine local"
         raise SurroundingsError(
-            "there is no docker on this machine",
-            hint="install Docker with buildx, or build with --engine local",
-            code="engine-missing",
-        )
-    if done.returncode != 0:
-        last = (done.error_text.strip().splitlines() or ["no answer"])[-1]
-        raise SurroundingsError(
-            f"no Docker engine answers ({last})",
-            hint="start it, or build with --engine local",
-            code="engine-unreachable",
-        )
+            error.message, where=error.where, hint=hint, code=error.code
+        ) from error
     if run(Command(argv=("docker", "buildx", "version"), timeout=30)).returncode != 0:
         raise SurroundingsError(
             "this docker has no buildx, so no BuildKit",

@@ -17,11 +17,7 @@ from venvsmith.errors import SurroundingsError, UsageError
 DOCKER = "docker"
 OWNER_LABEL = "venvsmith.owner"
 QUICK_SECONDS = 60.0
-NO_PROGRAM = 127
-"""The status that `process.run` gives a program that does not exist."""
-NO_ENGINE_HINT = (
-    "start Docker, or name another with DOCKER_HOST; `venvsmith preflight` looks closer"
-)
+NO_ENGINE_HINT = "start Docker, or name another engine with DOCKER_HOST"
 UNREACHABLE = (
     "cannot connect to the docker daemon",
     "error during connect",
@@ -49,7 +45,7 @@ def check_reachable(done: process.Completed) -> None:
     """
     error = done.error_text.lower()
     # What docker itself says of a program that a container lacks begins otherwise.
-    if done.returncode == NO_PROGRAM and error.startswith("[errno"):
+    if done.returncode == process.NOT_FOUND and error.startswith("[errno"):
         raise SurroundingsError(
             "there is no docker command here", where=DOCKER, hint=NO_ENGINE_HINT, code="no-engine"
         )
