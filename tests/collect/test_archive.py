@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from venvsmith.collect import CollectRequest, collect
-from venvsmith.collect.probe import archive, layers, tar
+from venvsmith.collect.probe import archive, layers, oci, tar
 from venvsmith.errors import UnsafeInputError, UsageError, VenvsmithError
 from venvsmith.model.facts import Facts
 from venvsmith.target import open_target
@@ -101,7 +101,7 @@ def test_an_oci_layout_is_read_with_all_that_it_says(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     twice = gzip.compress(ROOT[:3000]) + gzip.compress(ROOT[3000:])
     chosen = layout.image(twice, plain=(ROOT,))
-    layout.index({**chosen, "annotations": {archive.REF_NAME: "app:1"}})
+    layout.index({**chosen, "annotations": {oci.REF_NAME: "app:1"}})
     facts = look(f"oci:{tmp_path}:1")
 
     assert facts.target.digest == chosen["digest"]

@@ -4,11 +4,13 @@ import base64
 import hashlib
 import os
 import py_compile
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from venvsmith.collect import CollectRequest, collect
 from venvsmith.model.facts import Environment, Facts
@@ -252,6 +254,33 @@ def test_the_manifest_names_what_is_to_work(venv: Venv, gather: Callable[..., Fa
     assert env.manifest == text
     assert [result.status for result in env.imports] == ["ok"]
     assert [result.returncode for result in env.commands] == [0]
+
+
+def test_where_nothing_is_asked_what_nobody_requires_is_imported(
+    venv: Venv, gather: Callable[..., Facts]
+) -> None:
+    venv.add("app", {"app.py": "import part", "tests/__init__.py": ""}, requires="part")
+    venv.add("part", {"part.py": ""})
+    assert [result.module for result in only(gather()).imports] == ["app"]
+
+
+@pytest.mark.network
+def test_libraries_opened_by_name_are_wanted_in_their_own_major(
+    venv: Venv, gather: Callable[..., Facts]
+) -> None:
+    install = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "ctranslate2==4.4.0"]
+    subprocess.run([*install, "--python", venv.path / "bin/python"], check=True)
+    assert only(gather(static=True)).missing_dlopens == ()
+
+    sample = next((venv.site / "ctranslate2.libs").glob("*.so*")).read_bytes()
+    (venv.site / "nvidia").mkdir()
+    for name in ("libcudnn_ops.so.9", "libcudnn.so.9", "libcublas.so.12"):
+        (venv.site / "nvidia" / name).write_bytes(sample)
+    found = only(gather(static=True)).missing_dlopens
+    assert {(item.wanted, item.present) for item in found} >= {
+        ("libcudnn_ops_infer.so.8", ("libcudnn.so.9",))
+    }
+    assert not [item for item in found if "cublas" in item.wanted]
 
 
 def test_unchecked_bytecode_that_is_not_its_source_is_stale(

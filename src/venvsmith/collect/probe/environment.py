@@ -7,7 +7,20 @@ import re
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from . import bytecode, dists, elf, files, forks, graph, native, python, scripts, shadows, system
+from . import (
+    bytecode,
+    dists,
+    elf,
+    files,
+    forks,
+    graph,
+    native,
+    python,
+    roots,
+    scripts,
+    shadows,
+    system,
+)
 from .discover import Start
 from .dists import Installed
 from .finder import Finder
@@ -205,16 +218,16 @@ class Reading:
             # Without it every import of the standard library would look missing.
             self.missing.append({"what": "imports-read", "reason": "there is no standard library"})
             return
-        roots, own = graph.roots_of(fact["distributions"], self.asked)
+        starts, own = roots.roots_of(fact["distributions"], self.asked)
         owners: Dict[str, graph.Owner] = {}
         for item in self.installed:
-            wanted = [graph.requirement(text) for text in item.fact.get("requires", ())]
+            wanted = [roots.requirement(text) for text in item.fact.get("requires", ())]
             required = {name for name, optional in wanted if not optional}
             name = item.fact["name"]
             owner = graph.Owner(name, required, name in own)
             owners.update((row.path, owner) for row in item.rows if row.path.endswith(".py"))
         walk = graph.Graph(self.tree, Finder(self.tree, self._search_path(stdlib), minor), owners)
-        walk.walk(roots)
+        walk.walk(starts)
         fact["unresolved_imports"] = walk.found
         fact["modules_read"] = walk.read
 

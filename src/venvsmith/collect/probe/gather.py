@@ -7,9 +7,9 @@ import os
 import re
 import resource
 import time
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, List, Optional
 
-from . import archive, discover, dists, environment, forks, graph, python, runs, system
+from . import archive, discover, dists, environment, forks, outcome, python, roots, runs, system
 from .discover import Start
 from .environment import Place
 from .tar import RefusedError
@@ -149,14 +149,14 @@ class Course:
             fact = self.static(places, workers)
         else:
             worker = forks.Worker(lambda: self.static(places, workers), NICE)
-            outcomes = [self._runs(place, index) for index, place in enumerate(places)]
+            results = [self._runs(place, index) for index, place in enumerate(places)]
             try:
                 fact = worker.result(self.deadline)
             except forks.WorkerError as exc:
-                fact = {"environments": [_bare(place) for place in places], "missing": []}
+                fact = {"environments": [outcome.bare(place) for place in places], "missing": []}
                 self.missing.append({"what": "files", "reason": str(exc)})
-            for env, outcome in zip(fact["environments"], outcomes):
-                _combine(env, outcome)
+            for env, result in zip(fact["environments"], results):
+                outcome.combine(env, result)
         if not self.can_run:
             self.missing.append({"what": "runs", "reason": self.request["why_not"]})
         fact.setdefault("missing", []).extend(self.missing)
@@ -185,8 +185,8 @@ class Course:
             for site in environment.sites_of(self.tree, place, minor, home)
             for item in dists.find(self.tree, site, environment.prefix_of(place, site))
         ]
-        roots, _ = graph.roots_of(facts, [])
-        return list(dict.fromkeys(name for name, _ in roots))[:MAX_ROOTS]
+        found, _ = roots.roots_of(facts, [])
+        return list(dict.fromkeys(name for name, _ in found))[:MAX_ROOTS]
 
     def _runs(self, place: Place, index: int) -> Fact:
         begin = time.monotonic()
@@ -233,57 +233,6 @@ def _from_manifest(tree: Tree, place: Place, name: str) -> List[Any]:
     if name == "imports":
         return [item for item in values if isinstance(item, str)]
     return [[str(word) for word in item] for item in values if isinstance(item, list)]
-
-
-def _bare(place: Place) -> Fact:
-    return {"path": place.path, "kind": place.kind}
-
-
-def _combine(env: Fact, outcome: Fact) -> None:
-    """Add what happened when things ran to what the files say."""
-    interpreter = env.setdefault("interpreter", None)
-    if interpreter is not None:
-        interpreter["run"] = outcome["run"]
-    env["imports"] = [_judge_namespace(env, result) for result in outcome["imports"]]
-    env["commands"] = outcome["commands"]
-    env["import_output"] = outcome["output"]
-    torch = outcome["torch"]
-    if torch is not None:
-        env["torch"] = torch
-        env["cuda_available"] = torch.get("available")
-
-
-def _judge_namespace(env: Fact, result: Fact) -> Fact:
-    """Call a namespace package imported where it is meant to be one: files, and no lost init."""
-    paths = result.pop("paths", ())
-    if result["status"] != "namespace":
-        return result
-    lost: Set[str] = set()
-    used = False
-    for dist in env.get("distributions", ()):
-        lost.update(problem["path"] for problem in dist.get("record_problems", ()))
-        used = used or result["module"].split(".")[0] in dist.get("top_level", ())
-    lost.update(link["path"] for link in env.get("broken_links", ()))
-    inits = [f"{path}/__init__.py" for path in paths]
-    holds = any(_holds_modules(path) for path in paths)
-    if used and holds and not any(init in lost for init in inits):
-        result["status"] = "ok"
-    return result
-
-
-def _holds_modules(path: str, depth: int = 3) -> bool:
-    """Return whether a folder holds a module, itself or in its folders."""
-    try:
-        with os.scandir(path) as found:
-            entries = list(found)
-    except OSError:
-        return False
-    if any(entry.name.endswith((".py", ".so")) and entry.is_file() for entry in entries):
-        return True
-    return depth > 0 and any(
-        entry.is_dir() and entry.name != "__pycache__" and _holds_modules(entry.path, depth - 1)
-        for entry in entries
-    )
 
 
 def main(request: Fact, descriptor: int) -> None:
