@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,18 +72,18 @@ def _run(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Result]:
     builder = Builder()
 
     def one(case: Case) -> Result:
-        base = {"name": case.name, "kind": case.kind, "expect": case.expect}
+        bare = Result(name=case.name, kind=case.kind, expect=case.expect)
         if shutil.disk_usage(WORK).free < _MIN_FREE:
-            return Result(**base, problem="less than 5 GB of disk left")
+            return replace(bare, problem="less than 5 GB of disk left")
         if problem := builder.build(case):
-            return _told(Result(**base, problem=f"does not build: {problem}"))
+            return _told(replace(bare, problem=f"does not build: {problem}"))
         problem, said = prove(case)
         said = said[-2000:]
         if problem or arguments.prove:
-            return _told(Result(**base, problem=problem, symptom=said))
+            return _told(replace(bare, problem=problem, symptom=said))
         verdict = judge(case)
         peers = {} if arguments.no_peers else ask_peers(case)
-        return _told(Result(**base, symptom=said, verdict=verdict, peers=peers))
+        return _told(replace(bare, symptom=said, verdict=verdict, peers=peers))
 
     return _map(one, cases, jobs=arguments.jobs)
 

@@ -84,8 +84,8 @@ class Case:
     def digest(self) -> str:
         """Digest of everything that goes into the image, its bases aside."""
         parts = [
-            self.dockerfile, self.wheels, self.minor, self.find_links, self.no_deps, self.glibc, self.arch,
-            self.libc, self.files,
+            self.dockerfile, self.wheels, self.minor, self.find_links, self.no_deps, self.glibc,
+            self.arch, self.libc, self.files,
             [[w.name, w.version, w.files, w.requires, w.scripts, w.tag] for w in self.tiny],
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

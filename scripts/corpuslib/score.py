@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Verdict:
     seconds: float | None
     roots: tuple[str, ...]
     code: int
+    asked: str = ""  # the outcome with the failing module named, where the bare one was not right
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,25 +61,43 @@ def prove(case: Case) -> tuple[str, str]:
 
 
 def judge(case: Case) -> Verdict:
-    """Ask ``venvsmith verify`` about the image and grade the answer."""
+    """Ask ``venvsmith verify`` about the image and grade the answer.
+
+    Where the bare question was not answered rightly, the module that fails is named as well
+    (``--import``); what comes of that is told beside the score and counts nothing.
+    """
+    words = tuple(w.replace("{case}", str(CORPUS / case.kind / case.name)) for w in case.verify)
+    verdict = grade(case, *_ask(case.image, words, name=case.name))
+    if case.kind == "broken" and verdict.outcome in {"missed", "wrong"} and not words:
+        named = tuple(word for module in case.imports for word in ("--import", module))
+        again = grade(case, *_ask(case.image, named, name=f"{case.name}.asked"))
+        return replace(verdict, asked=again.outcome)
+    return verdict
+
+
+def judge_image(image: str, words: tuple[str, ...]) -> tuple[list[dict[str, Any]], int]:
+    """Ask verify about any image; return its findings and its exit code."""
+    report, code, _ = _ask(image, words, name="mutant")
+    return report.get("findings", []), code
+
+
+def _ask(image: str, words: tuple[str, ...], *, name: str) -> tuple[dict[str, Any], int, str]:
     RESULTS.mkdir(parents=True, exist_ok=True)
-    report = RESULTS / f"{case.name}.json"
-    report.unlink(missing_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.unlink(missing_ok=True)
     program = str(Path(sys.executable).with_name("venvsmith"))
-    argv = [program, "verify", f"docker:{case.image}", "--format", "json", "--output", str(report)]
-    extra = [word.replace("{case}", str(CORPUS / case.kind / case.name)) for word in case.verify]
-    output = call([*argv, *extra], timeout=_VERIFY_S)
-    (RESULTS / f"{case.name}.log").write_text(output.said, encoding="utf-8")
-    if output.code not in _JUDGED or not report.exists():
-        return Verdict(
-            outcome="failed", rule="", message=output.said[-300:].strip(), seconds=None,
-            roots=(), code=output.code,
-        )  # fmt: skip
-    return grade(case, json.loads(report.read_text(encoding="utf-8")), output.code)
+    argv = [program, "verify", f"docker:{image}", "--format", "json", "--output", str(path)]
+    output = call([*argv, *words], timeout=_VERIFY_S)
+    (RESULTS / f"{name}.log").write_text(output.said, encoding="utf-8")
+    if output.code not in _JUDGED or not path.exists():
+        return {}, output.code, output.said[-300:].strip()
+    return json.loads(path.read_text(encoding="utf-8")), output.code, ""
 
 
-def grade(case: Case, report: dict[str, Any], code: int) -> Verdict:
+def grade(case: Case, report: dict[str, Any], code: int, said: str) -> Verdict:
     """Compare a report with what the case expects of its first finding."""
+    if not report:
+        return Verdict(outcome="failed", rule="", message=said, seconds=None, roots=(), code=code)
     findings = [f for f in report["findings"] if not f.get("ignored")]
     errors = [f for f in findings if f["severity"] == "error"]
     first = (findings if case.kind == "broken" else errors)[:1]

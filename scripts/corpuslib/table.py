@@ -74,5 +74,7 @@ def _line(result: Result) -> str:
         return f"- {result.name}: case does not hold: {result.problem.splitlines()[0]}"
     expected = "/".join(result.expect) or "no error"
     verdict = result.verdict
-    said = verdict.rule or "nothing"
+    said = (verdict.rule or "nothing") + (
+        f" (with --import: {verdict.asked})" * bool(verdict.asked)
+    )
     return f"- {result.name}: {verdict.outcome}; expected {expected}, got {said}: {verdict.message}"
