@@ -75,12 +75,13 @@ def _same_place(finding: Finding, other: Finding) -> bool:
     )
 
 
-def _order(finding: Finding) -> tuple[int, int, str, str, str]:
+def _order(finding: Finding) -> tuple[int, int, str, str, int, str]:
     return (
         RANK[finding.severity],
         GROUND.get(finding.code[2:3], 9),
         finding.code,
         finding.environment,
+        int(finding.evidence.get("line") or 0),  # of a Dockerfile, from top to bottom
         finding.subject,
     )
 
@@ -116,7 +117,7 @@ def _reach(start: int, edges: Sequence[set[int]]) -> set[int]:
 def _lay_out(findings: Sequence[Finding], roots: Sequence[_Root]) -> list[Finding]:
     root_indices = {root.index for root in roots}
 
-    def weight(root: _Root) -> tuple[int, int, tuple[int, int, str, str, str]]:
+    def weight(root: _Root) -> tuple[int, int, tuple[int, int, str, str, int, str]]:
         worst = min(RANK[findings[i].severity] for i in (root.index, *root.reach))
         heavy = sum(RANK[findings[i].severity] == 0 for i in root.reach)
         return worst, -heavy, _order(findings[root.index])

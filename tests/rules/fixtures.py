@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from venvsmith.dockerfile.parse import parse
+from venvsmith.model.dockerfile import BuildContext
 from venvsmith.model.expected import Expected
-from venvsmith.model.facts import Facts
+from venvsmith.model.facts import Facts, MissingFact, Target
 
 SITE = "/venv/lib/python3.11/site-packages"
 HEALTHY: dict[str, Any] = {
@@ -112,8 +115,22 @@ def _environment(over: dict[str, Any]) -> dict[str, Any]:
     return env
 
 
+def _of_dockerfile(case: dict[str, Any]) -> Facts:
+    context = msgspec.convert(case.get("context"), BuildContext | None)
+    return Facts(
+        target=Target(kind="dockerfile", ref="Dockerfile"),
+        dockerfile=replace(parse(case["dockerfile"], "Dockerfile"), context=context),
+        missing=tuple(msgspec.convert(m, MissingFact) for m in case.get("missing", [])),
+    )
+
+
 def facts_of(case: dict[str, Any]) -> Facts:
-    """Return the facts of a case: its tables over a healthy environment of a healthy image."""
+    """Return the facts of a case: its tables over a healthy environment of a healthy image.
+
+    A case with a ``dockerfile`` has its text as the target instead.
+    """
+    if "dockerfile" in case:
+        return _of_dockerfile(case)
     environments = case.get("environments") or [case.get("env", {})]
     raw = {
         "target": overlaid(TARGET, case.get("target", {})),

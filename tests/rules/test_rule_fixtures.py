@@ -26,7 +26,8 @@ def _cases() -> list[Any]:
 @pytest.mark.parametrize(("rule", "case"), _cases())
 def test_a_rule_says_what_its_fixture_expects(rule: str, case: dict[str, Any]) -> None:
     facts = facts_of(case)
-    run = run_rules([RULES[rule]], contexts(facts, {facts.environments[0].path: expected_of(case)}))
+    expected = {env.path: expected_of(case) for env in facts.environments[:1]}
+    run = run_rules([RULES[rule]], contexts(facts, expected))
     told = [
         {key: getattr(finding, key) for key in wanted}
         for finding, wanted in zip(run.findings, case["expect"], strict=False)

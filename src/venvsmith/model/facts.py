@@ -116,6 +116,8 @@ class Interpreter:
     """``3.11``, from the files alone: its name, its libpython, the stdlib beside it."""
     stdlib: str | None = None
     """The folder of its standard library where that was found (it holds ``encodings``)."""
+    stdlib_lacks: tuple[str, ...] = ()
+    """Modules of the standard library that no whole one is without, and this one is."""
     has_ensurepip: bool | None = None
     elf: Elf | None = None
     run: InterpreterRun | None = None
@@ -426,6 +428,8 @@ class System:
     """Names of shared objects in those folders to their paths."""
     library_versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For libc, libstdc++ and libgcc: the symbol versions that they define."""
+    libraries_off_path: Mapping[str, str] = field(default_factory=dict)
+    """Shared objects in folders where software is put by hand, which the loader does not search."""
     library_path: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Folders of LD_LIBRARY_PATH, in order, with the names of the shared objects in them."""
     start_script: str | None = None

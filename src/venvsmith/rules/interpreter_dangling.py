@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
+from venvsmith.rules.framework.foresee import foreseen_dangling
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class InterpreterDangling(Rule):
             fix=_fix(ctx, interpreter, last),
             evidence={"chain": hops, "present": _present(ctx)},
         )
+
+    def foresee(self, ctx: Context) -> Iterator[Finding]:
+        """Compare the bases of the stages that build and run an environment."""
+        return foreseen_dangling(self, ctx)
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim whatever had to start, and the links and scripts that name this interpreter."""

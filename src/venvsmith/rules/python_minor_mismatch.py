@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
+from venvsmith.rules.framework.foresee import foreseen_minor
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
+
+
+FOLDER = re.compile(r"/lib(?:64)?/python(\d+\.\d+)/")
 
 
 class PythonMinorMismatch(Rule):
@@ -48,17 +53,17 @@ class PythonMinorMismatch(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the folders that hold packages with the interpreter's minor."""
         env, minor = ctx.env, ctx.view.minor
-        if env.interpreter is None or minor is None or not env.lib_minors:
+        holding = {m[1] for d in env.distributions if (m := FOLDER.search(d.location + "/"))}
+        minors = sorted(holding) or list(env.lib_minors)
+        if env.interpreter is None or minor is None or not minors or minor in minors:
             return
-        if minor in env.lib_minors:
-            return
-        built = env.lib_minors[0]
+        built = minors[0]
         target = env.interpreter.resolves_to or env.interpreter.path
         yield self.finding(
             ctx,
             subject=env.path,
             message=(
-                f"{env.path} holds packages for Python {listing(env.lib_minors)}, but its python "
+                f"{env.path} holds packages for Python {listing(minors)}, but its python "
                 f"is {target}, Python {minor}, which does not look there."
             ),
             cause=f"The venv was built with Python {built} and runs with Python {minor}.",
@@ -67,11 +72,15 @@ class PythonMinorMismatch(Rule):
                 f"the venv with Python {minor}: uv venv --python {minor} {env.path}"
             ),
             evidence={
-                "built_for": list(env.lib_minors),
+                "built_for": minors,
                 "runs": minor,
                 "pyvenv_cfg": dict(env.config or {}),
             },
         )
+
+    def foresee(self, ctx: Context) -> Iterator[Finding]:
+        """Compare the bases of the stages that build and run an environment."""
+        return foreseen_minor(self, ctx)
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim whatever needs a package: none is visible to the interpreter."""

@@ -60,5 +60,9 @@ def open_target(ref: str) -> OpenTarget:
         from venvsmith.target.archive import open_archive  # noqa: PLC0415
 
         return open_archive(kind, rest)
+    if kind == "dockerfile":
+        from venvsmith.target.dockerfile import open_dockerfile  # noqa: PLC0415
+
+        return open_dockerfile(rest)
     message = f"targets of the kind {kind}: cannot be read by this version"
     raise UnsafeInputError(message, where=ref, code="unsupported")

@@ -15,13 +15,13 @@ from venvsmith.dockerfile.ignore import patterns_of
 from venvsmith.dockerfile.parse import SIZE_LIMIT, parse
 from venvsmith.errors import UnsafeInputError, UsageError
 from venvsmith.model.dockerfile import BuildContext, ContextFile, DockerfileFacts, Instruction
-from venvsmith.model.facts import Target
+from venvsmith.model.facts import Facts, MissingFact, Target
 from venvsmith.target.protocol import Placement, ProbeRun
 
 LOCK_LIMIT = 32 * 1024 * 1024
 IGNORE_LIMIT = 256 * 1024
-ANCESTORS = 3
-"""How many folders above the Dockerfile's own may be the build context."""
+ANCESTORS = 4
+"""How many folders above the Dockerfile's own may be the build context, within a checkout."""
 VENV_NAMES = (".venv", "venv", "env")
 SOURCE_LIMIT = 200
 
@@ -34,15 +34,28 @@ class DockerfileTarget:
         self.dockerfile = facts
         self.placement = Placement(can_run=False, why_not="a Dockerfile is read, not built")
 
+    @property
+    def facts(self) -> Facts:
+        """Return all that is known of it."""
+        reason = f"no folder was found that has all that {self.dockerfile.path} copies"
+        return Facts(
+            target=self.facts_target,
+            dockerfile=self.dockerfile,
+            missing=()
+            if self.dockerfile.context is not None
+            else (MissingFact(what="context", reason=reason),),
+        )
+
     def run_probe(
         self,
         script: Callable[[Mapping[str, Any]], bytes],
         *,
+        mark: bytes,
         venvs: tuple[str, ...],
         timeout: float,
     ) -> ProbeRun:
         """Refuse: there is nothing to probe; see `OpenTarget.run_probe`."""
-        del script, venvs, timeout
+        del script, mark, venvs, timeout
         raise AssertionError(self.placement.why_not)
 
     def close(self) -> None:
@@ -93,11 +106,19 @@ def _text(file: Path, path: str) -> str:
 def _context(file: Path, facts: DockerfileFacts) -> BuildContext | None:
     """Return what lies in the folder that has all that the Dockerfile copies; None for none."""
     sources = list(dict.fromkeys(_sources(facts)))[:SOURCE_LIMIT]
-    own = Path(os.path.abspath(file)).parent
-    for folder in (own, *own.parents[:ANCESTORS]):
+    for folder in _candidates(file.parent.resolve()):
         if not _is_alone(folder, file) and all((folder / source).exists() for source in sources):
             return _seen(folder, file, sources)
     return None
+
+
+def _candidates(own: Path) -> tuple[Path, ...]:
+    """Return the file's folder, and those above it up to the root of its checkout."""
+    above = own.parents[:ANCESTORS]
+    for number, folder in enumerate((own, *above)):
+        if (folder / ".git").exists():
+            return (own, *above[:number])
+    return (own,)
 
 
 def _is_alone(folder: Path, file: Path) -> bool:
@@ -135,7 +156,7 @@ def _seen(folder: Path, file: Path, sources: list[str]) -> BuildContext:
     folders = [source for source in sources if (folder / source).is_dir()]
     roots = list(dict.fromkeys(os.path.normpath(source) for source in [".", *folders]))
     venvs = [
-        os.path.normpath(os.path.join(root, name))
+        os.path.normpath(f"{root}/{name}")
         for root in roots
         for name in VENV_NAMES
         if (folder / root / name / "pyvenv.cfg").is_file()
@@ -146,10 +167,14 @@ def _seen(folder: Path, file: Path, sources: list[str]) -> BuildContext:
     return BuildContext(
         ignore_file=ignore_file,
         ignore=ignore,
-        folders=tuple(root for root in roots if root != "."),
+        folders=tuple(root for root in roots if root != "." and _is_project(folder / root)),
         venvs=tuple(venvs),
         locks=tuple(lock for name in locks if (lock := _lock(folder, name)) is not None),
     )
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "uv.lock"))
 
 
 def _ignore(folder: Path, file: Path) -> tuple[str | None, tuple[str, ...]]:
@@ -170,7 +195,8 @@ def _lock(folder: Path, name: str) -> ContextFile | None:
             return None
         packages = tomllib.loads(path.read_text(encoding="utf-8"))["package"]
         project = next(
-            (p["name"] for p in packages if {"virtual", "editable"} & set(p.get("source", {}))), None
+            (p["name"] for p in packages if {"virtual", "editable"} & set(p.get("source", {}))),
+            None,
         )
         names = tuple(str(package["name"]) for package in packages)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -16,11 +16,12 @@ from venvsmith.model.expected import Expected
 from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 from venvsmith.target import open_target
+from venvsmith.target.dockerfile import DockerfileTarget
 from venvsmith.verify.expectations import assign, united
 from venvsmith.verify.outcome import FailOn, environment_of, score_of, verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from venvsmith.model.facts import Facts
     from venvsmith.rules.framework.context import Context
@@ -72,7 +73,7 @@ def judge(
         environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
     )
     open_questions = _unanswered(everything, options)
-    if not facts.environments and not findings:
+    if not facts.environments and not findings and facts.dockerfile is None:
         raise NothingCheckedError(
             NO_ENVIRONMENT,
             where=facts.target.ref,
@@ -119,6 +120,7 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
     found: list[Skipped] = []
     for ctx in everything:
         if ctx.environment is None:
+            found.extend(_unbuilt(ctx, options))
             continue
         wanted = options.asked if options.static else united(options.asked, ctx.expected)
         tried = {i.module for i in ctx.env.imports if i.status != "skipped"}
@@ -135,6 +137,18 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
             if argv in wanted.commands and argv not in ran
         )
     return tuple(found)
+
+
+def _unbuilt(ctx: Context, options: Options) -> Iterator[Skipped]:
+    """Yield what was asked of a Dockerfile and only its image could answer."""
+    if ctx.facts.dockerfile is None:
+        return
+    for rule, asked in (
+        ("import-failed", options.asked.imports),
+        ("command-failed", options.asked.commands),
+    ):
+        if asked:
+            yield Skipped(rule=rule, reason="a Dockerfile is read, not built: judge its image")
 
 
 def _why(ctx: Context) -> str:
@@ -172,7 +186,7 @@ def verify(
         command_timeout=options.timeout,
     )
     with open_target(target) as opened:
-        facts = collect(opened, request)
+        facts = opened.facts if isinstance(opened, DockerfileTarget) else collect(opened, request)
     return judge(
         facts, expectations=expectations, options=options, seconds=time.monotonic() - begin
     )

@@ -83,12 +83,18 @@ def run_rules(rules: Iterable[Rule], all_contexts: Sequence[Context]) -> RuleRun
                 continue
             ran += 1
             findings.extend(rule.check(ctx))
+        for ctx in all_contexts[:1]:
+            if ctx.facts.dockerfile is not None and type(rule).foresee is not Rule.foresee:
+                ran += 1
+                findings.extend(rule.foresee(ctx))
     return RuleRun(findings=tuple(findings), ran=ran, skipped=tuple(skipped))
 
 
 def _where(rule: Rule, all_contexts: Sequence[Context]) -> Iterator[Context]:
     for ctx in all_contexts:
         if (rule.scope == "target") != (ctx.environment is None):
+            continue
+        if ("dockerfile" in rule.needs) != (ctx.facts.dockerfile is not None):
             continue
         if "venv" in rule.needs and ctx.env.kind != "venv":
             continue  # the question does not arise, so nothing was left out

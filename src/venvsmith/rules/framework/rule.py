@@ -30,10 +30,13 @@ Need = Literal[
     "venv",
     "gpu",
     "probe",
+    "dockerfile",
+    "context",
 ]
 """Groups of facts. The first ones are named as in `Facts.missing`; ``image`` is the image's
 configuration, ``pins`` a lock or manifest to compare with, ``venv`` an environment that is a venv,
-``gpu`` a device, ``probe`` only what became of the probe itself."""
+``gpu`` a device, ``probe`` only what became of the probe itself,
+``dockerfile`` a Dockerfile as the target, ``context`` the folder that it is built from."""
 SECTIONS = (
     "What it looks for",
     "Why it happens",
@@ -63,6 +66,10 @@ class Rule(ABC):
     @abstractmethod
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Yield what is wrong."""
+
+    def foresee(self, ctx: Context) -> Iterator[Finding]:
+        """Yield what a Dockerfile already shows of this; only asked of such a target."""
+        yield from ()
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Tell whether ``other`` follows from ``finding``, which is this rule's own.

@@ -1,0 +1,114 @@
+"""Findings about interpreters that a Dockerfile's own lines already foretell."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from venvsmith.dockerfile.forecast import Moved, moved, site_packages
+from venvsmith.rules.framework.dockerfiles import at, reading_of, spot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.dockerfile.replay import Reading
+    from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+    from venvsmith.rules.framework.rule import Rule
+
+
+def foreseen_minor(rule: Rule, ctx: Context) -> Iterator[Finding]:
+    """Yield environments that will run with another minor than they are built with."""
+    reading = reading_of(ctx)
+    for one in moved(reading):
+        if one.fate == "minor" and one.runtime:
+            yield _other_minor(rule, ctx, reading, one, str(one.runtime[0].minor))
+    for copy, minor, base in site_packages(reading):
+        if minor == base.minor or copy.target is None:
+            continue
+        line = copy.step.line
+        image = reading.root_base(reading.facts.final)
+        yield rule.finding(
+            ctx,
+            subject=spot(reading, line),
+            message=(
+                f"Line {line} copies packages into {copy.target}, but the Python of {image} is "
+                f"{base.minor} and does not look there."
+            ),
+            cause=f"The packages are those of Python {minor}.",
+            fix=f"Line {reading.facts.final.line}: FROM {_with_minor(image, minor)}",
+            evidence=at(reading, line, built_for=[minor], runs=base.minor),
+        )
+
+
+def _other_minor(rule: Rule, ctx: Context, reading: Reading, one: Moved, runs: str) -> Finding:
+    line = one.copy.step.line
+    built = one.built.minor or "another"
+    final = reading.facts.final
+    base = one.runs_base
+    mended = _with_minor(base, built) if runs in base else f"python:{built}-slim"
+    return rule.finding(
+        ctx,
+        subject=spot(reading, line),
+        message=(
+            f"{one.target} is built with Python {built} ({one.builder}, line {one.made_line}), but "
+            f"the stage that runs it has Python {runs} ({base})."
+        ),
+        cause=f"Its packages lie in lib/python{built}, where Python {runs} does not look.",
+        fix=f"Line {final.line}: FROM {mended}, or build on Python {runs}, too",
+        evidence=at(reading, line, built_for=[built], runs=runs),
+    )
+
+
+def _with_minor(image: str, minor: str) -> str:
+    """Return an image's name with another Python: no patch version, no digest of the old one."""
+    return re.sub(r"3\.\d+(?:\.\d+)?", minor, image.partition("@")[0], count=1)
+
+
+def foreseen_dangling(rule: Rule, ctx: Context) -> Iterator[Finding]:
+    """Yield environments whose python will lead to a file that the image does not have."""
+    reading = reading_of(ctx)
+    for one in moved(reading):
+        if one.fate != "dangling":
+            continue
+        line = one.copy.step.line
+        yield rule.finding(
+            ctx,
+            subject=spot(reading, line),
+            message=(
+                f"{one.target} is copied on line {line} without its interpreter: its python leads "
+                f"below {one.built.path}, which {one.runs_base} does not have."
+                if one.built.managed
+                else f"{one.target} is copied on line {line} without its interpreter: its python "
+                f"leads to {one.built.path}, which {one.runs_base} does not have."
+            ),
+            cause=_cause(one),
+            fix=_fix(reading, one),
+            evidence=at(reading, line, interpreter=one.built.path),
+        )
+
+
+def _cause(one: Moved) -> str:
+    if one.built.managed:
+        return (
+            f"On line {one.made_line} uv takes a Python that it downloads; only the environment is "
+            "copied."
+        )
+    return (
+        f"It is made on line {one.made_line} with the Python of {one.builder}, and holds only a "
+        "link to it."
+    )
+
+
+def _fix(reading: Reading, one: Moved) -> str:
+    source = one.copy.step.instruction.flag("from")
+    if one.built.managed:
+        folder = "/opt/python"
+        return (
+            f"In the build stage: ENV UV_PYTHON_INSTALL_DIR={folder}, and below line "
+            f"{reading.facts.final.line}: COPY --from={source} {folder} {folder}"
+        )
+    if one.built.path.startswith("/usr/local/bin"):
+        slim = f"python:{one.built.minor}-slim"
+        return f"Line {reading.facts.final.line}: FROM {slim}"
+    return f"Line {reading.facts.final.line}: build on the same base, FROM {one.builder}"

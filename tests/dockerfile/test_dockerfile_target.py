@@ -1,0 +1,111 @@
+"""``dockerfile:FILE`` as a target: the folder around it, and the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from venvsmith.errors import UnsafeInputError, UsageError
+from venvsmith.target.dockerfile import open_dockerfile
+
+DOCKERFILE = f"""\
+FROM python:3.11-slim@sha256:{"0" * 64}
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
+RUN uv venv && uv pip install whisperx
+RUN uv sync --frozen
+COPY . .
+"""
+LOCK = """\
+version = 1
+[[package]]
+name = "app"
+source = {{ virtual = "." }}
+[[package]]
+name = "{0}"
+source = {{ registry = "https://wheels.example.com/simple" }}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker/Dockerfile").write_text(DOCKERFILE)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname='app'\n")
+    (tmp_path / "uv.lock").write_text(LOCK.format("rich"))
+    return tmp_path
+
+
+def verify(file: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "venvsmith", "verify", f"dockerfile:{file}", *more]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def rules_told(file: Path) -> list[tuple[str, str]]:
+    report = json.loads(verify(file, "--format", "json").stdout)
+    return [(f["rule"], f["severity"]) for f in report["findings"]]
+
+
+def test_the_context_is_the_folder_that_has_what_is_copied(project: Path) -> None:
+    context = open_dockerfile(str(project / "docker/Dockerfile")).dockerfile.context
+    assert context is not None
+    assert [(lock.path, lock.project, lock.names) for lock in context.locks] == [
+        ("uv.lock", "app", ("app", "rich"))
+    ]
+
+
+def test_a_lock_that_lacks_the_package_makes_the_prune_sure_and_one_that_has_it_clears_it(
+    project: Path,
+) -> None:
+    file = project / "docker/Dockerfile"
+    assert rules_told(file)[0] == ("dockerfile-sync-prunes", "error")
+    (project / "uv.lock").write_text(LOCK.format("whisperx"))
+    assert "dockerfile-sync-prunes" not in dict(rules_told(file))
+
+
+def test_a_venv_in_the_context_is_an_error_until_it_is_ignored(project: Path) -> None:
+    file = project / "docker/Dockerfile"
+    assert ("dockerfile-no-venv-ignore", "warning") in rules_told(file)
+    (project / ".venv").mkdir()
+    (project / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert ("dockerfile-no-venv-ignore", "error") in rules_told(file)
+    (project / ".dockerignore").write_text("# local\n/.venv/\n")
+    assert "dockerfile-no-venv-ignore" not in dict(rules_told(file))
+
+
+def test_without_a_context_the_question_is_left_open_aloud(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(DOCKERFILE)
+    report = json.loads(verify(file, "--format", "json").stdout)
+    assert [s["rule"] for s in report["checks"]["skipped"]] == ["dockerfile-no-venv-ignore"]
+    assert report["checks"]["ran"] > 0
+
+
+def test_exit_codes_of_a_good_a_failing_and_an_unanswered_dockerfile(tmp_path: Path) -> None:
+    good = tmp_path / "Dockerfile"
+    good.write_text("FROM python:3.11-slim\nRUN pip install rich\n")
+    assert verify(good).returncode == 0
+    asked = verify(good, "--import", "rich")
+    assert (asked.returncode, "judge its image" in asked.stdout) == (5, True)
+    good.write_text("FROM python:3.11-slim\nrich\n")
+    failed = verify(good)
+    assert failed.returncode == 1
+    assert "Line 2 starts with 'rich'" in failed.stdout
+
+
+def test_what_is_not_there_or_no_dockerfile_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        open_dockerfile(str(tmp_path / "Dockerfile"))
+    with pytest.raises(UsageError, match="this is a folder"):
+        open_dockerfile(str(tmp_path))
+    (tmp_path / "image").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UnsafeInputError, match="not UTF-8"):
+        open_dockerfile(str(tmp_path / "image"))
+    gone = verify(tmp_path / "gone")
+    assert gone.returncode == 2
+    assert gone.stderr.count("\n") == 1
