@@ -39,7 +39,7 @@ generate: $(STAMP)  ## what is generated from the code: schemas and reference pa
 engine:  ## a Docker engine and the tests' base images (root on Debian)
 	scripts/engine.sh
 
-e2e: $(STAMP)  ## the whole WhisperX stack through both engines; needs 60 GB
+e2e: $(STAMP)  ## the whole WhisperX stack through both engines; needs 30 GB
 	$(BIN)/python -m pytest -m e2e -s
 
 corpus: $(STAMP)  ## build the corpus of broken and healthy images and score verify on it
