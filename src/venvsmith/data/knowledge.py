@@ -79,3 +79,12 @@ def debian_package(library: str) -> str | None:
     """Return Debian's package of a shared library, None where the table does not know it."""
     package = _table()["libraries"]["packages"].get(library)
     return str(package) if package else None
+
+
+@cache
+def library_of(prefix: str) -> str | None:
+    """Return the library of the table whose name begins with ``prefix``, None where none does."""
+    names = _table()["libraries"]["packages"]
+    return next(
+        (str(name) for name in names if name == prefix or name.startswith(f"{prefix}.")), None
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.data.knowledge import load_programs
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
+
+
+NOT_FOUND = re.compile(
+    r"No such file or directory: '([\w.+-]+)'|\b([\w.+-]+): (?:command )?not found\b"
+)
+"""What Python and a shell say of a program that PATH does not find."""
 
 
 class BinaryMissing(Rule):
@@ -46,6 +53,7 @@ class BinaryMissing(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Hold the table against what is installed and what PATH finds."""
         programs = ctx.facts.system.programs
+        told: set[str] = set()
         if not ctx.facts.system.path:
             return
         for entry in load_programs():
@@ -54,6 +62,7 @@ class BinaryMissing(Rule):
                 continue
             if any(name in ctx.view.versions for name in entry.unless):
                 continue
+            told.update(entry.names)
             verb = "starts" if len(callers) == 1 else "start"
             yield self.finding(
                 ctx,
@@ -64,8 +73,38 @@ class BinaryMissing(Rule):
                     "RUN apt-get update && apt-get install -y --no-install-recommends "
                     f"{entry.package}"
                 ),
+                severity="error" if self._fails(ctx, callers, entry.names) else "warning",
                 evidence={"callers": callers, "names": list(entry.names), "source": entry.source},
             )
+        yield from self._spoken(ctx, told)
+
+    @staticmethod
+    def _fails(ctx: Context, callers: list[str], names: tuple[str, ...]) -> bool:
+        return any(
+            owner.name in callers and any(name in f"{i.message} {i.causes}" for name in names)
+            for i in ctx.view.failed_imports
+            for owner in ctx.view.owners(i.module)
+        )
+
+    def _spoken(self, ctx: Context, told: set[str]) -> Iterator[Finding]:
+        """Tell programs that a failure of what ran says it did not find."""
+        said = [(i.module, f"{i.message} {' '.join(i.causes)}") for i in ctx.view.failed_imports]
+        said += [(c.argv[0], c.output) for c in ctx.env.commands if c.returncode != 0]
+        for who, text in said:
+            for match in NOT_FOUND.finditer(text):
+                name = match[1] or match[2]
+                if name in told or name in ctx.facts.system.programs or "/" in name:
+                    continue
+                told.add(name)
+                yield self.finding(
+                    ctx,
+                    subject=name,
+                    message=f"{who} starts {name}, which is not on the image's PATH.",
+                    cause="No wheel brings it, and it is not installed in the image.",
+                    fix=f"RUN apt-get update && apt-get install -y --no-install-recommends {name}",
+                    severity="error",
+                    evidence={"callers": [], "names": [name], "source": ""},
+                )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim failures of a caller that speak of the program."""

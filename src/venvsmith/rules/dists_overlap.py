@@ -99,6 +99,10 @@ class DistsOverlap(Rule):
         names = {canonicalize_name(n) for n in finding.evidence["distributions"]}
         if other.rule in {"record-hash-mismatch", "record-files-missing"}:
             return canonicalize_name(other.subject) in names
+        if other.rule == "command-failed":
+            tops = {t for n in names for d in [ctx.view.by_name.get(n)] if d for t in d.top_level}
+            said = other.subject + str(other.evidence.get("output", ""))
+            return any(top in said for top in tops)
         if other.rule in IMPORTS:
             owners = ctx.view.owners(missing_module(other, ctx) or "")
             return bool(names & {canonicalize_name(d.name) for d in owners}) or bool(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
-from venvsmith.rules.framework.gaps import claims_native, severity_at
+from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.symbols import number, wanting
 from venvsmith.rules.framework.words import count, listing
@@ -75,7 +75,7 @@ class GlibcTooOld(Rule):
                 if release
                 else "Build on the release where it runs"
             ),
-            severity="error" if own in found else severity_at(ctx.view, path),
+            severity="error",
             evidence={
                 "objects": {p: list(v) for p, v in list(found.items())[:20]},
                 "libc": ctx.facts.system.libc_version,

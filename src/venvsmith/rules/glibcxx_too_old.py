@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.rules.framework.gaps import claims_native, severity_at
+from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.symbols import number, wanting
 from venvsmith.rules.framework.words import count, listing
@@ -66,7 +66,6 @@ class GlibcxxTooOld(Rule):
                 ),
                 cause="It was compiled with a newer compiler than the image's library.",
                 fix="Build on the release where it runs, or run on the release where it is built",
-                severity=severity_at(ctx.view, path),
                 evidence={
                     "objects": {p: list(v) for p, v in list(found.items())[:20]},
                     "library": place,

@@ -66,7 +66,7 @@ class ImportFailed(Rule):
             message=f"import {result.module} fails: {first}.",
             cause=f"Nothing in the catalogue explains it; it was raised at {at}.",
             fix=_fix(ctx, result),
-            severity=import_severity(ctx.view, result),
+            severity=import_severity(ctx, result),
             evidence=evidence_of(ctx, result),
         )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.roots import optional
 from venvsmith.rules.framework.rule import Need, Rule
+from venvsmith.rules.framework.start import starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvsmith.model.finding import Finding
+    from venvsmith.model.facts import UnresolvedImport
+    from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
 
@@ -44,9 +47,10 @@ class ImportUnresolvable(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Tell each module once, with the first line that wants it."""
         seen: set[str] = set()
-        fine = {i.module for i in ctx.env.imports if i.status == "ok"}
+        view = ctx.view
         for gap in ctx.env.unresolved_imports:
-            if gap.module in seen:
+            owner_names = {gap.distribution} if gap.distribution else set()
+            if gap.module in seen or optional(view, gap.module, owner_names):
                 continue
             seen.add(gap.module)
             top = gap.module.partition(".")[0]
@@ -63,7 +67,7 @@ class ImportUnresolvable(Rule):
                 fix=(
                     f"RUN uv pip install --python {ctx.env.path}/bin/python {top.replace('_', '-')}"
                 ),
-                severity="warning" if gap.importer in fine else "error",
+                severity=self._severity(ctx, gap),
                 evidence={
                     "module": gap.module,
                     "file": gap.file,
@@ -72,6 +76,24 @@ class ImportUnresolvable(Rule):
                     "distribution": gap.distribution,
                 },
             )
+
+    @staticmethod
+    def _severity(ctx: Context, gap: UnresolvedImport) -> Severity:
+        """Grade by who leads there: what was asked for, a failing import, what the image starts."""
+        top = gap.module.partition(".")[0]
+        if any((i.missing or "").partition(".")[0] == top for i in ctx.view.failed_imports):
+            return "error"
+        asked = {name.partition(".")[0] for name in ctx.expected.imports}
+        if asked & {
+            gap.importer.partition(".")[0],
+            (gap.chain or (gap.importer,))[0].partition(".")[0],
+        }:
+            return "error"
+        started = {argv[0].rpartition("/")[2] for argv in starts(ctx)}
+        owner = ctx.view.by_name.get(gap.distribution or "")
+        if owner is not None and any(p.name in started for p in owner.entry_points):
+            return "error"
+        return "info" if any(i.status == "ok" for i in ctx.env.imports) else "warning"
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the import that meets the same line when it runs."""

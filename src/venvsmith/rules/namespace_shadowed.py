@@ -52,6 +52,13 @@ class NamespaceShadowed(Rule):
             told.add(name)
             sharers = sorted(d.name for d in ctx.view.by_module.get(name, ()))
             yield self._finding(ctx, path, name, sharers, "warning")
+        for shadow in ctx.env.shadows:
+            owners = ctx.view.owners(shadow.module)
+            package = not shadow.path.endswith((".py", ".so"))
+            if shadow.hides == "distribution" and package and len(owners) > 1:
+                told.add(shadow.module)
+                names = sorted(d.name for d in owners)
+                yield self._finding(ctx, shadow.path, shadow.module, names, "error")
         for result in ctx.view.failed_imports:
             missing = result.missing or ""
             top, dot, _ = missing.partition(".")

@@ -6,7 +6,15 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from venvsmith.data.knowledge import debian_package
-from venvsmith.rules.framework.gaps import claims_native, gaps, severity_at, special, spoken
+from venvsmith.rules.framework.gaps import (
+    claims_native,
+    gaps,
+    lies_at,
+    severity_at,
+    special,
+    spoken,
+)
+from venvsmith.rules.framework.roots import matters
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -51,12 +59,12 @@ class NativeLibMissing(Rule):
         """Group by library: one mend each."""
         groups: defaultdict[str, list[Gap]] = defaultdict(list)
         for gap in gaps(ctx.view):
-            if not gap.lies_at and not special(gap.name):
+            if not lies_at(ctx.view, gap) and not special(gap.name):
                 groups[gap.name].append(gap)
         for name, found in sorted(groups.items()):
             yield self._finding(ctx, name, found)
         for name in sorted(spoken(ctx.view) - set(groups)):
-            known = ctx.facts.system.libraries
+            known = {**ctx.facts.system.libraries, **ctx.facts.system.libraries_off_path}
             if name not in known and not special(name) and not self._is_here(ctx, name):
                 yield self._spoken(ctx, name)
 
@@ -87,19 +95,29 @@ class NativeLibMissing(Rule):
         )
 
     def _spoken(self, ctx: Context, name: str) -> Finding:
-        result = next(i for i in ctx.view.failed_imports if name in f"{i.message} {i.causes}")
+        stem = name.partition(".so")[0].removeprefix("lib")
+        result = next(i for i in ctx.view.failed_imports if stem in f"{i.message} {i.causes}")
+        owners = ctx.view.owners(result.module)
         return self.finding(
             ctx,
             subject=name,
             message=f"import {result.module} opens {name}, which is not in this target.",
             cause="It is opened by name while it runs, and neither a wheel nor the image has it.",
             fix=_fix(ctx, name),
-            severity="warning",
-            evidence={"library": name, "needed_by": [], "chain": [], "distribution": None},
+            severity="error" if matters(ctx, result) else "warning",
+            evidence={
+                "library": name,
+                "needed_by": [],
+                "chain": [],
+                "module": result.module,
+                "distribution": owners[0].name if owners else None,
+            },
         )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim failures that name it, or pass through its distribution."""
+        if other.subject == finding.evidence.get("module"):
+            return other.rule == "import-failed"
         return claims_native(finding, other, ctx, str(finding.evidence["library"]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from venvsmith.rules.framework.gaps import claims_native, gaps, severity_at, special
+from venvsmith.rules.framework.gaps import claims_native, gaps, lies_at, severity_at, special
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -48,11 +48,11 @@ class NativeLibOffPath(Rule):
         """Group by library."""
         groups: defaultdict[str, list[Gap]] = defaultdict(list)
         for gap in gaps(ctx.view):
-            if gap.lies_at and not special(gap.name):
+            if lies_at(ctx.view, gap) and not special(gap.name):
                 groups[gap.name].append(gap)
         for name, found in sorted(groups.items()):
             gap = found[0]
-            folders = sorted({path.rpartition("/")[0] for path in gap.lies_at})
+            folders = sorted({path.rpartition("/")[0] for path in lies_at(ctx.view, gap)})
             dist = ctx.view.dist_at(gap.chain[0])
             who = f"{dist.name} {dist.version}" if dist else gap.chain[0]
             yield self.finding(
@@ -70,7 +70,7 @@ class NativeLibOffPath(Rule):
                 severity=severity_at(ctx.view, gap.chain[0]),
                 evidence={
                     "library": name,
-                    "lies_at": list(gap.lies_at),
+                    "lies_at": list(lies_at(ctx.view, gap)),
                     "needed_by": sorted({g.by.path for g in found})[:20],
                     "chain": list(gap.chain),
                     "distribution": dist.name if dist else None,

@@ -55,18 +55,26 @@ class NativeLibShadowed(Rule):
             if any(folder.startswith(site) for site in ctx.env.site_packages):
                 continue
             both = sorted(name for name in names if name in inside and name in own)
+            said = " ".join(f"{i.message} {i.causes}" for i in ctx.view.failed_imports)
+            both += sorted(n for n in names if n not in inside and f"{folder}/{n}" in said)
             if not both:
                 continue
+            dist = ctx.view.dist_at(own[both[0]]) if both[0] in own else None
             yield self.finding(
                 ctx,
                 subject=folder,
                 message=(
                     f"LD_LIBRARY_PATH puts {folder} first, whose {listing(both)} "
-                    f"{'takes' if len(both) == 1 else 'take'} the place of the environment's own."
+                    f"{'takes' if len(both) == 1 else 'take'} the place of others."
                 ),
                 cause="The base image sets LD_LIBRARY_PATH for libraries of its own.",
                 fix="ENV LD_LIBRARY_PATH= (or a base without these libraries)",
-                evidence={"folder": folder, "libraries": both, "own": [inside[n] for n in both]},
+                evidence={
+                    "folder": folder,
+                    "libraries": both,
+                    "own": [inside[n] for n in both if n in inside],
+                    "distribution": dist.name if dist else None,
+                },
             )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

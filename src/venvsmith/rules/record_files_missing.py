@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module, text_of
 from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import count, listing
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from venvsmith.rules.framework.context import Context
 
 SPARED = re.compile(
-    r"(^|/)(tests?|testing|docs?|examples?|benchmarks?|include|share|__pycache__)/"
+    r"(^|/)(tests?|docs?|examples?|benchmarks?|include|share|__pycache__)(/|$)"
     r"|\.(pyc|pyi|pyx|pxd|h|hpp|c|cpp|cu|cuh|md|rst|txt|html|a|typed)$"
     r"|\.(dist|egg)-info/",
 )
@@ -61,7 +62,8 @@ class RecordFilesMissing(Rule):
             gone = [p for p in dist.record_problems if p.kind == "missing" and _is_its_own(p, dist)]
             harmful = [p for p in gone if not SPARED.search(_below(p, dist))]
             if gone:
-                yield self._finding(ctx, dist, harmful or gone, harmful=bool(harmful))
+                grave = bool(harmful) and not by_system(dist.location)
+                yield self._finding(ctx, dist, harmful or gone, harmful=grave)
 
     def _finding(
         self, ctx: Context, dist: Distribution, gone: list[RecordProblem], *, harmful: bool

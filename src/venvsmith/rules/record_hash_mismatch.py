@@ -8,6 +8,7 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, frame_file
 from venvsmith.rules.framework.rule import Need, Rule
+from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import be, count, listing
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ class RecordHashMismatch(Rule):
                     f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall "
                     f"{dist.name}=={dist.version}"
                 ),
-                severity="warning" if sources or libraries else "info",
+                severity=(
+                    "warning" if (sources or libraries) and not by_system(dist.location) else "info"
+                ),
                 evidence={"files": changed[:50], "count": len(changed)},
             )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.data.removals import Removal, load_removals
-from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
+from venvsmith.rules.framework.follows import IMPORTS, failing_names, frame_file, text_of
+from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import version_of
 
@@ -14,9 +16,15 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from venvsmith.model.facts import ImportResult
+    from venvsmith.model.facts import Distribution, ImportResult
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
+
+
+NO_NAME = re.compile(
+    r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'|"
+    r"module '([\w.]+)' has no attribute '(\w+)'"
+)
 
 
 class RemovedApi(Rule):
@@ -50,6 +58,7 @@ class RemovedApi(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Go through the table: signs in failing imports, and users that are known."""
+        told: set[str] = set()
         for removal in load_removals():
             have = self._version(ctx, removal)
             if have is None or not removal.since.contains(have, True):
@@ -65,7 +74,48 @@ class RemovedApi(Rule):
                 if self._is_user(ctx, name, specifier)
             ]
             if failing or users:
+                told.update(i.module for i in failing)
                 yield self._finding(ctx, removal, have, failing, users)
+        yield from self._unknown(ctx, told)
+
+    def _unknown(self, ctx: Context, told: set[str]) -> Iterator[Finding]:
+        """Tell names that one distribution wants of another, which does not have them."""
+        for result in ctx.view.failed_imports:
+            match = NO_NAME.search(result.message)
+            if match is None or result.module in told or result.missing is not None:
+                continue
+            name, module = match[1] or match[4], match[2] or match[3]
+            providers = [d for d in ctx.view.owners(module) if not d.record_problems]
+            user = self._last_owner(ctx, result)
+            if not providers or user is None or user.name == providers[0].name:
+                continue
+            provider = providers[0]
+            python = f"{ctx.env.path}/bin/python"
+            yield self.finding(
+                ctx,
+                subject=user.name,
+                message=(
+                    f"{user.name} {user.version} uses {name} of {module}, which {provider.name} "
+                    f"{provider.version} does not have."
+                ),
+                cause=f"They are of releases that do not go together: {provider.name} removed it, "
+                "or does not have it yet.",
+                fix=f"RUN uv pip install --python {python} --upgrade {user.name} {provider.name}, "
+                f"or another {provider.name}",
+                severity=import_severity(ctx, result),
+                evidence={
+                    "provider": provider.name,
+                    "signs": [match[0]],
+                    "users": [user.name],
+                    "source": "",
+                    "date": "",
+                },
+            )
+
+    @staticmethod
+    def _last_owner(ctx: Context, result: ImportResult) -> Distribution | None:
+        frames = reversed(result.traceback)
+        return next((d for f in frames if (d := ctx.view.dist_at(frame_file(f))) is not None), None)
 
     @staticmethod
     def _version(ctx: Context, removal: Removal) -> str | None:
@@ -114,9 +164,7 @@ class RemovedApi(Rule):
 
     @staticmethod
     def _user(ctx: Context, result: ImportResult) -> str:
-        owners = [ctx.view.dist_at(f.rpartition(" in ")[0].rpartition(":")[0])
-                  for f in reversed(result.traceback)]  # fmt: skip
-        owner = next((d for d in owners if d is not None), None)
+        owner = RemovedApi._last_owner(ctx, result)
         return f"{owner.name} {owner.version}" if owner else result.module
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

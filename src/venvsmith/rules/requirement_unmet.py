@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
 from venvsmith.rules.framework.modules import modules_of, stand_ins
 from venvsmith.rules.framework.rule import Rule
-from venvsmith.rules.framework.view import version_of
+from venvsmith.rules.framework.view import by_system, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ class RequirementUnmet(Rule):
             ),
             cause=f"A later install moved {need.name} without regard to {need.by.name}.",
             fix=f"RUN uv pip install --python {ctx.env.path}/bin/python '{wanted}'",
-            severity="warning",
+            severity=_unfit_severity(need, version),
             evidence={"required": need.name, "wanted": wanted, "installed": version, "modules": []},
         )
 
@@ -122,13 +122,25 @@ def _only_gap(finding: Finding, other: Finding, ctx: Context, missing: str) -> b
     return len(mine) == 1 and finding.subject in failing_names(other, ctx)
 
 
+def _unfit_severity(need: Need, version: str) -> Severity:
+    """Grade a version that does not fit: too old lacks what is used, too new most often works."""
+    if by_system(need.by.location):
+        return "info"
+    have = version_of(version)
+    for specifier in need.requirement.specifier:
+        floor = version_of(specifier.version.removesuffix(".*"))
+        if specifier.operator in {">=", ">", "~="} and have and floor and have < floor:
+            return "error"
+    return "warning"
+
+
 def _severity(ctx: Context, need: Need) -> Severity:
     """Grade an absent requirement: surely fatal only where something reaches for it.
 
     Packages of the operating system are patched to live without some of theirs.
     """
     view = ctx.view
-    if "/dist-packages" in need.by.location:
+    if by_system(need.by.location):
         return "info"
     if reached(view, modules_of(need.name), need.by.name):
         return "error"

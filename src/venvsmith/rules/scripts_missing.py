@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.start import uses
+from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import count, listing
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ class ScriptsMissing(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Gather the declared scripts that are absent; packages of the system keep their own."""
         there = set(ctx.env.bin_names)
+        yield from self._not_executable(ctx)
         absent: dict[str, str] = {}
         for dist in ctx.env.distributions:
-            if "/dist-packages" in dist.location or dist.name in {"pip", "setuptools", "wheel"}:
+            if by_system(dist.location) or dist.name in {"pip", "setuptools", "wheel"}:
                 continue
             absent.update(
                 (point.name, dist.name)
@@ -80,6 +82,25 @@ class ScriptsMissing(Rule):
             fix=f"COPY --from=build {ctx.env.path} {ctx.env.path} (the whole folder)",
             severity="error" if used else "warning" if len(absent) == declared else "info",
             evidence={"scripts": names, "used": used},
+        )
+
+    def _not_executable(self, ctx: Context) -> Iterator[Finding]:
+        """Tell the packages' scripts that lost their execute bit."""
+        dead = [s for s in ctx.env.scripts if s.distribution and not s.executable]
+        if not dead:
+            return
+        names = sorted(s.path.rpartition("/")[2] for s in dead)
+        yield self.finding(
+            ctx,
+            subject=dead[0].path,
+            message=(
+                f"{count(len(dead), 'program')} in {ctx.env.path}/bin may not be executed: "
+                f"{listing(names)}."
+            ),
+            cause="They lost their execute bit, in an archive or a chmod.",
+            fix=f"RUN chmod a+x {' '.join(s.path for s in dead[:5])}",
+            severity="error",
+            evidence={"scripts": names, "used": []},
         )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

@@ -49,6 +49,7 @@ class ShebangBroken(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group the broken scripts by the interpreter that they name."""
+        yield from self._start_script(ctx)
         groups: defaultdict[str, list[Script]] = defaultdict(list)
         for script in ctx.env.scripts:
             if script.interpreter_kind in {"missing", "loop"}:
@@ -78,6 +79,21 @@ class ShebangBroken(Rule):
                     "scripts": names,
                     "shebang": scripts[0].shebang,
                 },
+            )
+
+    def _start_script(self, ctx: Context) -> Iterator[Finding]:
+        """Tell line ends of another system in the script that the image starts."""
+        first = (ctx.facts.system.start_script or "").partition("\n")[0]
+        if first.endswith("\r") and ctx.env is ctx.facts.environments[0]:
+            argv = (*ctx.image.entrypoint, *ctx.image.cmd)
+            yield self.finding(
+                ctx,
+                subject=argv[0],
+                message=f"{argv[0]} names {first.removeprefix('#!').strip()} with a carriage "
+                "return, which no system has.",
+                cause="The script has the line ends of Windows.",
+                fix=f"RUN sed -i 's/\\r$//' {argv[0]}, or in .gitattributes: *.sh text eol=lf",
+                evidence={"interpreter": first, "scripts": [argv[0].rpartition("/")[2]]},
             )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

@@ -61,10 +61,19 @@ class StaleBytecode(Rule):
             evidence={"files": [item.path for item in stale[:50]], "sources": names[:50]},
         )
 
+    @staticmethod
+    def _sources(finding: Finding) -> list[str]:
+        return [str(source) for source in finding.evidence["sources"]]
+
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim failures in code of these files, and bytecode of another Python."""
         if other.rule == "record-hash-mismatch":
             return any(path in finding.evidence["sources"] for path in other.evidence["files"])
+        if other.rule == "record-files-missing":
+            gone = [str(name) for name in other.evidence["files"]]
+            return all(any(s.endswith(f"/{name}") for s in self._sources(finding)) for name in gone)
+        if other.rule == "command-failed":
+            return True
         if other.rule not in IMPORTS:
             return False
         frames = [frame_file(str(f)) for f in other.evidence.get("traceback", ())]

@@ -53,7 +53,12 @@ class StartupHook(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at modules, then at lines of code."""
         run = ctx.env.interpreter.run if ctx.env.interpreter else None
-        ended = run is not None and run.returncode != 0
+        ended = (
+            run is not None
+            and run.returncode not in {0, None, 126, 127}
+            and "encodings" not in run.stderr
+            and "error while loading shared" not in run.stderr
+        )
         files = dict.fromkeys(
             [
                 *ctx.env.startup_files,
@@ -69,7 +74,6 @@ class StartupHook(Rule):
                 continue  # Debian's own
             code = next((line.line for line in ctx.env.pth if line.file == path), "")
             stderr = run.stderr if run else ""
-            broken = path in stderr or path.rpartition("/")[2] in ctx.env.import_output
             yield self.finding(
                 ctx,
                 subject=path,
@@ -80,14 +84,14 @@ class StartupHook(Rule):
                     else "An agent, a base image or a tool put it there."
                 ),
                 fix=f"RUN rm {path}, or install what it needs",
-                severity="error" if broken and ended else "warning",
+                severity="error" if ended else "warning",
                 evidence={"code": code[:300], "stderr": stderr[-1000:], "ended": ended},
             )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim a start that does not come past it, and what its code breaks."""
         if finding.evidence["ended"]:
-            return other.rule in RUNS | {"pythonpath-poison", "stdlib-missing"}
+            return other.rule in RUNS | {"pythonpath-poison", "stdlib-missing", "interpreter-fails"}
         if other.rule not in RUNS:
             return False
         said = " ".join([text_of(other), *(str(f) for f in other.evidence.get("traceback", ()))])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import IMPORTS, RUNS, missing_module
 from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.words import listing
+from venvsmith.rules.interpreter_fails import NO_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,20 +62,46 @@ class StdlibMissing(Rule):
         interpreter = ctx.env.interpreter
         if interpreter is None or interpreter.resolves_to is None:
             return
-        if self._is_lost(interpreter):
+        if self._is_lost(ctx, interpreter):
             yield self._lost(ctx, interpreter)
             return
+        lost = interpreter.stdlib_lacks
+        nothing = any(m.reason.startswith(NO_PYTHON) for m in ctx.facts.missing)
+        if lost and not (interpreter.stdlib or "").startswith("/usr/lib/python3"):
+            yield self._slimmed(ctx, interpreter, lost, started=not nothing)
         for module in sorted({i.missing or "" for i in ctx.view.failed_imports}):
             top = module.partition(".")[0]
+            if top in lost:
+                continue
             if top in sys.stdlib_module_names and not _removed(top, ctx.view.minor):
                 yield self._part(ctx, interpreter, module)
 
     @staticmethod
-    def _is_lost(interpreter: Interpreter) -> bool:
+    def _is_lost(ctx: Context, interpreter: Interpreter) -> bool:
         run = interpreter.run
         if run is not None:
             return run.returncode != 0 and any(sign in run.stderr for sign in SIGNS)
-        return interpreter.minor is not None and interpreter.stdlib is None
+        # A copy of the binary tells no minor of its own; that nothing starts tells enough.
+        tried = any(m.reason.startswith(NO_PYTHON) for m in ctx.facts.missing)
+        return interpreter.stdlib is None and (interpreter.minor is not None or tried)
+
+    def _slimmed(
+        self, ctx: Context, interpreter: Interpreter, lost: tuple[str, ...], *, started: bool
+    ) -> Finding:
+        hit = any((i.missing or "").partition(".")[0] in lost for i in ctx.view.failed_imports)
+        return self.finding(
+            ctx,
+            subject=interpreter.stdlib or interpreter.path,
+            message=(
+                f"{interpreter.stdlib} lacks {listing(lost)}, "
+                f"{'a part' if len(lost) == 1 else 'parts'} of the standard library."
+            ),
+            cause="A slimming step removed them, or the folder was copied in part.",
+            fix=f"Base the stage on an interpreter that is whole: FROM python:"
+            f"{ctx.view.minor or '3.X'}-slim",
+            severity="error" if hit or not started else "warning",
+            evidence={"modules": list(lost), "module": None if not started else ""},
+        )
 
     def _lost(self, ctx: Context, interpreter: Interpreter) -> Finding:
         home = ctx.facts.system.env.get("PYTHONHOME")
@@ -125,6 +153,10 @@ class StdlibMissing(Rule):
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim every run where nothing starts, and otherwise what misses that module."""
         module = finding.evidence.get("module")
+        lost = finding.evidence.get("modules")
+        if module is not None and lost:
+            top = (missing_module(other, ctx) or "").partition(".")[0]
+            return other.rule in RUNS and top in lost
         if module is None:
             return other.rule in RUNS | {"venv-config-broken"}
         if other.rule in IMPORTS:

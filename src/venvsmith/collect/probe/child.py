@@ -56,7 +56,7 @@ def _main(fd, names, torch):
             if fact["status"] == "namespace":
                 fact["file"] = None
                 fact["paths"] = tuple(str(item) for item in path)[:10]
-            version = getattr(module, "__version__", None)
+            version = getattr(module, "__dict__", {}).get("__version__")
             fact["version"] = cut(version, 200) if isinstance(version, str) else None
         except BaseException as exc:
             missing = exc.name if isinstance(exc, ModuleNotFoundError) else None

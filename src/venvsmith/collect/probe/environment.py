@@ -50,6 +50,7 @@ def sites_of(tree: Tree, place: Place, minor: Optional[str], home: str) -> List[
         f"/usr/local/lib/{major}/dist-packages" if place.path == "/usr" else "",
         f"{place.path}/lib/{major}/site-packages",
         f"{place.path}/lib64/{major}/site-packages",
+        f"{place.path}/lib/{major}/dist-packages",
         "/usr/lib/python3/dist-packages" if place.path == "/usr" else "",
     ]
     found: Dict[str, str] = {}

@@ -17,6 +17,15 @@ MAX_BINARY = 64 * 1024 * 1024
 LIBS = ("lib", "lib64")
 
 
+CORE = ("abc", "ast", "asyncio", "base64", "codecs", "collections", "contextlib", "copy", "csv",
+        "datetime", "decimal", "email", "encodings", "enum", "functools", "hashlib", "html", "http",
+        "importlib", "inspect", "io", "json", "logging", "os", "pathlib", "pickle", "random", "re",
+        "shutil", "site", "socket", "sqlite3", "ssl", "string", "subprocess", "tempfile",
+        "threading", "tokenize", "traceback", "types", "typing", "unittest", "urllib", "uuid",
+        "warnings", "weakref", "xml", "zipfile")  # fmt: skip
+"""Modules that every complete standard library from 3.8 on has, and whole stacks rely on."""
+
+
 def read_config(tree: Tree, venv: str) -> Optional[Dict[str, str]]:
     """Return ``pyvenv.cfg`` with lower-cased keys, or None where there is none."""
     text = tree.text(venv + "/pyvenv.cfg", 64 * 1024)
@@ -80,6 +89,8 @@ def describe(tree: Tree, path: str, config: Optional[Dict[str, str]] = None) -> 
     if fact["minor"]:
         fact["stdlib"] = find_stdlib(tree, chain.end, fact["minor"], config)
     if fact.get("stdlib"):
+        there = set(tree.names(fact["stdlib"]))
+        fact["stdlib_lacks"] = [n for n in CORE if n not in there and n + ".py" not in there]
         fact["has_ensurepip"] = tree.is_dir(fact["stdlib"] + "/ensurepip/_bundled") or tree.is_dir(
             fact["stdlib"] + "/ensurepip"
         )

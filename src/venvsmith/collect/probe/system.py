@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 import struct
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -31,6 +32,9 @@ PROGRAMS = ("python", "python3", "pip", "pip3", "uv", "ffmpeg", "ffprobe", "sox"
             "bash", "env", "gcc", "cc", "nvidia-smi", "espeak-ng", "tesseract")  # fmt: skip
 GLIBC = re.compile(rb"GNU C Library [^\n]{0,80}version (\d+\.\d+)")
 MAX_LIBRARIES = 20000
+DEPTH = 5
+MAX_FOLDERS = 3000
+NOT_BY_HAND = frozenset({"site-packages", "dist-packages", "node_modules", "share", "include"})
 
 
 def describe(tree: Tree, start: Start, programs: List[str], *, inside: bool) -> Fact:
@@ -111,6 +115,7 @@ def _loader(tree: Tree, start: Start, fact: Fact) -> None:
     fact["library_dirs"] = list(dict.fromkeys(folders))
     fact["libraries"] = dict(sorted(libraries.items())[:MAX_LIBRARIES])
     fact["library_path"] = library_path(tree, start)
+    fact["libraries_off_path"] = _off_path(tree, libraries)
     fact["library_versions"] = _versions(tree, libraries)
     fact["libc"] = "musl" if musl else ("glibc" if "libc.so.6" in libraries else "")
     fact["libc_version"] = (
@@ -144,6 +149,27 @@ def loadable(tree: Tree, start: Start) -> List[str]:
     """Return the names of all libraries that can be loaded without any path of their own."""
     found = list(system_libraries(tree, _machine(tree), _musl(tree)))
     return found + [name for names in library_path(tree, start).values() for name in names]
+
+
+def _off_path(tree: Tree, libraries: Dict[str, str]) -> Dict[str, str]:
+    """Return the shared objects where people put software by hand, by name: the first of each."""
+    found: Dict[str, str] = {}
+    pending = [(top, 0) for top in ("/opt", "/usr/local", "/srv", "/app")]
+    visited = 0
+    while pending and visited < MAX_FOLDERS:
+        folder, depth = pending.pop()
+        visited += 1
+        try:
+            entries = list(tree.raw_scan(folder))
+        except OSError:
+            continue
+        for name, info in entries:
+            if stat.S_ISDIR(info.mode):
+                if depth < DEPTH and name not in NOT_BY_HAND:
+                    pending.append((f"{folder}/{name}", depth + 1))
+            elif name.startswith("lib") and ".so" in name and name not in libraries:
+                found.setdefault(name, f"{folder}/{name}")
+    return dict(sorted(found.items())[:2000])
 
 
 def _machine(tree: Tree) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 IMPORTS = frozenset({"import-failed", "import-crashed", "import-timeout", "import-unresolvable"})
 """What is said of a module that does not import."""
-RUNS = IMPORTS | {"command-failed", "probe-output", "probe-timeout"}
+RUNS = IMPORTS | {"command-failed", "interpreter-fails", "probe-output", "probe-timeout"}
 """What needs a working interpreter."""
 SYMPTOMS = RUNS | {"requirement-unmet", "scripts-missing"}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.data.knowledge import library_of
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
 from venvsmith.rules.framework.loader import simulation
 
@@ -29,6 +30,8 @@ FFMPEG = re.compile(
 CUDA_TORCH = re.compile(r"^lib(torch_cuda|c10_cuda|torch_cuda_linalg)[\w]*\.so$")
 LIBPYTHON = re.compile(r"^libpython")
 BASE_C = re.compile(r"^lib(c|m|dl|pthread|rt|util)\.so\.\d+$|^libc\.musl-|^ld-")
+STEM = re.compile(r"\b(lib[a-z][\w+-]*(?:\.\d+)?(?:-\d+)?)|\b(\w+) library not found")
+"""Names of libraries as packages that look for them themselves tell them."""
 SAID = re.compile(r"(lib[\w.+-]+?\.so[\w.]*)(?::|['\"])? ?:? cannot open shared object file")
 
 
@@ -45,13 +48,35 @@ def gaps(view: View) -> Iterator[Gap]:
     yield from (gap for gap in sim.idle_gaps if gap.name in said)
 
 
+def lies_at(view: View, gap: Gap) -> tuple[str, ...]:
+    """Return where the target has the library all the same, off the loader's path."""
+    by_hand = view.facts.system.libraries_off_path.get(gap.name)
+    return gap.lies_at or ((by_hand,) if by_hand else ())
+
+
 def spoken(view: View) -> frozenset[str]:
-    """Return the libraries that failing imports say they cannot open."""
+    """Return the libraries that failing imports say they cannot open, or do not find."""
     found: set[str] = set()
     for result in view.failed_imports:
+        if result.missing is not None:
+            continue
         for text in (result.message, *result.causes):
             found.update(match[1] for match in SAID.finditer(text))
+            found.update(filter(None, (_known(m[1] or m[2]) for m in STEM.finditer(text))))
     return frozenset(found)
+
+
+def _known(stem: str) -> str | None:
+    """Return the library whose name a loader in Python spelled its own way.
+
+    ``libgobject-2.0-0`` and ``sndfile`` are ``libgobject-2.0.so.0`` and ``libsndfile.so.1``.
+    """
+    name = stem if stem.startswith("lib") else f"lib{stem}"
+    for candidate in (name, re.sub(r"-\d+$", "", name)):
+        found = library_of(f"{candidate}.so")
+        if found is not None:
+            return found
+    return None
 
 
 @lru_cache(maxsize=16)
@@ -76,11 +101,21 @@ def tested(view: View) -> frozenset[str]:
 
 
 def severity_at(view: View, path: str) -> Severity:
-    """Grade a fault of a shared object: grave, unless its distribution imports all the same."""
+    """Grade a fault of a shared object by itself.
+
+    Grave, unless its distribution imports all the same or fails for another reason: then it is what
+    it explains that makes it so.
+    """
     dist = view.dist_at(path)
     if dist is None:
         return "warning"
-    return "warning" if canonicalize_name(dist.name) in tested(view) else "error"
+    name = canonicalize_name(dist.name)
+    failing = any(
+        canonicalize_name(owner.name) == name
+        for result in view.failed_imports
+        for owner in view.owners(result.module)
+    )
+    return "warning" if failing or name in tested(view) else "error"
 
 
 def claims_native(finding: Finding, other: Finding, ctx: Context, *words: str) -> bool:

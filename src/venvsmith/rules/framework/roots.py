@@ -6,42 +6,98 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.rules.framework.follows import frame_file
+from venvsmith.rules.framework.start import starts
 
 if TYPE_CHECKING:
     from venvsmith.model.facts import ImportResult
     from venvsmith.model.finding import Severity
+    from venvsmith.rules.framework.context import Context
     from venvsmith.rules.framework.view import View
 
+FEW = 5
+"""Roots up to which each one is what the image is for."""
+BROKEN = frozenset(
+    {
+        "AttributeError",
+        "ImportError",
+        "IndentationError",
+        "ModuleNotFoundError",
+        "NameError",
+        "OSError",
+        "PermissionError",
+        "SyntaxError",
+        "TypeError",
+    }
+)
+"""Exceptions that no surroundings mend: code, or what it imports, does not fit."""
 
-def import_severity(view: View, result: ImportResult) -> Severity:
+
+def import_severity(ctx: Context, result: ImportResult) -> Severity:
     """Return the severity of a failing import.
 
     What was asked for must import. Of the rest, a distribution that another one requires is that
     one's business, and one that refuses to start without an optional part does so on purpose.
     """
+    view = ctx.view
     if result.module in view.asked:
         return "error"
     owners = view.owners(result.module)
     if not owners or any(canonicalize_name(d.name) in view.required for d in owners):
         return "info"
-    return "info" if refuses_on_purpose(view, result) else "warning"
+    if refuses_on_purpose(view, result):
+        return "info"
+    if result.exception in {"OSError", "ImportError"} and not matters(ctx, result):
+        return "warning"
+    return "error" if result.exception in BROKEN else "warning"
+
+
+def matters(ctx: Context, result: ImportResult) -> bool:
+    """Tell whether a failing module is what the image is for.
+
+    Asked for, one of few, or of the distribution whose program the image starts. One of many roots
+    may be there for another's sake, and lack what nobody uses of it.
+    """
+    view = ctx.view
+    if result.module in view.asked or len(view.env.imports) <= FEW:
+        return True
+    owners = {d.name for d in view.owners(result.module)}
+    started = {argv[0].rpartition("/")[2] for argv in starts(ctx)}
+    return any(
+        point.name in started
+        for dist in view.env.distributions
+        if dist.name in owners
+        for point in dist.entry_points
+    )
 
 
 def refuses_on_purpose(view: View, result: ImportResult) -> bool:
     """Tell whether a package fails for want of a part that its metadata do not require.
 
-    So does a missing module that no installed distribution brings and the owner does not require,
-    and an ImportError or RuntimeError that the package's own code raised.
+    So does one whose missing module belongs to a requirement of an extra or of other surroundings,
+    and one that raises an ImportError of its own because of such a module.
     """
+    owners = {d.name for d in view.owners(result.module)}
     if result.missing is not None:
-        top = result.missing.partition(".")[0]
-        own = {d.name for d in view.owners(result.module)}
-        needed = {n.name.replace("-", "_") for n in view.needs if n.by.name in own}
-        return not view.owners(top) and top not in needed
-    if result.exception not in {"ImportError", "RuntimeError", "OSError", "ImproperlyConfigured"}:
+        return optional(view, result.missing, owners)
+    if result.exception == "ImproperlyConfigured":
+        return True
+    absent = [c for c in result.causes if c.startswith("ModuleNotFoundError: No module named ")]
+    return result.exception in {"ImportError", "RuntimeError"} and any(
+        optional(view, cause.rpartition("named ")[2].strip("'\""), owners, declared=False)
+        for cause in absent
+    )
+
+
+def optional(view: View, module: str, owners: set[str], *, declared: bool = True) -> bool:
+    """Tell whether a missing module is one that the owners do without.
+
+    :param declared: whether they must name it, for an extra or for other surroundings.
+    """
+    top = module.partition(".")[0]
+    if view.owners(top):
         return False
-    if not result.traceback or "cannot open shared object" in result.message:
+    names = view.names_for(top)
+    required = {need.name for need in view.needs if need.by.name in owners}
+    if names & required:
         return False
-    last = view.dist_at(frame_file(result.traceback[-1]))
-    return last is not None and last in view.owners(result.module)
+    return not declared or bool(names & view.mentioned(owners))

@@ -19,6 +19,15 @@ def starts(ctx: Context) -> tuple[tuple[str, ...], ...]:
 
     A lone ``python3``, which is what base images leave as CMD, is no command of the image's.
     """
+    script = tuple(
+        words
+        for line in (ctx.facts.system.start_script or "").splitlines()
+        for words in _split(line)
+    )
+    return (*_direct(ctx), *script)
+
+
+def _direct(ctx: Context) -> tuple[tuple[str, ...], ...]:
     argv = (*ctx.image.entrypoint, *ctx.image.cmd)
     if not argv or (len(argv) == 1 and PYTHON.match(argv[0])):
         return ()
@@ -70,11 +79,7 @@ def calls_pip(ctx: Context) -> str | None:
     """Return who calls this environment's pip when the image runs, None where nobody does."""
     for argv in (*starts(ctx), *(result.argv for result in ctx.env.commands)):
         if runs_pip(argv) and _is_ours(ctx, argv[0]):
-            return f"The image's command ({' '.join(argv)[:60]})"
-    for line in (ctx.facts.system.start_script or "").splitlines():
-        for argv in _split(line):
-            if runs_pip(argv) and _is_ours(ctx, argv[0]):
-                return f"The image's start script ({' '.join(argv)[:60]})"
+            return f"The image's start ({' '.join(argv)[:60]})"
     return None
 
 

@@ -48,6 +48,11 @@ def version_of(text: str) -> Version | None:
         return None
 
 
+def by_system(location: str) -> bool:
+    """Tell whether a folder's packages come from the operating system, patched as it likes."""
+    return location.startswith(("/usr/lib/python3/dist-packages", "/usr/lib/python2"))
+
+
 def minor_of(version: str | None) -> str | None:
     """Return ``3.11`` of ``3.11.2``; None of None."""
     return ".".join(version.split(".")[:2]) if version else None
@@ -249,6 +254,20 @@ class View:
             ) or requirement.marker.evaluate({**self.markers, "extra": ""})
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
             return False
+
+    def mentioned(self, owners: set[str]) -> frozenset[str]:
+        """Return all names in the owners' requirements, those of extras and other systems too."""
+        return frozenset(
+            canonicalize_name(requirement.name)
+            for name in owners
+            if name in self.by_name
+            for requirement in self._parsed(self.by_name[name])
+        )
+
+    @staticmethod
+    def names_for(module: str) -> frozenset[str]:
+        """Return the distributions that a top-level module would most likely come from."""
+        return names_of(module)
 
     @cached_property
     def required(self) -> frozenset[str]:
