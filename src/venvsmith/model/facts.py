@@ -433,7 +433,7 @@ class System:
     library_path: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Folders of LD_LIBRARY_PATH, in order, with the names of the shared objects in them."""
     start_script: str | None = None
-    """Text of the script that the image starts, where it is one of a shell (the first 64 KiB)."""
+    """Text of the script that the image starts (64 KiB of it); its first line, for no shell's."""
     mounts: tuple[str, ...] = ()
     packages_elsewhere: tuple[SystemPackage, ...] = ()
 

@@ -86,6 +86,6 @@ class CpuCudaMix(Rule):
         """Claim failures of the companion, and what CUDA's torch would have brought."""
         if other.rule in IMPORTS and finding.subject in failing_names(other, ctx):
             return True
-        if other.rule in {"native-lib-missing", "torch-companion-mismatch"}:
+        if other.rule == "native-lib-missing":
             return other.evidence.get("distribution") == finding.subject
         return claims_native(finding, other, ctx, "libtorch_cuda", "libc10_cuda", "CUDA version")

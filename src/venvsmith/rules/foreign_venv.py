@@ -54,7 +54,8 @@ class ForeignVenv(Rule):
         )
         home = (ctx.env.config or {}).get("home", "")
         interpreter = ctx.env.interpreter
-        broken = interpreter is None or interpreter.resolves_to is None
+        last = interpreter.chain[-1] if interpreter and interpreter.chain else None
+        broken = last is None or (last.kind != "file" and not last.blocked_at)
         if not foreign and not (broken and HOST_HOME.match(home)):
             return
         said = []

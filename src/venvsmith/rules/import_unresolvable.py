@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.rules.framework.roots import optional
+from venvsmith.rules.framework.roots import import_severity, optional
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.start import starts
 
@@ -75,6 +76,34 @@ class ImportUnresolvable(Rule):
                     "chain": list(gap.chain),
                     "distribution": gap.distribution,
                 },
+            )
+        yield from self._undeclared(ctx, seen)
+
+    def _undeclared(self, ctx: Context, seen: set[str]) -> Iterator[Finding]:
+        """Tell modules that a failing import missed, and that its distribution never required."""
+        view = ctx.view
+        for result in view.failed_imports:
+            missing = result.missing or ""
+            top = missing.partition(".")[0]
+            user = view.last_owner(result)
+            if missing in seen or not top or user is None or top in sys.stdlib_module_names:
+                continue
+            names = view.names_for(top)
+            if view.owners(top) or names & view.required or top == result.module.partition(".")[0]:
+                continue
+            seen.add(missing)
+            at = result.traceback[-1] if result.traceback else result.module
+            yield self.finding(
+                ctx,
+                subject=missing,
+                message=(
+                    f"{user.name} {user.version} imports {missing}, which nothing here brings and "
+                    "its metadata do not require."
+                ),
+                cause=f"Its import stands at {at}.",
+                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python {max(names)}",
+                severity=import_severity(ctx, result),
+                evidence={"module": missing, "distribution": user.name, "chain": []},
             )
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS, text_of
+from venvsmith.rules.framework.gaps import LIBPYTHON
 from venvsmith.rules.framework.loader import simulation
 from venvsmith.rules.framework.rule import Rule
 
@@ -56,12 +57,15 @@ class LibpythonMissing(Rule):
                 if name in stderr or (unknown and absent):
                     yield self._finding(ctx, interpreter.path, name, "error")
         sim = simulation(ctx.view)
-        for gap in sim.gaps:
-            if gap.name.startswith("libpython"):
-                yield self._finding(ctx, gap.by.path, gap.name, "error")
-        for gap in sim.idle_gaps:
-            if gap.name.startswith("libpython"):
-                yield self._finding(ctx, gap.by.path, gap.name, "info")
+        told: set[str] = set()
+        for gap, severity in [(g, "error") for g in sim.gaps] + [
+            (g, "info") for g in sim.idle_gaps
+        ]:
+            owner = ctx.view.dist_at(gap.by.path)
+            who = owner.name if owner else gap.by.path
+            if LIBPYTHON.match(gap.name) and who not in told:
+                told.add(who)
+                yield self._finding(ctx, gap.by.path, gap.name, severity)
 
     def _finding(self, ctx: Context, by: str, name: str, severity: str) -> Finding:
         minor = name.removeprefix("libpython").partition(".so")[0]

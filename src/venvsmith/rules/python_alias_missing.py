@@ -53,7 +53,8 @@ class PythonAliasMissing(Rule):
             for script in env.scripts
             if script.shebang.rstrip().endswith("env python")
         ]
-        called = uses(ctx, "python")
+        first = (system.start_script or "").partition("\n")[0]
+        called = uses(ctx, "python") or first.rstrip().endswith("env python")
         if not called and not scripts:
             return
         has = system.programs.get("python3")

@@ -53,6 +53,9 @@ class PythonMinorMismatch(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the folders that hold packages with the interpreter's minor."""
         env, minor = ctx.env, ctx.view.minor
+        poison = ctx.facts.system.env.get("PYTHONPATH", "").split(":")
+        if env.config is None and any(site in poison for site in env.site_packages):
+            return  # no venv, only a folder of packages that PYTHONPATH names
         holding = {m[1] for d in env.distributions if (m := FOLDER.search(d.location + "/"))}
         minors = sorted(holding) or list(env.lib_minors)
         if env.interpreter is None or minor is None or not minors or minor in minors:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.data.removals import Removal, load_removals
-from venvsmith.rules.framework.follows import IMPORTS, failing_names, frame_file, text_of
+from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
 from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import version_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from venvsmith.model.facts import Distribution, ImportResult
+    from venvsmith.model.facts import ImportResult
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
@@ -86,7 +86,7 @@ class RemovedApi(Rule):
                 continue
             name, module = match[1] or match[4], match[2] or match[3]
             providers = [d for d in ctx.view.owners(module) if not d.record_problems]
-            user = self._last_owner(ctx, result)
+            user = ctx.view.last_owner(result)
             if not providers or user is None or user.name == providers[0].name:
                 continue
             provider = providers[0]
@@ -111,11 +111,6 @@ class RemovedApi(Rule):
                     "date": "",
                 },
             )
-
-    @staticmethod
-    def _last_owner(ctx: Context, result: ImportResult) -> Distribution | None:
-        frames = reversed(result.traceback)
-        return next((d for f in frames if (d := ctx.view.dist_at(frame_file(f))) is not None), None)
 
     @staticmethod
     def _version(ctx: Context, removal: Removal) -> str | None:
@@ -164,7 +159,7 @@ class RemovedApi(Rule):
 
     @staticmethod
     def _user(ctx: Context, result: ImportResult) -> str:
-        owner = RemovedApi._last_owner(ctx, result)
+        owner = ctx.view.last_owner(result)
         return f"{owner.name} {owner.version}" if owner else result.module
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

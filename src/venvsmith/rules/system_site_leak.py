@@ -89,8 +89,6 @@ class SystemSiteLeak(Rule):
                 return True
             missing = missing_module(other, ctx)
             return missing is not None and _named(missing, finding.evidence["absent"])
-        if other.rule == "requirement-unmet":
-            return other.evidence.get("required") in finding.evidence["absent"]
         return False
 
 

@@ -100,6 +100,8 @@ class TorchCompanionMismatch(Rule):
             return {other.subject, other.evidence.get("required")} == {
                 name, finding.evidence["anchor"],
             }  # fmt: skip
+        if other.rule == "cpu-cuda-mix":
+            return other.subject == name
         if other.rule in {"native-lib-missing", "native-lib-off-path", "removed-api"}:
             return f"/{name}/" in str(other.evidence) or other.evidence.get("distribution") == name
         if other.rule not in IMPORTS | {"command-failed"}:

@@ -61,7 +61,7 @@ def modules(tree: Tree, folder: str) -> Dict[str, str]:
 
 
 def start_script(tree: Tree, start: Start) -> "str | None":
-    """Return the text of the script that the target starts with, where a shell reads it."""
+    """Return the text of the script that the target starts, or its first line for no shell's."""
     words = list(start.argv[:2])
     if words and os.path.basename(words[0]) in ("sh", "bash", "dash", "ash", "tini", "dumb-init"):
         words = words[1:]
@@ -73,4 +73,6 @@ def start_script(tree: Tree, start: Start) -> "str | None":
     found = path if path.startswith("/") else which(tree, path, start.path)
     text = tree.text(found, SCRIPT_LIMIT) if found and tree.is_file(found) else None
     head = (text or "").split("\n", 1)[0]
-    return text if head.startswith("#!") and re.search(r"\b(ba|da|a)?sh\b", head) else None
+    if not head.startswith("#!"):
+        return None
+    return text if re.search(r"\b(ba|da|a)?sh\b", head) else head

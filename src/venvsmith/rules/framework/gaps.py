@@ -13,7 +13,7 @@ from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
 from venvsmith.rules.framework.loader import simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
@@ -40,12 +40,18 @@ def special(name: str) -> bool:
     return any(p.match(name) for p in (DRIVER, CUDA_TORCH, LIBPYTHON, BASE_C))
 
 
+def one_of_several(gap: Gap) -> bool:
+    """Tell whether an object is one of a set of which one suffices: torch's FFmpeg parts."""
+    parts = ("/torchcodec/", "/torio/", "/torchaudio/")
+    return FFMPEG.match(gap.name) is not None and any(part in gap.by.path for part in parts)
+
+
 def gaps(view: View) -> Iterator[Gap]:
     """Yield what extension modules miss, and what a failing import says that it misses."""
     sim = simulation(view)
-    yield from sim.gaps
+    yield from (gap for gap in sim.gaps if not one_of_several(gap))
     said = " ".join(f"{i.message} {' '.join(i.causes)}" for i in view.failed_imports)
-    yield from (gap for gap in sim.idle_gaps if gap.name in said)
+    yield from (gap for gap in sim.idle_gaps if gap.name in said and not one_of_several(gap))
 
 
 def lies_at(view: View, gap: Gap) -> tuple[str, ...]:
@@ -82,11 +88,18 @@ def _known(stem: str) -> str | None:
 @lru_cache(maxsize=16)
 def tested(view: View) -> frozenset[str]:
     """Return the distributions whose code surely ran: those of good imports and what they need."""
+    return _closure(view, (i.module for i in view.env.imports if i.status == "ok"))
+
+
+@lru_cache(maxsize=16)
+def reached(view: View) -> frozenset[str]:
+    """Return the distributions that some import would have met, had it come so far."""
+    return _closure(view, (i.module for i in view.env.imports if i.status != "skipped"))
+
+
+def _closure(view: View, modules: Iterable[str]) -> frozenset[str]:
     names = {
-        str(canonicalize_name(dist.name))
-        for result in view.env.imports
-        if result.status == "ok"
-        for dist in view.owners(result.module)
+        str(canonicalize_name(dist.name)) for module in modules for dist in view.owners(module)
     }
     requires: dict[str, set[str]] = {}  # by normalised name
     for need in view.needs:
@@ -103,19 +116,13 @@ def tested(view: View) -> frozenset[str]:
 def severity_at(view: View, path: str) -> Severity:
     """Grade a fault of a shared object by itself.
 
-    Grave, unless its distribution imports all the same or fails for another reason: then it is what
-    it explains that makes it so.
+    Grave where nothing tried its distribution. Where an import did, it is what this explains that
+    makes it grave: an optional part that fails leaves the rest standing.
     """
     dist = view.dist_at(path)
-    if dist is None:
+    if dist is None or canonicalize_name(dist.name) in reached(view):
         return "warning"
-    name = canonicalize_name(dist.name)
-    failing = any(
-        canonicalize_name(owner.name) == name
-        for result in view.failed_imports
-        for owner in view.owners(result.module)
-    )
-    return "warning" if failing or name in tested(view) else "error"
+    return "error"
 
 
 def claims_native(finding: Finding, other: Finding, ctx: Context, *words: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.start import starts
+from venvsmith.rules.framework.view import by_system
 
 if TYPE_CHECKING:
     from venvsmith.model.facts import ImportResult
@@ -25,11 +26,14 @@ BROKEN = frozenset(
         "NameError",
         "OSError",
         "PermissionError",
+        "RuntimeError",
         "SyntaxError",
         "TypeError",
     }
 )
-"""Exceptions that no surroundings mend: code, or what it imports, does not fit."""
+"""Exceptions of code that does not fit what it imports, or misses a part of the system."""
+SURROUNDINGS = frozenset({"ImportError", "OSError", "RuntimeError"})
+"""Those of them with which a package says that it misses a part of the system."""
 
 
 def import_severity(ctx: Context, result: ImportResult) -> Severity:
@@ -44,9 +48,11 @@ def import_severity(ctx: Context, result: ImportResult) -> Severity:
     owners = view.owners(result.module)
     if not owners or any(canonicalize_name(d.name) in view.required for d in owners):
         return "info"
+    if all(by_system(d.location) for d in owners):
+        return "info"
     if refuses_on_purpose(view, result):
         return "info"
-    if result.exception in {"OSError", "ImportError"} and not matters(ctx, result):
+    if result.exception in SURROUNDINGS and not matters(ctx, result):
         return "warning"
     return "error" if result.exception in BROKEN else "warning"
 

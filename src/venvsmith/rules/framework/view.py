@@ -255,6 +255,14 @@ class View:
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
             return False
 
+    def last_owner(self, result: ImportResult) -> Distribution | None:
+        """Return the distribution in whose code an import failed, the innermost one."""
+        for frame in reversed(result.traceback):
+            owner = self.dist_at(frame.rpartition(" in ")[0].rpartition(":")[0])
+            if owner is not None:
+                return owner
+        return None
+
     def mentioned(self, owners: set[str]) -> frozenset[str]:
         """Return all names in the owners' requirements, those of extras and other systems too."""
         return frozenset(
