@@ -28,6 +28,7 @@ COMMANDS = {
     "build": "build",
     "verify": "verify",
     "explain": "explain",
+    "compare": "compare",
 }
 HELP = {
     "lock": "Resolve the stages into hashed lockfiles.",
@@ -35,6 +36,7 @@ HELP = {
     "build": "Build images through BuildKit, or on this machine without a daemon.",
     "verify": "Judge an image, a folder or a venv, and name the cause of what fails.",
     "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
+    "compare": "Tell what differs between two targets, and which difference explains a failure.",
 }
 
 

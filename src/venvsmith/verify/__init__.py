@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from venvsmith.model.facts import Facts
     from venvsmith.rules.framework.context import Context
 
-__all__ = ["Options", "exit_code", "judge", "verify"]
+__all__ = ["Options", "examine", "exit_code", "judge", "verify"]
 
 NO_ENVIRONMENT = "no Python environment was found in this target"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 5}
@@ -161,7 +161,14 @@ def _why(ctx: Context) -> str:
 def verify(
     target: str, *, expectations: Sequence[Expected] = (), options: Options | None = None
 ) -> Report:
-    """Judge a target.
+    """Judge a target; see `examine`."""
+    return examine(target, expectations=expectations, options=options)[1]
+
+
+def examine(
+    target: str, *, expectations: Sequence[Expected] = (), options: Options | None = None
+) -> tuple[Facts, Report]:
+    """Judge a target and return what is known of it, too.
 
     :param target: as the command line takes it (``image:tag``, ``venv:DIR``, …).
     :param expectations: what it should hold and do, besides its own manifest.
@@ -187,6 +194,7 @@ def verify(
     )
     with open_target(target) as opened:
         facts = opened.facts if isinstance(opened, DockerfileTarget) else collect(opened, request)
-    return judge(
+    report = judge(
         facts, expectations=expectations, options=options, seconds=time.monotonic() - begin
     )
+    return facts, report

@@ -1,0 +1,107 @@
+"""``venvsmith compare``: what differs between two environments, and what explains a failure."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from venvsmith.errors import UsageError
+
+if TYPE_CHECKING:
+    from venvsmith.cli.main import Shared
+    from venvsmith.compare import Snapshot
+    from venvsmith.verify import Options
+
+REPORT_LIMIT = 64 * 1024 * 1024
+
+
+@click.command("compare")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--import", "imports", multiple=True, metavar="MODULE", help="Try it on both sides.")
+@click.option("--command", "commands", multiple=True, metavar="CMD", help="Try it on both sides.")
+@click.option("--static", is_flag=True, help="Run nothing of the targets; read their files only.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that running things in one target may take.",
+)
+@click.pass_obj
+def command(
+    shared: Shared,
+    /,
+    *,
+    a: str,
+    b: str,
+    imports: tuple[str, ...],
+    commands: tuple[str, ...],
+    static: bool,
+    form: Literal["text", "json"],
+    output: Path | None,
+    timeout: float,
+) -> int:
+    """Tell what differs between A and B, and which difference explains what fails in one of them.
+
+    A and B are targets as 'venvsmith verify' takes them (image:tag, venv:DIR, oci:DIR, …), or
+    files that 'venvsmith verify --format json' wrote; of those, Python, packages and findings are
+    compared. Of a target with several environments, the one in use is compared.
+
+    As with diff, the exit code is 0 where both are the same, and 1 where they differ.
+    """
+    from venvsmith.compare import compare  # noqa: PLC0415 - lazy command
+    from venvsmith.model.expected import Expected  # noqa: PLC0415
+    from venvsmith.report.comparison import render_comparison  # noqa: PLC0415
+    from venvsmith.verify import Options  # noqa: PLC0415
+
+    asked = Expected(
+        imports=tuple(dict.fromkeys(imports)),
+        commands=tuple(dict.fromkeys(tuple(shlex.split(text)) for text in commands)),
+    )
+    options = Options(asked=asked, static=static, timeout=timeout)
+    left, right = (_snapshot(shared, ref, options) for ref in (a, b))
+    comparison = compare(left, right)
+    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+    text = render_comparison(comparison, form, width=width)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        from venvsmith.files import write_files  # noqa: PLC0415
+
+        write_files({output: text.encode()})
+        shared.say(f"{'same' if comparison.same else 'differ'}: {output}")
+    return 0 if comparison.same else 1
+
+
+def _snapshot(shared: Shared, ref: str, options: Options) -> Snapshot:
+    from venvsmith.compare import of_facts, of_report  # noqa: PLC0415 - lazy command
+    from venvsmith.verify import examine  # noqa: PLC0415
+
+    path = Path(ref)
+    if path.is_file():
+        import msgspec  # noqa: PLC0415
+
+        from venvsmith.model.finding import Report  # noqa: PLC0415
+
+        if path.stat().st_size > REPORT_LIMIT:
+            raise UsageError("larger than any report", where=ref, code="no-report")
+        try:
+            return of_report(msgspec.json.decode(path.read_bytes(), type=Report), ref)
+        except msgspec.DecodeError as exc:
+            hint = "write one: venvsmith verify TARGET --format json --output FILE"
+            message = f"this is no saved report: {exc}"
+            raise UsageError(message, where=ref, hint=hint, code="no-report") from exc
+    if shared.verbosity > 0:
+        shared.say(f"looking at {ref}")
+    facts, report = examine(ref, options=options)
+    return of_facts(facts, report, ref)

@@ -1,0 +1,150 @@
+"""What of a target is compared: from its facts, or from a saved report, which has less."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from venvsmith.errors import NothingCheckedError
+
+if TYPE_CHECKING:
+    from venvsmith.model.comparison import DifferenceKind
+    from venvsmith.model.facts import Environment, Facts, ImageConfig, System
+    from venvsmith.model.finding import Finding, Report, ReportedEnvironment
+
+Part = Mapping[str, str]
+"""Names to values that a person can read."""
+OWN = "{venv}"
+"""Stands for the environment's own path, which may differ without a difference."""
+_SHARED = re.compile(r"lib[\w+-]+\.so(?:\.\d+)*")
+_STDCXX = re.compile(r"GLIBCXX_(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """A target as it is compared.
+
+    ``parts`` lacks what is not known of it; ``why_not`` says why.
+    """
+
+    name: str
+    parts: Mapping[DifferenceKind, Part]
+    findings: tuple[Finding, ...]
+    wanted: frozenset[str] = frozenset()
+    """Names of libraries that the environment looks for outside itself."""
+    why_not: str = "not known"
+
+
+def of_report(report: Report, name: str) -> Snapshot:
+    """Return what a saved report says.
+
+    :raises NothingCheckedError: where it reports no environment.
+    """
+    if not report.environments:
+        raise _nothing(name)
+    env = report.environments[0]
+    return Snapshot(
+        name=name,
+        parts={"python": _python(env), "package": _packages(env)},
+        findings=report.findings,
+        why_not=f"{name} is a saved report, which does not say",
+    )
+
+
+def of_facts(facts: Facts, report: Report, name: str) -> Snapshot:
+    """Return all that is known of a target that was just judged.
+
+    :raises NothingCheckedError: where it has no environment.
+    """
+    if not facts.environments or not report.environments:
+        raise _nothing(name)
+    env, reported = facts.environments[0], report.environments[0]
+    return Snapshot(
+        name=name,
+        parts={
+            "python": _python(reported),
+            "package": _packages(reported),
+            "library": _libraries(facts.system),
+            "program": _programs(env, facts.system),
+            "variable": _variables(env, facts.system),
+            "system": _system(facts.system, facts.target.config),
+        },
+        findings=report.findings,
+        wanted=_wanted(env, report.findings),
+    )
+
+
+def _nothing(name: str) -> NothingCheckedError:
+    return NothingCheckedError(
+        "there is no Python environment to compare", where=name, hint="name an image or a venv"
+    )
+
+
+def _python(env: ReportedEnvironment) -> Part:
+    python = env.python
+    if python is None:
+        return {}
+    facts = {"version": python.version, "interpreter": python.resolves_to}
+    return {key: value for key, value in facts.items() if value}
+
+
+def _packages(env: ReportedEnvironment) -> Part:
+    return {package.name: package.version for package in env.packages if package.version}
+
+
+def _libraries(system: System) -> Part:
+    """Return the libraries that the loader finds by name; in which folder makes no difference."""
+    names = {*system.libraries, *(n for names in system.library_path.values() for n in names)}
+    return dict.fromkeys(names, "present")
+
+
+def _wanted(env: Environment, findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the libraries that its objects, or what failed, ask for and that it has not itself."""
+    own = {PurePosixPath(elf.path).name for elf in env.elves} | {e.soname for e in env.elves}
+    wanted = {name for elf in env.elves for name in elf.needed}
+    wanted |= {missing.wanted for missing in env.missing_dlopens}
+    for finding in findings:
+        wanted.update(_SHARED.findall(f"{finding.subject} {finding.message}"))
+    return frozenset(wanted - own)
+
+
+def _programs(env: Environment, system: System) -> Part:
+    """Return the programs that PATH gives, without those that come with a Python."""
+    inside = env.path.rstrip("/") + "/"
+    return {
+        name: path
+        for name, path in system.programs.items()
+        if not path.startswith(inside) and not name.startswith(("python", "pip"))
+    }
+
+
+def _variables(env: Environment, system: System) -> Part:
+    own = env.path.rstrip("/")
+    return {name: value.replace(own, OWN) if own else value for name, value in system.env.items()}
+
+
+def _system(system: System, config: ImageConfig | None) -> Part:
+    facts = {
+        "os": f"{system.os_id} {system.os_version}".strip(),
+        "machine": system.machine,
+        "libc": f"{system.libc} {system.libc_version}".strip(),
+        "libstdc++": _newest(system),
+        "uid": str(system.uid),
+    }
+    if config is not None:
+        facts["workdir"] = config.workdir
+        facts["entrypoint"] = " ".join(config.entrypoint)
+        facts["cmd"] = " ".join(config.cmd)
+    return {key: value for key, value in facts.items() if value}
+
+
+def _newest(system: System) -> str:
+    versions = [
+        tuple(int(part or 0) for part in match.groups())
+        for version in system.library_versions.get("libstdc++.so.6", ())
+        if (match := _STDCXX.fullmatch(version))
+    ]
+    return "GLIBCXX_" + ".".join(map(str, max(versions))) if versions else ""

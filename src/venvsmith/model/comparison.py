@@ -1,0 +1,58 @@
+"""What differs between two targets, and what of it accounts for a failure in one of them.
+
+The JSON form of `Comparison` is ``venvsmith/compare/1``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from venvsmith.model.finding import Severity
+
+Side = Literal["a", "b"]
+DifferenceKind = Literal["python", "package", "library", "program", "variable", "system"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One thing that is not the same on both sides; None where a side does not have it."""
+
+    kind: DifferenceKind
+    name: str
+    """``version``, ``numpy``, ``libgomp.so.1``, ``PATH``, …"""
+    a: str | None
+    b: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A finding that only one side has, and the differences that account for it."""
+
+    side: Side
+    rule: str
+    severity: Severity
+    subject: str
+    message: str
+    fix: str
+    because: tuple[int, ...] = ()
+    """Indices of `Comparison.differences`; empty where none of them explains it."""
+    explains: int = 0
+    """How many more findings of that side follow from this one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """The outcome of `compare`."""
+
+    schema: Literal["venvsmith/compare/1"]
+    a: str
+    b: str
+    same: bool
+    differences: tuple[Difference, ...]
+    failures: tuple[Failure, ...]
+    """What fails (or may fail) on one side only."""
+    shared: tuple[str, ...] = ()
+    """Messages of the errors that both sides have."""
+    not_compared: tuple[str, ...] = ()
+    """What could not be compared, and why."""

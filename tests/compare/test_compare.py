@@ -1,0 +1,164 @@
+"""``venvsmith compare``: real venvs for the command, plain snapshots for the reasoning."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from venvsmith.compare import Snapshot, compare
+from venvsmith.model.finding import Finding
+from venvsmith.report.comparison import render_comparison
+
+UV = (sys.executable, "-m", "uv", "--offline", "--quiet")
+
+
+def venvsmith(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "venvsmith", *argv], capture_output=True, text=True, check=False
+    )
+
+
+def wheel(folder: Path, name: str, version: str, code: str) -> Path:
+    file = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{name}.py", code)
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/RECORD,,\n")
+    return file
+
+
+def venv(path: Path, *wheels: Path) -> str:
+    subprocess.run([*UV, "venv", "--python", sys.executable, str(path)], check=True)
+    argv = [*UV, "pip", "install", "--no-index", "--python", str(path / "bin/python")]
+    subprocess.run([*argv, *map(str, wheels)], check=True)
+    return f"venv:{path}"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Two venvs: in the second, what ``shop`` imports has been renamed by a newer version."""
+    folder = tmp_path_factory.mktemp("pair")
+    shop = wheel(folder, "shop", "1.0", "from basket import carry\n")
+    old = wheel(folder, "basket", "1.0", "def carry(): ...\n")
+    new = wheel(folder, "basket", "2.0", "def haul(): ...\n")
+    return venv(folder / "dev", shop, old), venv(folder / "prod", shop, new)
+
+
+def test_what_works_in_development_and_fails_in_production_is_put_down_to_its_difference(
+    pair: tuple[str, str],
+) -> None:
+    done = venvsmith("compare", *pair, "--import", "shop", "--format", "json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told["differences"] == [{"kind": "package", "name": "basket", "a": "1.0", "b": "2.0"}]
+    (failure,) = told["failures"]
+    assert (failure["side"], failure["severity"], failure["because"]) == ("b", "error", [0])
+    text = venvsmith("compare", *pair, "--import", "shop").stdout
+    assert f"error in B only: {failure['rule']}" in text
+    assert "Because: basket is 1.0 in A and 2.0 in B" in text
+
+
+def test_the_same_environment_is_the_same(pair: tuple[str, str]) -> None:
+    done = venvsmith("compare", pair[0], pair[0])
+    assert (done.returncode, "SAME" in done.stdout) == (0, True)
+
+
+def test_a_saved_report_stands_in_for_a_target_and_what_it_lacks_is_told(
+    pair: tuple[str, str], tmp_path: Path
+) -> None:
+    saved = tmp_path / "dev.json"
+    venvsmith("verify", pair[0], "--import", "shop", "--format", "json", "--output", str(saved))
+    done = venvsmith("compare", str(saved), pair[1], "--import", "shop")
+    assert done.returncode == 1
+    assert "Because: basket is 1.0 in A and 2.0 in B" in done.stdout
+    assert "not compared: native libraries, programs" in " ".join(done.stdout.split())
+
+
+def test_what_cannot_be_compared_is_told_in_one_line(tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"schema": "other/1"}')
+    wrong = venvsmith("compare", str(other), str(other))
+    assert (wrong.returncode, "this is no saved report" in wrong.stderr) == (2, True)
+    assert wrong.stderr.count("\n") == 1
+    (tmp_path / "Dockerfile").write_text("FROM python:3.11\n")
+    none = venvsmith("compare", *(f"dockerfile:{tmp_path}/Dockerfile",) * 2)
+    assert (none.returncode, "no Python environment" in none.stderr) == (5, True)
+
+
+def finding(rule: str, subject: str, message: str = "It fails.", **evidence: object) -> Finding:
+    return Finding(
+        rule=rule,
+        code="VS000",
+        severity="error",
+        environment="/venv",
+        subject=subject,
+        message=message,
+        cause="",
+        fix="mend it",
+        evidence=evidence,
+    )
+
+
+BASE = {
+    "python": {"version": "3.11.2", "interpreter": "/usr/bin/python3.11"},
+    "package": {"numpy": "1.26.4", "opencv-python-headless": "4.9", "rich": "14.0"},
+    "library": {"libc.so.6": "present", "libgomp.so.1": "present"},
+    "variable": {"PATH": "{venv}/bin:/usr/bin", "LD_LIBRARY_PATH": "/usr/local/cuda/lib64"},
+    "system": {"libc": "glibc 2.36", "uid": "0"},
+}
+CHANGES = {
+    "python": {"version": "3.13.5", "interpreter": "/usr/bin/python3.13"},
+    "package": {"numpy": "2.4.6", "rich": "15.0", "click": "8.2"},
+    "library": {"libc.so.6": "present"},
+    "variable": {"PATH": "/usr/bin"},
+    "system": {"libc": "glibc 2.31", "uid": "1001"},
+}
+WANTED = frozenset({"libc.so.6", "libgomp.so.1"})
+
+
+@pytest.mark.parametrize(
+    ("found", "because"),
+    [
+        (finding("native-lib-missing", "torch/lib/x.so", library="libgomp.so.1"), ["libgomp.so.1"]),
+        (finding("dist-missing", "opencv-python-headless"), ["opencv-python-headless"]),
+        (finding("import-failed", "app", missing="cv2"), ["opencv-python-headless"]),
+        (finding("path-env-missing", "flask"), ["PATH"]),
+        (finding("glibc-too-old", "numba", "numba needs GLIBC_2.35."), ["libc"]),
+        (finding("cache-unwritable", "numba"), ["uid"]),
+        (finding("python-minor-mismatch", "/venv"), ["interpreter", "version"]),
+        (finding("removed-api", "app", "app uses np.NaN, which numpy 2 removed."), ["numpy"]),
+        (finding("native-lib-off-path", "libcudnn.so.9"), ["LD_LIBRARY_PATH"]),
+        (finding("import-failed", "app", traceback=["/x/rich/a.py:1 in f"]), []),
+        (finding("import-failed", "app", "click says no."), []),
+    ],
+    ids=lambda value: value.rule if isinstance(value, Finding) else None,
+)
+def test_a_failure_is_put_down_to_the_difference_that_it_speaks_of(
+    found: Finding, because: list[str]
+) -> None:
+    a = Snapshot(name="a", parts=BASE, findings=(), wanted=WANTED)  # type: ignore[arg-type]
+    b = Snapshot(name="b", parts=CHANGES, findings=(found,), wanted=WANTED)  # type: ignore[arg-type]
+    result = compare(a, b)
+    assert [result.differences[i].name for i in result.failures[0].because] == because
+    mirrored = compare(b, a)
+    assert [mirrored.differences[i].name for i in mirrored.failures[0].because] == because
+
+
+def test_what_fails_on_both_sides_is_no_difference() -> None:
+    found = (finding("shebang-broken", "/venv/bin/x"),)
+    a = Snapshot(name="a", parts={"package": {}}, findings=found)
+    b = Snapshot(name="b", parts={"package": {}}, findings=found)
+    result = compare(a, b)
+    assert (result.same, result.failures, result.shared) == (True, (), ("It fails.",))
+    assert "Both fail: It fails." in render_comparison(result, "text")
