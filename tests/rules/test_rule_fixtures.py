@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures import expected_of, facts_of
 
+from rule_facts import expected_of, facts_of
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 
 HERE = Path(__file__).parent / "cases"

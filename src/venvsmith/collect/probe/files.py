@@ -135,6 +135,8 @@ def record_problems(
 def _problem(row: Row, hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree) -> Any:
     if row.path.endswith(BYTECODE):
         return None
+    if row.path.endswith(".py") and tree.lstat(row.path) is None and tree.is_file(row.path + "c"):
+        return None  # the bytecode stands in the source's place, and imports as well
     kind, text, _ = hashes.get((row.path, row.algorithm), ("", "", 0))
     if not kind:
         info = tree.lstat(row.path)

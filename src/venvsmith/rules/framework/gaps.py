@@ -69,7 +69,8 @@ def spoken(view: View) -> frozenset[str]:
         for text in (result.message, *result.causes):
             found.update(match[1] for match in SAID.finditer(text))
             found.update(filter(None, (_known(m[1] or m[2]) for m in STEM.finditer(text))))
-    return frozenset(found)
+    said = " ".join(i.message for i in view.failed_imports)
+    return frozenset(n for n in found if not (FFMPEG.match(n) and "torchcodec" in said))
 
 
 def _known(stem: str) -> str | None:

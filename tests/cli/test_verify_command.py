@@ -1,0 +1,90 @@
+"""``venvsmith verify`` and ``explain`` as a user calls them, on real venvs of this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def venvsmith(*argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "venvsmith", *argv],
+        capture_output=True, text=True, timeout=120, check=False, cwd=cwd,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty venv with one hand-made package: no index is needed."""
+    folder = tmp_path_factory.mktemp("verify") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    site = folder / "lib" / f"python{minor}" / "site-packages"
+    info = site / "tiny-1.0.dist-info"
+    info.mkdir()
+    (site / "tiny.py").write_text("ANSWER = 42\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+    (info / "RECORD").write_text("tiny.py,,\ntiny-1.0.dist-info/METADATA,,\n")
+    return folder
+
+
+def test_a_healthy_venv_passes(venv: Path) -> None:
+    done = venvsmith("verify", f"venv:{venv}", "--import", "tiny", "--command", "python -V")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS  nothing is wrong, 100 % of what is expected works" in done.stdout
+
+
+def test_what_was_asked_for_and_is_absent_fails_with_its_name(venv: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("tiny==1.0 \\\n    --hash=sha256:00\nother==2.0\n")
+    output = tmp_path / "report.json"
+    done = venvsmith(
+        "verify", f"venv:{venv}", "--lock", str(lock), "--format", "json", "--output", str(output)
+    )
+    report = json.loads(output.read_text())
+    assert (done.returncode, report["verdict"], report["score"]) == (1, "fail", 50)
+    assert [(f["rule"], f["subject"]) for f in report["findings"]] == [("dist-missing", "other")]
+
+
+def test_static_leaves_what_was_asked_for_open(venv: Path) -> None:
+    done = venvsmith("verify", f"venv:{venv}", "--static", "--import", "tiny")
+    assert done.returncode == 5
+    assert "INCONCLUSIVE" in done.stdout
+    assert venvsmith("verify", f"venv:{venv}", "--static").returncode == 0
+
+
+def test_an_ignored_rule_needs_a_name_that_exists_and_a_reason(venv: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("tiny==1.1\n")
+    judged = ("verify", f"venv:{venv}", "--lock", str(lock))
+    assert venvsmith(*judged).returncode == 1
+    assert venvsmith(*judged, "--ignore", "version-drift=ours").returncode == 0
+    assert venvsmith(*judged, "--ignore", "VS203=ours").returncode == 0
+    unnamed = venvsmith(*judged, "--ignore", "version-drift")
+    assert (unnamed.returncode, unnamed.stderr.count("\n")) == (2, 1)
+    assert (
+        "did you mean 'version-drift'?" in venvsmith(*judged, "--ignore", "version-drif=x").stderr
+    )
+
+
+def test_explain_prints_a_page_by_name_and_by_code() -> None:
+    page = venvsmith("explain", "interpreter-dangling").stdout
+    assert page.startswith("# interpreter-dangling (VS301)\n")
+    assert venvsmith("explain", "vs301").stdout == page
+    assert "interpreter-dangling" in venvsmith("explain").stdout
+    missing = venvsmith("explain", "interpreter-danglin")
+    assert missing.returncode == 2
+    assert "did you mean 'interpreter-dangling'?" in missing.stderr
+
+
+def test_a_target_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
+    done = venvsmith("verify", f"venv:{tmp_path}/none")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
