@@ -81,6 +81,12 @@ class Case:
         """Names of the corpus's own bases that the Dockerfile starts from."""
         return tuple(dict.fromkeys(_FROM.findall(self.dockerfile)))
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """More arguments for verify; ``{case}`` stands for the case's path without its ending."""
+        beside = str(CORPUS / self.kind / self.name)
+        return tuple(word.replace("{case}", beside) for word in self.verify)
+
     def digest(self) -> str:
         """Digest of everything that goes into the image, its bases aside."""
         parts = [

@@ -19,7 +19,7 @@ _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
 def mutate(count: int, *, seed: int, pattern: str) -> int:
-    """Mutate ``count`` healthy images; print a table; return 1 where none could be."""
+    """Mutate ``count`` healthy images; print a table; return 1 where none could be made."""
     cases = [c for c in load("healthy", pattern) if c.python.startswith(("/venv", "/opt", "/app"))]
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     builder = Builder()
@@ -44,7 +44,7 @@ def _one(case: Case, number: int) -> str | None:
     try:
         symptom = run_in(image, case.symptom, timeout=case.timeout, extra=case.docker_args)
         said = next(reversed([s for s in symptom.said.splitlines() if s.strip()]), "")[:90]
-        findings, code = judge_image(image, case.verify)
+        findings, code = judge_image(image, case.arguments)
     finally:
         call(["docker", "image", "rm", "-f", image], timeout=60)
     errors = [f for f in findings if f["severity"] == "error"]
@@ -74,7 +74,9 @@ def _operate(case: Case, image: str, number: int) -> dict[str, str] | None:
         changes += [f"ENTRYPOINT {json.dumps(config.get('Entrypoint') or [])}"]
         changes += [f"CMD {json.dumps(config.get('Cmd') or [])}"]
         flags = [word for change in changes for word in ("--change", change)]
-        call(["docker", "commit", "-q", *flags, name, image], timeout=300)
+        made = call(["docker", "commit", *flags, name, image], timeout=300)
+        if made.code:
+            raise RuntimeError(made.said)
         lines = [line for line in told.said.splitlines() if line.startswith("{")]
         return dict(json.loads(lines[-1])) if lines else None
     finally:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from corpuslib.cases import CORPUS, WORK, Case
+from corpuslib.cases import WORK, Case
 from corpuslib.engine import Output, call, run_in, tools
 
 RESULTS = WORK / "results"
@@ -66,9 +66,8 @@ def judge(case: Case) -> Verdict:
     Where the bare question was not answered rightly, the module that fails is named as well
     (``--import``); what comes of that is told beside the score and counts nothing.
     """
-    words = tuple(w.replace("{case}", str(CORPUS / case.kind / case.name)) for w in case.verify)
-    verdict = grade(case, *_ask(case.image, words, name=case.name))
-    if case.kind == "broken" and verdict.outcome in {"missed", "wrong"} and not words:
+    verdict = grade(case, *_ask(case.image, case.arguments, name=case.name))
+    if case.kind == "broken" and verdict.outcome in {"missed", "wrong"} and not case.verify:
         named = tuple(word for module in case.imports for word in ("--import", module))
         again = grade(case, *_ask(case.image, named, name=f"{case.name}.asked"))
         return replace(verdict, asked=again.outcome)
