@@ -48,7 +48,8 @@ class PathEnvMissing(Rule):
         """Look at what is started by a bare name."""
         if ctx.env.on_path is not False:
             return
-        for argv in dict.fromkeys((*starts(ctx), *(c.argv for c in ctx.env.commands))):
+        asked = (c.argv for c in ctx.env.commands if c.returncode != 0 and c.resolved is None)
+        for argv in dict.fromkeys((*starts(ctx), *asked)):
             name = argv[0]
             if "/" in name or name not in ctx.env.bin_names:
                 continue
