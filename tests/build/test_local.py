@@ -58,3 +58,19 @@ def test_a_failed_local_build_leaves_the_last_good_one(project: Path) -> None:
     )
     assert (built / "manifest.json").read_bytes() == before
     assert sorted(path.name for path in built.parent.iterdir()) == ["pages.cpu"]
+
+
+def test_a_full_disk_is_the_surroundings_fault_and_told_as_such(
+    project: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root can make a small disk to fill")
+    try:
+        (project / ".venvsmith").symlink_to(disk)
+        _, told = venvsmith(project, "build", "--engine", "local", sandbox="", code=4)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    assert told.splitlines()[-1].startswith("venvsmith: disk: ")

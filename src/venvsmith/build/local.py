@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from venvsmith.errors import JudgedError, SurroundingsError
+from venvsmith.errors import JudgedError, SurroundingsError, VenvsmithError
 from venvsmith.plan import EPOCH
 from venvsmith.process import Command, Completed, run
 from venvsmith.sandbox import Bind, Sandbox
@@ -323,15 +323,17 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _step_failed(plan: Plan, step: Step, done: Completed) -> JudgedError:
+def _step_failed(plan: Plan, step: Step, done: Completed) -> VenvsmithError:
     lines = [line for line in (done.text + done.error_text).splitlines() if line.strip()]
     return step_failure(plan, step, lines, timed_out=done.timed_out)
 
 
 def step_failure(
     plan: Plan, step: Step | None, lines: Iterable[str], *, timed_out: bool = False
-) -> JudgedError:
+) -> VenvsmithError:
     """Return the error for a failed step: our own sentence where there is one, else the last lines.
+
+    A full disk is the surroundings' fault, whatever step met it.
 
     :param step: None where the failing step is not known.
     :param lines: what it printed.
@@ -341,4 +343,7 @@ def step_failure(
     text = " | ".join(ours[-1:] or told[-3:]) or "it printed nothing"
     what = "took too long" if timed_out else "failed"
     where = f"{plan.name}: step {step.id}" if step is not None else plan.name
+    if any("No space left on device" in line for line in told):
+        hint = "free some disk and build again"
+        return SurroundingsError("the disk is full", where=where, hint=hint, code="disk")
     return JudgedError(f"{what}: {text}", where=where, code="build-step")
