@@ -141,7 +141,15 @@ def _build(case: Case, digest: str) -> str | None:
     ca = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
     argv += ["--secret", f"id=ca,src={ca}"]
     done = call(argv, timeout=_BUILD_S, stdin=case.dockerfile.replace("{w}", _MACRO))
-    return None if done.code == 0 else done.said[-3000:]
+    if done.code:
+        return done.said[-3000:]
+    _forget_replaced()
+    return None
+
+
+def _forget_replaced() -> None:
+    """Remove images of earlier builds that no tag names any more."""
+    call(["docker", "image", "prune", "-f", "--filter", f"label={LABEL}"], timeout=120)
 
 
 def clean() -> int:
@@ -151,4 +159,5 @@ def clean() -> int:
     ).said.split()
     for image in dict.fromkeys(seen):
         call(["docker", "image", "rm", "-f", image], timeout=120)
+    _forget_replaced()
     return len(set(seen))

@@ -21,12 +21,11 @@ _SITE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 def mutate(count: int, *, seed: int, pattern: str) -> int:
     """Mutate ``count`` healthy images; print a table; return 1 where none could be made."""
     cases = [c for c in load("healthy", pattern) if c.python.startswith(("/venv", "/opt", "/app"))]
-    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     builder = Builder()
     print("| seed | case | broken | plain symptom | verify |\n|---|---|---|---|---|")
     done = 0
     for number in range(seed, seed + count):
-        case = chance.choice(cases)
+        case = random.Random(number).choice(cases)  # noqa: S311 - repeatable, not secret
         if builder.build(case):
             continue
         line = _one(case, number)
