@@ -94,7 +94,7 @@ def moved(reading: Reading) -> Iterator[Moved]:
             continue
         builder = reading.facts.stages[copy.from_stage]
         for place, line, built in _built(reading, builder, reading.steps(builder)):
-            target = _target(copy, place)
+            target = target_of(copy, place)
             if target is None or target in made_here or _provided(copies, built):
                 continue
             yield Moved(
@@ -212,7 +212,7 @@ def _is_root(step: Step) -> bool:
     return step.user in {"", "root", "0", "root:root", "0:0"} and "HOME" not in step.env
 
 
-def _target(copy: Copy, place: str) -> str | None:
+def target_of(copy: Copy, place: str) -> str | None:
     """Return where a path of the source stage comes to lie, None where it is not copied."""
     for source in copy.sources:
         origin = posixpath.normpath(posixpath.join("/", source))
@@ -255,3 +255,10 @@ def site_packages(reading: Reading) -> Iterator[tuple[Copy, str, Base]]:
         match = _LIB.search(copy.target or "")
         if match and not copy.from_context and (copy.target or "").startswith("/usr/local/lib/"):
             yield copy, match[1], runs
+
+
+def built_on(reading: Reading, copy: Copy) -> str | None:
+    """Return the minor of the Python in the stage that a COPY takes from, where it is known."""
+    if copy.from_stage is None:
+        return None
+    return base_of(reading.root_base(reading.facts.stages[copy.from_stage])).minor

@@ -63,9 +63,13 @@ class DockerfileUnpinned(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at each base, each image that is copied from, and each installer."""
         reading = reading_of(ctx)
+        told: set[str] = set()
         for stage in reading.facts.stages:
-            if reading.parent(stage) is None and stage.index in reading.built:
-                yield from self._base(ctx, reading, stage.line, reading.base(stage))
+            base = reading.base(stage)
+            mine = stage.index in reading.built and reading.parent(stage) is None
+            if mine and base not in told:
+                told.add(base)
+                yield from self._base(ctx, reading, stage.line, base)
             for copy in reading.copies(stage):
                 mine = copy.step.stage == stage.index and stage.index in reading.built
                 if copy.from_image and mine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import text_of
+from venvsmith.rules.framework.foresee import foreseen_pip
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.start import calls_pip
 
@@ -63,6 +64,10 @@ class PipMissing(Rule):
             ),
             evidence={"caller": caller},
         )
+
+    def foresee(self, ctx: Context) -> Iterator[Finding]:
+        """Follow who makes, fills and prunes each environment."""
+        return foreseen_pip(self, ctx)
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim commands that say so."""

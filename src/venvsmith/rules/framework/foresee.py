@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from venvsmith.dockerfile.forecast import Moved, moved, site_packages
-from venvsmith.rules.framework.dockerfiles import at, reading_of, spot
+from venvsmith.dockerfile.forecast import Moved, built_on, moved, site_packages
+from venvsmith.dockerfile.pips import calls_without_pip
+from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ def foreseen_minor(rule: Rule, ctx: Context) -> Iterator[Finding]:
             continue
         line = copy.step.line
         image = reading.root_base(reading.facts.final)
+        bumped = built_on(reading, copy) == base.minor
         yield rule.finding(
             ctx,
             subject=spot(reading, line),
@@ -35,8 +37,16 @@ def foreseen_minor(rule: Rule, ctx: Context) -> Iterator[Finding]:
                 f"Line {line} copies packages into {copy.target}, but the Python of {image} is "
                 f"{base.minor} and does not look there."
             ),
-            cause=f"The packages are those of Python {minor}.",
-            fix=f"Line {reading.facts.final.line}: FROM {_with_minor(image, minor)}",
+            cause=(
+                f"Both stages have Python {base.minor}; the paths still name {minor}."
+                if bumped
+                else f"The packages are those of Python {minor}."
+            ),
+            fix=(
+                f"Line {line}: {_with_minor(written(copy.step.instruction, line), base.minor, 0)}"
+                if bumped
+                else f"Line {reading.facts.final.line}: FROM {_with_minor(image, minor)}"
+            ),
             evidence=at(reading, line, built_for=[minor], runs=base.minor),
         )
 
@@ -60,9 +70,9 @@ def _other_minor(rule: Rule, ctx: Context, reading: Reading, one: Moved, runs: s
     )
 
 
-def _with_minor(image: str, minor: str) -> str:
-    """Return an image's name with another Python: no patch version, no digest of the old one."""
-    return re.sub(r"3\.\d+(?:\.\d+)?", minor, image.partition("@")[0], count=1)
+def _with_minor(text: str, minor: str | None, count: int = 1) -> str:
+    """Return an image (or a line) with another Python: no patch version, no digest of the old."""
+    return re.sub(r"3\.\d+(?:\.\d+)?", minor or "3", text.partition("@")[0], count=count)
 
 
 def foreseen_dangling(rule: Rule, ctx: Context) -> Iterator[Finding]:
@@ -85,6 +95,30 @@ def foreseen_dangling(rule: Rule, ctx: Context) -> Iterator[Finding]:
             cause=_cause(one),
             fix=_fix(reading, one),
             evidence=at(reading, line, interpreter=one.built.path),
+        )
+
+
+def foreseen_pip(rule: Rule, ctx: Context) -> Iterator[Finding]:
+    """Yield calls of a venv's own pip, where the lines above leave it without one."""
+    reading = reading_of(ctx)
+    for call in calls_without_pip(reading):
+        since = call.venv.line
+        context = reading.facts.context
+        sure = not call.venv.removed or bool(context and context.locks)
+        cause = (
+            f"uv sync on line {since} removed it again, unless the lock names pip."
+            if call.venv.removed
+            else f"What line {since} makes has no pip; apt's python3-pip is the system's."
+        )
+        rest = call.command.partition(" install")[2].strip()
+        yield rule.finding(
+            ctx,
+            subject=spot(reading, call.line),
+            severity="error" if sure else "warning",
+            message=f"Line {call.line} calls the pip of {call.place}, which has none.",
+            cause=cause,
+            fix=f"Line {call.line}: uv pip install --python {call.place}/bin/python {rest or '…'}",
+            evidence=at(reading, call.line, caller=call.command),
         )
 
 
