@@ -102,6 +102,9 @@ class TorchCompanionMismatch(Rule):
             }  # fmt: skip
         if other.rule == "cpu-cuda-mix":
             return other.subject == name
+        if other.rule == "version-drift":
+            # That the lock says otherwise is how it came about; that they do not fit is what fails.
+            return other.subject in {name, finding.evidence["anchor"]}
         if other.rule in {"native-lib-missing", "native-lib-off-path", "removed-api"}:
             return f"/{name}/" in str(other.evidence) or other.evidence.get("distribution") == name
         if other.rule not in IMPORTS | {"command-failed"}:

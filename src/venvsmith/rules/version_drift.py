@@ -67,7 +67,7 @@ class VersionDrift(Rule):
         """Claim what goes wrong with requirements and imports of that distribution."""
         if other.rule == "requirement-unmet":
             return other.evidence.get("required") == finding.subject
-        if other.rule in IMPORTS | {"command-failed", "removed-api", "torch-companion-mismatch"}:
+        if other.rule in IMPORTS | {"command-failed", "removed-api"}:
             return finding.subject in failing_names(other, ctx) or finding.subject == other.subject
         return False
 
