@@ -60,6 +60,12 @@ def bases() -> None:
     free = shutil.disk_usage(ROOT).free
     if free < NEEDED_BYTES:
         pytest.fail(f"the whole stack needs 30 GB of disk, and {free / 1e9:.0f} GB are free")
+    # The local engine checks system packages and does not install them.
+    if subprocess.run(
+        ["dpkg-query", "-W", "ffmpeg", "libpython3.11"], capture_output=True
+    ).returncode:
+        run("apt-get", "update", "-q")
+        run("apt-get", "install", "-qy", "--no-install-recommends", "ffmpeg", "libpython3.11")
     text = (ROOT / "venvsmith.toml").read_text()
     for image in re.findall(r'^(?:build|runtime) = "(.*)"', text, re.MULTILINE):
         here = subprocess.run(["docker", "image", "inspect", image], capture_output=True)

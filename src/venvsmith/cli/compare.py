@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REPORT_LIMIT = 64 * 1024 * 1024
 
 
-@click.command("compare")
+@click.command("compare", epilog="Example: venvsmith compare venv:.venv asr:latest")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--import", "imports", multiple=True, metavar="MODULE", help="Try it on both sides.")

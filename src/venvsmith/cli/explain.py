@@ -7,7 +7,7 @@ import click
 from venvsmith.errors import UsageError
 
 
-@click.command("explain")
+@click.command("explain", epilog="Example: venvsmith explain interpreter-dangling")
 @click.argument("rule", required=False)
 @click.pass_obj
 def command(shared: object, rule: str | None) -> None:  # noqa: ARG001 - click's signature

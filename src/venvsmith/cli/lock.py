@@ -16,6 +16,7 @@ SHOWN_CHANGES = 12
 
 
 @click.command(
+    "lock",
     epilog="Example: venvsmith lock whisperx --upgrade-package numpy",
 )
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")

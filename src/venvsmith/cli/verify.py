@@ -19,7 +19,7 @@ DEFAULT_TIMEOUT = 600.0
 FORMATS = ("text", "json", "junit", "sarif", "github", "html")
 
 
-@click.command("verify")
+@click.command("verify", epilog="Example: venvsmith verify asr:latest --import whisperx.asr")
 @click.argument("target")
 @click.option(
     "--lock",
