@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import IMPORTS, frame_file
+from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
+
+
+MAGIC = re.compile(r"bad magic number in '([\w.]+)'")
 
 
 class StaleBytecode(Rule):
@@ -45,6 +50,7 @@ class StaleBytecode(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Tell what would really run."""
         stale = ctx.env.stale_bytecode
+        yield from self._spoken(ctx)
         if not stale:
             return
         names = [item.source or item.path for item in stale]
@@ -61,6 +67,25 @@ class StaleBytecode(Rule):
             evidence={"files": [item.path for item in stale[:50]], "sources": names[:50]},
         )
 
+    def _spoken(self, ctx: Context) -> Iterator[Finding]:
+        """Tell bytecode of another Python outside the packages, by what an import says of it."""
+        known = " ".join(item.path for item in ctx.env.stale_bytecode)
+        for result in ctx.view.failed_imports:
+            match = MAGIC.search(result.message)
+            if match is None or f"/{match[1].replace('.', '/')}" in known:
+                continue
+            yield self.finding(
+                ctx,
+                subject=match[1],
+                message=f"The bytecode of {match[1]} is of another Python than {ctx.view.minor}.",
+                cause="The .pyc stands where no source is, so the interpreter has nothing else.",
+                fix=f"Copy the sources, or compile with Python {ctx.view.minor}: "
+                f"RUN {ctx.env.path}/bin/python -m compileall -f -b FOLDER",
+                severity=import_severity(ctx, result),
+                evidence={"files": [], "sources": [], "module": match[1]},
+            )
+            return
+
     @staticmethod
     def _sources(finding: Finding) -> list[str]:
         return [str(source) for source in finding.evidence["sources"]]
@@ -71,9 +96,13 @@ class StaleBytecode(Rule):
             return any(path in finding.evidence["sources"] for path in other.evidence["files"])
         if other.rule == "record-files-missing":
             gone = [str(name) for name in other.evidence["files"]]
-            return all(any(s.endswith(f"/{name}") for s in self._sources(finding)) for name in gone)
+            return bool(finding.evidence["files"]) and all(
+                any(s.endswith(f"/{name}") for s in self._sources(finding)) for name in gone
+            )
         if other.rule == "command-failed":
-            return True
+            said = other.subject + str(other.evidence.get("output", ""))
+            owners = [ctx.view.dist_at(source) for source in self._sources(finding)]
+            return any(top in said for dist in owners if dist for top in dist.top_level)
         if other.rule not in IMPORTS:
             return False
         frames = [frame_file(str(f)) for f in other.evidence.get("traceback", ())]

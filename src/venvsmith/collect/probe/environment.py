@@ -220,6 +220,10 @@ class Reading:
             self.missing.append({"what": "imports-read", "reason": "there is no standard library"})
             return
         starts, own = roots.roots_of(fact["distributions"], self.asked)
+        program = os.path.basename(self.start.argv[0]) if self.start.argv else ""
+        for name, module in roots.started(fact["distributions"], program):
+            starts.insert(0, (module, False))
+            own.add(name)
         owners: Dict[str, graph.Owner] = {}
         for item in self.installed:
             wanted = [roots.requirement(text) for text in item.fact.get("requires", ())]

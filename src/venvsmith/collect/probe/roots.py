@@ -41,6 +41,16 @@ def roots_of(
     return roots, own
 
 
+def started(distributions: List[Fact], program: str) -> List[Tuple[str, str]]:
+    """Return the distribution and the module behind the program that the target starts."""
+    return [
+        (dist["name"], point["value"].split("[")[0].partition(":")[0].strip())
+        for dist in distributions
+        for point in dist.get("entry_points", ())
+        if point["name"] == program and point["group"] == "console_scripts"
+    ]
+
+
 def requirement(text: str) -> Tuple[str, bool]:
     """Return the normalised name of a requirement, and whether only an extra asks for it."""
     head, _, marker = text.partition(";")
