@@ -64,7 +64,7 @@ def test_stages_and_variables_are_followed() -> None:
     reading = Reading(parse(WHOLE, "Dockerfile"))
     assert reading.root_base(reading.facts.final) == "python:3.11-slim"
     assert reading.final_chain == reading.built == {0, 1}
-    found = [(e.line, e.names) for e in events(reading.final_steps)]
+    found = [(e.line, e.names) for e in events(reading, reading.facts.final)]
     assert found == [(7, ("rich", "click")), (12, ("numpy",))]
 
 
@@ -79,6 +79,7 @@ def test_stages_and_variables_are_followed() -> None:
         ("FROM a\n{% if x %}\n", "a template"),
         ("FROM a\nRUN " + "x" * 70_000, "a line of more than"),
         ("#" * (SIZE_LIMIT + 1), "larger than"),
+        ("FROM a\n" * 1001, "more than 1000 instructions"),
     ],
 )
 def test_what_is_no_dockerfile_is_refused_with_the_reason(text: str, said: str) -> None:
@@ -138,11 +139,21 @@ def test_nothing_makes_the_parser_or_a_rule_crash(words: list[str]) -> None:
         "RUN " + "$(" * 30_000 + "\n",
         "RUN " + "a && \\\n" * 20_000 + "b\n",
         "RUN " + "curl http://a " * 4_000 + "\n",
+        "".join(
+            f"RUN uv venv /v{n} && pip install a{n}\nFROM s{n - 1} AS s{n}\nCOPY --from={n} / /\n"
+            for n in range(150)
+        ),
+        "RUN uv venv /v && uv pip install -p /v a\n" * 300
+        + "FROM python:3.12\n"
+        + "COPY --from=0 /v /v\nRUN chown -R 1 /v\n" * 300,
     ],
-    ids=["doubling", "open braces", "parentheses", "substitutions", "continuations", "downloads"],
+    ids=[
+        *("doubling", "open braces", "parentheses", "substitutions", "continuations"),
+        *("downloads", "stages", "copies"),
+    ],
 )
 def test_a_hostile_file_costs_neither_time_nor_memory(line: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     facts = parse("FROM python:3.11\n" + line, "Dockerfile")
     judge(Facts(target=Target(kind="dockerfile", ref="Dockerfile"), dockerfile=facts))
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 20

@@ -88,12 +88,15 @@ def moved(reading: Reading) -> Iterator[Moved]:
         return
     copies = list(reading.copies(final))
     runtime = _pythons_of(runs, final_steps)
-    made_here = {e.place for e in events(final_steps) if e.action in {"create", "sync"}}
+    made_here = {e.place for e in events(reading, final) if e.action in {"create", "sync"}}
+    places: dict[int, tuple[tuple[str, int, Python], ...]] = {}
     for copy in copies:
         if copy.from_stage is None or copy.target is None:
             continue
         builder = reading.facts.stages[copy.from_stage]
-        for place, line, built in _built(reading, builder, reading.steps(builder)):
+        if builder.index not in places:
+            places[builder.index] = tuple(_built(reading, builder, reading.steps(builder)))
+        for place, line, built in places[builder.index]:
             target = target_of(copy, place)
             if target is None or target in made_here or _provided(copies, built):
                 continue
@@ -148,7 +151,7 @@ def _built(
         return
     here = _pythons_of(base, steps)
     done: set[str] = set()
-    found = list(events(steps))
+    found = events(reading, builder)
     for index, event in enumerate(found):
         place = event.prefix or event.place
         makes = event.action in {"create", "sync"} or event.prefix is not None
@@ -222,7 +225,7 @@ def target_of(copy: Copy, place: str) -> str | None:
             # A folder's content is copied, so the target is the folder itself.
             return copy.target
         if place.startswith(origin.rstrip("/") + "/"):
-            return posixpath.join(copy.target or "/", posixpath.relpath(place, origin))
+            return posixpath.join(copy.target or "/", place[len(origin.rstrip("/")) + 1 :])
     return None
 
 

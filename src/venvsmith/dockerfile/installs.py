@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from packaging.utils import canonicalize_name
 
@@ -14,8 +14,9 @@ from venvsmith.dockerfile.expand import expand, has_unknown, unquote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from venvsmith.dockerfile.replay import Step
+    from venvsmith.dockerfile.replay import Reading, Step
     from venvsmith.dockerfile.shell import ShellCommand
+    from venvsmith.model.dockerfile import DockerStage
 
 SYSTEM: Final = "system"
 """Stands for the interpreter's own packages, as a path would for a venv."""
@@ -109,8 +110,24 @@ class _State:
     """Path of each venv to the tool that made it."""
 
 
-def events(steps: Sequence[Step]) -> Iterator[Event]:
-    """Yield what the steps of a stage do to environments, in order."""
+def events(reading: Reading, stage: DockerStage) -> tuple[Event, ...]:
+    """Return what a stage and its parents do to environments, in order."""
+    key = ("events", stage.index)
+    if key not in reading.memo:
+        reading.memo[key] = tuple(_all_events(reading.steps(stage)))
+    return cast("tuple[Event, ...]", reading.memo[key])
+
+
+def environments_of(reading: Reading, stage: DockerStage) -> tuple[str, ...]:
+    """Return the paths of the environments that a stage and its parents make or fill."""
+    key = ("environments", stage.index)
+    if key not in reading.memo:
+        places = (event.place for event in events(reading, stage))
+        reading.memo[key] = tuple(dict.fromkeys(p for p in places if p not in {None, SYSTEM}))
+    return cast("tuple[str, ...]", reading.memo[key])
+
+
+def _all_events(steps: Sequence[Step]) -> Iterator[Event]:
     state = _State()
     for step in steps:
         if step.instruction.keyword != "RUN" or step.instruction.on_build:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT: Final = 1024 * 1024
 """Bytes; the largest of those that people write have 60 kB."""
+INSTRUCTION_LIMIT: Final = 1000
+"""The longest known have some two hundred."""
 LINE_LIMIT: Final = 65_535
 """Characters of a line, BuildKit's own limit."""
 KEYWORDS: Final = frozenset(
@@ -73,6 +75,8 @@ def parse(text: str, path: str) -> DockerfileFacts:
     lines = text.removeprefix("\ufeff").split("\n")
     directives = _directives(lines)
     instructions = list(_Lines(lines, directives.escape, path).instructions())
+    if len(instructions) > INSTRUCTION_LIMIT:
+        raise _refused(path, f"more than {INSTRUCTION_LIMIT} instructions")
     known = [i for i in instructions if i.keyword in KEYWORDS]
     stages, global_args = _stages(known, path)
     return DockerfileFacts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from venvsmith.dockerfile.forecast import target_of
 from venvsmith.dockerfile.installs import SYSTEM, Event, events
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from venvsmith.dockerfile.replay import Reading
     from venvsmith.model.dockerfile import DockerStage
+
+
+VENV_LIMIT: Final = 20
+"""Environments of one stage that are followed through a COPY."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,31 +45,33 @@ class PipCall:
 def calls_without_pip(reading: Reading) -> Iterator[PipCall]:
     """Yield the calls of a venv's own pip that will not find it, for all stages that are built."""
     told: set[int] = set()
+    ends: dict[int, dict[str, Venv]] = {}
     for stage in reading.facts.stages:
-        if stage.index not in reading.built:
-            continue
-        for call in _follow(reading, stage, {}):
-            if call.line not in told:
+        ends[stage.index] = {}
+        for call in _follow(reading, stage, ends):
+            if stage.index in reading.built and call.line not in told:
                 told.add(call.line)
                 yield call
 
 
-def _follow(reading: Reading, stage: DockerStage, state: dict[str, Venv]) -> Iterator[PipCall]:
-    """Go through a stage and its parents; leaves in ``state`` what there is at the end."""
-    steps = reading.steps(stage)
-    found = list(events(steps))
+def _follow(
+    reading: Reading, stage: DockerStage, ends: dict[int, dict[str, Venv]]
+) -> Iterator[PipCall]:
+    """Go through a stage and its parents; leaves in ``ends`` what there is at its end."""
+    state = ends[stage.index]
+    by_step: dict[int, list[Event]] = {}
+    for event in events(reading, stage):
+        by_step.setdefault(id(event.step), []).append(event)
     copies = {id(copy.step): copy for copy in reading.copies(stage)}
-    for step in steps:
+    for step in reading.steps(stage):
         copy = copies.get(id(step))
         if copy is not None and copy.from_stage is not None:
-            there: dict[str, Venv] = {}
-            list(_follow(reading, reading.facts.stages[copy.from_stage], there))
-            for place, venv in there.items():
+            for place, venv in list(ends[copy.from_stage].items())[:VENV_LIMIT]:
                 target = target_of(copy, place)
                 if target is not None:
                     state[target] = venv
-        for event in found:
-            if event.step is step and event.place not in {None, SYSTEM}:
+        for event in by_step.get(id(step), ()):
+            if event.place not in {None, SYSTEM}:
                 yield from _event(reading, event, str(event.place), state)
 
 

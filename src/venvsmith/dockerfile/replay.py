@@ -26,7 +26,9 @@ PROXY_ARGS = frozenset(
     for name in (upper, upper.lower())
 )
 """May be used without an ARG."""
-_ENV_LIMIT = 1000
+CHAIN_LIMIT = 32
+"""Stages that build on one another; a longer row is followed no further."""
+_ENV_LIMIT = 300
 _SHELL_NAMES = ("sh", "bash", "ash", "dash", "zsh", "ksh")
 
 
@@ -90,7 +92,11 @@ class Reading:
 
     def __init__(self, facts: DockerfileFacts) -> None:
         self.facts = facts
+        self.memo: dict[tuple[str, int], tuple[object, ...]] = {}
+        """What readers made of a stage, by their name and its index: made once, asked for often."""
         self._steps: dict[int, tuple[Step, ...]] = {}
+        self._copies: dict[int, tuple[Copy, ...]] = {}
+        self._scripts: dict[int, Script] = {}
 
     @cached_property
     def globals(self) -> Mapping[str, str | None]:
@@ -125,7 +131,7 @@ class Reading:
     def chain(self, stage: DockerStage) -> tuple[DockerStage, ...]:
         """Return the stages from the one on a real base down to the given one."""
         found = [stage]
-        while (parent := self.parent(found[-1])) is not None:
+        while (parent := self.parent(found[-1])) is not None and len(found) < CHAIN_LIMIT:
             found.append(parent)
         return tuple(reversed(found))
 
@@ -160,7 +166,7 @@ class Reading:
         """Return all steps from the ground of a stage to its end, those of its parents first."""
         if stage.index not in self._steps:
             chain = self.chain(stage)
-            walk = _Walk(self.globals)
+            walk = _Walk(self.globals, self._scripts)
             found: list[Step] = []
             for one in chain:
                 found.extend(walk.over(one))
@@ -172,11 +178,15 @@ class Reading:
         """Return the steps that the image consists of."""
         return self.steps(self.facts.final)
 
-    def copies(self, stage: DockerStage) -> Iterator[Copy]:
-        """Yield the COPYs and ADDs of a stage and its parents."""
-        for step in self.steps(stage):
-            if step.instruction.keyword in {"COPY", "ADD"} and not step.instruction.on_build:
-                yield self._copy(step)
+    def copies(self, stage: DockerStage) -> tuple[Copy, ...]:
+        """Return the COPYs and ADDs of a stage and its parents."""
+        if stage.index not in self._copies:
+            self._copies[stage.index] = tuple(
+                self._copy(step)
+                for step in self.steps(stage)
+                if step.instruction.keyword in {"COPY", "ADD"} and not step.instruction.on_build
+            )
+        return self._copies[stage.index]
 
     def _copy(self, step: Step) -> Copy:
         instruction = step.instruction
@@ -213,8 +223,9 @@ def _mentioned(instruction: Instruction) -> Iterator[str]:
 class _Walk:
     """What is known, carried from step to step."""
 
-    def __init__(self, global_args: Mapping[str, str | None]) -> None:
+    def __init__(self, global_args: Mapping[str, str | None], scripts: dict[int, Script]) -> None:
         self._globals = global_args
+        self._scripts = scripts
         self._args: dict[str, str | None] = {}
         self._env: dict[str, str | None] = {"PATH": None}
         self._workdir = "/"
@@ -225,7 +236,9 @@ class _Walk:
         for instruction in stage.instructions:
             script = Script(commands=())
             if instruction.keyword == "RUN" and self._posix:
-                script = script_of(instruction)
+                known = self._scripts.get(instruction.line)
+                script = known or script_of(instruction)
+                self._scripts[instruction.line] = script
             step = Step(
                 instruction=instruction,
                 stage=stage.index,

@@ -6,7 +6,8 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.dockerfile.installs import SYSTEM, arguments, events
+from venvsmith.dockerfile.forecast import target_of
+from venvsmith.dockerfile.installs import SYSTEM, arguments, environments_of, events
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, written
 from venvsmith.rules.framework.rule import Rule, Scope
 
@@ -119,19 +120,16 @@ class DockerfileChownDoubles(Rule):
 def _environments(reading: Reading) -> Iterator[tuple[str, int]]:
     """Yield the environments that the image's own stages hold, with the line they come from."""
     final = reading.facts.final
-    for event in events(reading.final_steps):
+    for event in events(reading, reading.facts.final):
         if event.place not in {None, SYSTEM} and event.action in {"install", "sync"}:
             yield str(event.place), event.step.line
     for copy in reading.copies(final):
         if copy.from_stage is None or copy.target is None:
             continue
-        steps = reading.steps(reading.facts.stages[copy.from_stage])
-        for event in events(steps):
-            for source in copy.sources:
-                place = event.place
-                if place not in {None, SYSTEM} and _below(str(place), source):
-                    inside = posixpath.relpath(str(place), posixpath.join("/", source))
-                    yield posixpath.normpath(posixpath.join(copy.target, inside)), copy.step.line
+        for place in environments_of(reading, reading.facts.stages[copy.from_stage]):
+            target = target_of(copy, place)
+            if target is not None:
+                yield posixpath.normpath(target), copy.step.line
 
 
 def _folders(command: ShellCommand) -> list[str]:

@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from venvsmith.dockerfile.ignore import ignores
-from venvsmith.dockerfile.installs import SYSTEM, events
+from venvsmith.dockerfile.installs import environments_of
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, stage_name
 from venvsmith.rules.framework.rule import Rule, Scope
 
@@ -64,11 +64,7 @@ class DockerfileNoVenvIgnore(Rule):
         for stage in reading.facts.stages:
             if stage.index not in reading.built:
                 continue
-            places = {
-                str(event.place)
-                for event in events(reading.steps(stage))
-                if event.place not in {None, SYSTEM}
-            }
+            places = environments_of(reading, stage)
             for copy in reading.copies(stage):
                 if copy.step.stage != stage.index or not copy.from_context:
                     continue

@@ -65,7 +65,7 @@ class DockerfileSyncPrunes(Rule):
         for stage in reading.facts.stages:
             if stage.index not in reading.built:
                 continue
-            found = list(events(reading.steps(stage)))
+            found = events(reading, stage)
             for index, sync in enumerate(found):
                 if sync.step.stage == stage.index and _is_exact(sync):
                     yield from self._undone(ctx, reading, found, index)

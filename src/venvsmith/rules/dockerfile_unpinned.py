@@ -115,7 +115,7 @@ class DockerfileUnpinned(Rule):
 
     def _installers(self, ctx: Context, reading: Reading, index: int) -> Iterator[Finding]:
         stage = reading.facts.stages[index]
-        for event in events(reading.steps(stage)):
+        for event in events(reading, stage):
             if event.step.stage == index and event.action == "install":
                 yield from self._tools(ctx, reading, event)
         for step in reading.steps(stage):

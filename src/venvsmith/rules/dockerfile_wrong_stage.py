@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.dockerfile.installs import SYSTEM, events
+from venvsmith.dockerfile.installs import SYSTEM, Event, events
 from venvsmith.dockerfile.packages import (
     IN_ALPINE,
     IN_FULL_IMAGES,
@@ -18,7 +18,7 @@ from venvsmith.dockerfile.packages import (
 )
 from venvsmith.dockerfile.pythons import Base, base_of
 from venvsmith.dockerfile.shell import parse_script
-from venvsmith.model.dockerfile import Piece
+from venvsmith.model.dockerfile import DockerStage, Piece
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, stage_name
 from venvsmith.rules.framework.rule import Rule, Scope
 
@@ -129,39 +129,46 @@ class DockerfileWrongStage(Rule):
         self, ctx: Context, reading: Reading, copies: list[Copy], told: set[str]
     ) -> Iterator[Finding]:
         """Find programs of Python distributions that stayed in another stage's own Python."""
-        final = reading.facts.final
-        here = {n for e in events(reading.final_steps) for n in e.names}
-        loose = any(e.files or e.own_project or not e.names for e in events(reading.final_steps))
+        own = events(reading, reading.facts.final)
+        here = {name for event in own for name in event.names}
+        loose = any(e.files or e.own_project or not e.names for e in own)
         if loose or any(copy.target is None or _is_wide(copy) for copy in copies):
             return
+        calls: dict[str, _Call] = {}
+        for call in _calls(reading):
+            calls.setdefault(canonicalize_name(call.program), call)
         for stage in reading.facts.stages:
             if stage.index in reading.final_chain:
                 continue
-            for event in events(reading.steps(stage)):
-                if event.step.stage != stage.index or event.action != "install":
+            for event in events(reading, stage):
+                system = event.action == "install" and event.place == SYSTEM
+                if event.step.stage != stage.index or not system:
                     continue
-                if event.place != SYSTEM:
-                    continue
-                for call in _calls(reading):
-                    name = canonicalize_name(call.program)
-                    if name not in event.names or name in here | told:
-                        continue
-                    told.add(name)
-                    yield self.finding(
-                        ctx,
-                        subject=spot(reading, event.line),
-                        message=(
-                            f"{name} is installed in stage {stage_name(stage)} (line "
-                            f"{event.line}), but {call.keyword} on line {call.line} calls it in "
-                            f"stage {stage_name(final)}, which takes nothing of that Python."
-                        ),
-                        cause="A stage hands nothing on but what FROM and COPY --from take.",
-                        fix=(
-                            f"Install into a venv on line {event.line}, and below line "
-                            f"{final.line}: COPY --from={stage.name or stage.index} /venv /venv"
-                        ),
-                        evidence=at(reading, event.line, package=name, used_on=call.line),
-                    )
+                for name in event.names:
+                    if name in calls and name not in here | told:
+                        told.add(name)
+                        yield self._left_behind(ctx, reading, event, stage, calls[name])
+
+    def _left_behind(
+        self, ctx: Context, reading: Reading, event: Event, stage: DockerStage, call: _Call
+    ) -> Finding:
+        final = reading.facts.final
+        name = canonicalize_name(call.program)
+        return self.finding(
+            ctx,
+            subject=spot(reading, event.line),
+            message=(
+                f"{name} is installed in stage {stage_name(stage)} (line {event.line}), but "
+                f"{call.keyword} on line {call.line} calls it in stage {stage_name(final)}, which "
+                "takes nothing of that Python."
+            ),
+            cause="A stage hands nothing on but what FROM and COPY --from take.",
+            fix=(
+                f"Install into a venv on line {event.line}, and below line {final.line}: COPY "
+                f"--from={stage.name or stage.index} /venv /venv"
+            ),
+            evidence=at(reading, event.line, package=name, used_on=call.line),
+        )
 
     def _libraries(
         self,

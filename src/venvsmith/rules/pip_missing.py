@@ -71,6 +71,9 @@ class PipMissing(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim commands that say so."""
+        if other.rule == "dockerfile-wrong-stage":
+            # apt's pip in the right stage would not be the environment's either.
+            return other.evidence.get("package") in {"python3-pip", "py3-pip"}
         said = text_of(other)
         return other.rule == "command-failed" and (
             "No module named pip" in said or "pip" in other.subject.split()[0]
