@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Python of a distribution's own python3 package, and where it lies; looked up 2026-11 at
-# packages.debian.org/python3, packages.ubuntu.com/python3 and pkgs.alpinelinux.org.
+# The minor of each distribution's own python3 package, from their package lists, 2026-11.
 DEBIAN: Final = {
     "buster": "3.7",
     "bullseye": "3.9",
