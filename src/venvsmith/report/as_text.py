@@ -204,10 +204,13 @@ def _foot(page: _Page, report: Report, grave: Sequence[Finding]) -> None:
     reasons: dict[str, list[str]] = {}
     for skipped in report.checks.skipped:
         reasons.setdefault(skipped.reason, []).append(skipped.rule)
+    told = []
     for reason, rules in reasons.items():
         names = ", ".join(rules[:SHOWN_PACKAGES])
         more = f" and {len(rules) - SHOWN_PACKAGES} more" if len(rules) > SHOWN_PACKAGES else ""
-        text = f"not checked: {names}{more} ({reason})"
+        told.append(f"{names}{more} ({reason})")
+    if told:
+        text = f"Not checked: {'; '.join(told)}"
         page.lines(wrapped(text, width=page.width, hanging="  "), "dim")
     if grave:
         page.line(f"More: venvsmith explain {grave[0].rule}", "dim")

@@ -16,6 +16,7 @@ from venvsmith.rules.framework.gaps import (
 )
 from venvsmith.rules.framework.roots import matters
 from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.words import be, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,13 +57,20 @@ class NativeLibMissing(Rule):
     code = "VS405"
 
     def check(self, ctx: Context) -> Iterator[Finding]:
-        """Group by library: one mend each."""
+        """Group by library, then by the distribution that needs them: one mend for each."""
         groups: defaultdict[str, list[Gap]] = defaultdict(list)
         for gap in gaps(ctx.view):
             if not lies_at(ctx.view, gap) and not special(gap.name):
                 groups[gap.name].append(gap)
+        needs: defaultdict[str, dict[str, list[Gap]]] = defaultdict(dict)
         for name, found in sorted(groups.items()):
-            yield self._finding(ctx, name, found)
+            needs[self._gravest(ctx, found).chain[0]][name] = found
+        by_owner: defaultdict[str, dict[str, list[Gap]]] = defaultdict(dict)
+        for path, libraries in needs.items():
+            dist = ctx.view.dist_at(path)
+            by_owner[dist.name if dist else path].update(libraries)
+        for libraries in by_owner.values():
+            yield self._finding(ctx, libraries)
         for name in sorted(spoken(ctx.view) - set(groups)):
             known = {**ctx.facts.system.libraries, **ctx.facts.system.libraries_off_path}
             if name not in known and not special(name) and not self._is_here(ctx, name):
@@ -72,23 +80,29 @@ class NativeLibMissing(Rule):
     def _is_here(ctx: Context, name: str) -> bool:
         return any(name in {e.soname, e.path.rpartition("/")[2]} for e in ctx.env.elves)
 
-    def _finding(self, ctx: Context, name: str, found: list[Gap]) -> Finding:
-        gap = min(found, key=lambda g: (severity_at(ctx.view, g.chain[0]) != "error", g.chain))
+    @staticmethod
+    def _gravest(ctx: Context, found: list[Gap]) -> Gap:
+        return min(found, key=lambda g: (severity_at(ctx.view, g.chain[0]) != "error", g.chain))
+
+    def _finding(self, ctx: Context, libraries: dict[str, list[Gap]]) -> Finding:
+        names = sorted(libraries)
+        gap = self._gravest(ctx, [g for found in libraries.values() for g in found])
         dist = ctx.view.dist_at(gap.chain[0])
         who = f"{dist.name} {dist.version}" if dist else gap.chain[0]
+        them = "it" if len(names) == 1 else "them"
         return self.finding(
             ctx,
-            subject=name,
-            message=f"{who} needs {name}, which is not in this target.",
+            subject=names[0],
+            message=f"{who} needs {listing(names, 6)}, which {be(len(names))} not in this target.",
             cause=(
-                f"{gap.by.path.rpartition('site-packages/')[2]} links to it, no wheel here brings "
-                "it, and the image does not have it."
+                f"{gap.by.path.rpartition('site-packages/')[2]} links to {gap.name}, no wheel here "
+                f"brings {them}, and the image does not have {them}."
             ),
-            fix=_fix(ctx, name),
+            fix=_fix(ctx, names),
             severity=severity_at(ctx.view, gap.chain[0]),
             evidence={
-                "library": name,
-                "needed_by": sorted({g.by.path for g in found})[:20],
+                "libraries": names,
+                "needed_by": sorted({g.by.path for f in libraries.values() for g in f})[:20],
                 "chain": list(gap.chain),
                 "distribution": dist.name if dist else None,
             },
@@ -103,10 +117,10 @@ class NativeLibMissing(Rule):
             subject=name,
             message=f"import {result.module} opens {name}, which is not in this target.",
             cause="It is opened by name while it runs, and neither a wheel nor the image has it.",
-            fix=_fix(ctx, name),
+            fix=_fix(ctx, [name]),
             severity="error" if matters(ctx, result) else "warning",
             evidence={
-                "library": name,
+                "libraries": [name],
                 "needed_by": [],
                 "chain": [],
                 "module": result.module,
@@ -118,13 +132,16 @@ class NativeLibMissing(Rule):
         """Claim failures that name it, or pass through its distribution."""
         if other.subject == finding.evidence.get("module"):
             return other.rule == "import-failed"
-        return claims_native(finding, other, ctx, str(finding.evidence["library"]))
+        return claims_native(finding, other, ctx, *(str(n) for n in finding.evidence["libraries"]))
 
 
-def _fix(ctx: Context, name: str) -> str:
-    package = debian_package(name)
+def _fix(ctx: Context, names: list[str]) -> str:
+    packages = [debian_package(name) for name in names]
     if ctx.facts.system.os_id == "alpine":
-        return f"RUN apk add the package that brings {name}, or base the image on Debian slim"
-    if package is None:
-        return f"Install the system package that brings {name} (apt-file search {name})"
-    return f"RUN apt-get update && apt-get install -y --no-install-recommends {package}"
+        return f"RUN apk add what brings {listing(names, 6)}, or base the image on Debian slim"
+    known = dict.fromkeys(package for package in packages if package)
+    unknown = [n for n, package in zip(names, packages, strict=True) if not package]
+    if not known:
+        return f"Install the system package that brings {names[0]} (apt-file search {names[0]})"
+    line = f"RUN apt-get update && apt-get install -y --no-install-recommends {' '.join(known)}"
+    return f"{line}, and what brings {listing(unknown)}" if unknown else line

@@ -30,8 +30,6 @@ __all__ = ["Options", "examine", "exit_code", "judge", "verify"]
 
 NO_ENVIRONMENT = "no Python environment was found in this target"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 5}
-ENGINE = "engine: "
-"""How a reason starts that lies with the engine, and is worth a retry."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +95,7 @@ def judge(
 
 
 def exit_code(report: Report) -> int:
-    """Return the contract's exit code: 4 where an open question is the engine's fault."""
-    if report.verdict == "inconclusive" and any(
-        skipped.reason.startswith(ENGINE) for skipped in report.checks.skipped
-    ):
-        return 4
+    """Return the contract's exit code; an engine that fails is raised, and never gets here."""
     return EXIT_CODES[report.verdict]
 
 
