@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The minor of each distribution's own python3 package, from their package lists, 2026-11.
+# The minor of each distribution's own python3 package, which a release keeps for its life. Debian's
+# three newest are what the tests' base images hold; the others are written down, not looked up.
 DEBIAN: Final = {
     "buster": "3.7",
     "bullseye": "3.9",

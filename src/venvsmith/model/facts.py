@@ -321,7 +321,7 @@ class TorchBuild:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shadow:
-    """A module in a folder that stands before all others on ``sys.path``, named as one of theirs."""
+    """A module that stands before all others on ``sys.path`` and is named as one of theirs."""
 
     path: str
     module: str

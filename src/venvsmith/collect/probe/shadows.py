@@ -12,7 +12,8 @@ from .tree import Fact, Tree
 MODULE = re.compile(r"^([A-Za-z_]\w*)(?:\.(?:cpython-|abi3)[\w-]*)?\.(?:py|so)$")
 FROZEN = frozenset(
     {"abc", "codecs", "encodings", "genericpath", "io", "os", "posixpath", "site", "stat",
-     "sys", "builtins", "sitecustomize", "usercustomize", "marshal", "time", "zipimport", "importlib", "_collections_abc"}
+     "sys", "builtins", "sitecustomize", "usercustomize", "marshal", "time", "zipimport",
+     "importlib", "_collections_abc"}
 )  # fmt: skip
 """Loaded before any folder of the user's is on the path."""
 SCRIPT_LIMIT = 64 * 1024
