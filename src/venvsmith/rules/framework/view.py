@@ -195,7 +195,7 @@ class View:
     def markers(self) -> Mapping[str, str]:
         """Return the marker environment of the target's interpreter, not of this machine."""
         run = self.env.interpreter.run if self.env.interpreter else None
-        # Where the interpreter tells nothing, the packages were installed for some minor all the same.
+        # Where the interpreter tells nothing, the folder of the packages does.
         minor = self.minor or next(iter(self.env.lib_minors), "3.12")
         full = (run.version if run and run.version else None) or f"{minor}.0"
         return {
