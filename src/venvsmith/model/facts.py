@@ -434,6 +434,10 @@ class System:
     """Folders of LD_LIBRARY_PATH, in order, with the names of the shared objects in them."""
     start_script: str | None = None
     """Text of the script that the image starts (64 KiB of it); its first line, for no shell's."""
+    start_program: str | None = None
+    """Where the image's first word leads: the file, or the word where PATH has none."""
+    start_missing: str | None = None
+    """What is not there of it: the program itself, or the interpreter that its first line names."""
     mounts: tuple[str, ...] = ()
     packages_elsewhere: tuple[SystemPackage, ...] = ()
 

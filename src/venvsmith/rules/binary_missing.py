@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from venvsmith.data.knowledge import load_programs
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
 from venvsmith.rules.framework.rule import Rule
+from venvsmith.rules.framework.start import PYTHON
 from venvsmith.rules.framework.words import listing
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class BinaryMissing(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Hold the table against what is installed and what PATH finds."""
         programs = ctx.facts.system.programs
+        yield from self._start(ctx)
         told: set[str] = set()
         if not ctx.facts.system.path:
             return
@@ -85,6 +87,29 @@ class BinaryMissing(Rule):
             for i in ctx.view.failed_imports
             for owner in ctx.view.owners(i.module)
         )
+
+    def _start(self, ctx: Context) -> Iterator[Finding]:
+        """Tell a first word of the image that is nowhere, and that no environment has."""
+        system = ctx.facts.system
+        program = system.start_program
+        if program is None or system.start_missing != program:
+            return
+        name = program.rpartition("/")[2]
+        declared = any(
+            (name in env.bin_names and env.kind == "venv")
+            or any(p.name == name for d in env.distributions for p in d.entry_points)
+            for env in ctx.facts.environments
+        )
+        if ctx.env is ctx.facts.environments[0] and not declared and not PYTHON.match(name):
+            yield self.finding(
+                ctx,
+                subject=program,
+                message=f"The image starts {program}, which is not there.",
+                cause="It was never installed or copied, or is a link that leads nowhere.",
+                fix=f"Install what brings {name}, or copy it with all that its link points to",
+                severity="error",
+                evidence={"callers": [], "names": [name], "source": ""},
+            )
 
     def _spoken(self, ctx: Context, told: set[str]) -> Iterator[Finding]:
         """Tell programs that a failure of what ran says it did not find."""

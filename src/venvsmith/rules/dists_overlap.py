@@ -10,12 +10,13 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
 from venvsmith.rules.framework.rule import Need, Rule
+from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import count, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvsmith.model.facts import Overlap
+    from venvsmith.model.facts import Distribution, Overlap
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
@@ -59,12 +60,37 @@ class DistsOverlap(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group the contested files by who contests them."""
+        yield from self._twice(ctx)
         groups: defaultdict[tuple[str, ...], list[Overlap]] = defaultdict(list)
         for overlap in ctx.env.overlaps:
             if not TRIFLES.search(overlap.path):
                 groups[tuple(sorted(overlap.distributions))].append(overlap)
         for names, files in sorted(groups.items()):
             yield self._finding(ctx, names, files)
+
+    def _twice(self, ctx: Context) -> Iterator[Finding]:
+        """Tell one distribution that is installed at two versions in one folder."""
+        seen: dict[tuple[str, str], Distribution] = {}
+        for dist in ctx.env.distributions:
+            key = (canonicalize_name(dist.name), dist.location)
+            first = seen.setdefault(key, dist)
+            if first is dist or first.version == dist.version or by_system(dist.location):
+                continue
+            yield self.finding(
+                ctx,
+                subject=dist.metadata_path,
+                message=(
+                    f"{dist.name} is installed twice in {dist.location}, as {first.version} and "
+                    f"{dist.version}: its files are a mixture of both."
+                ),
+                cause="One installation was copied over another, without removing it first.",
+                fix=(
+                    f"RUN rm -r {first.metadata_path} {dist.metadata_path} && uv pip install "
+                    f"--python {ctx.env.path}/bin/python --reinstall {dist.name}=={dist.version}"
+                ),
+                severity="error",
+                evidence={"distributions": [dist.name], "files": [], "winner": None},
+            )
 
     def _finding(self, ctx: Context, names: tuple[str, ...], files: list[Overlap]) -> Finding:
         winners = {name for file in files for name in file.matches}

@@ -6,7 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from venvsmith.data.knowledge import debian_package
+from venvsmith.rules.framework.follows import RUNS
 from venvsmith.rules.framework.gaps import (
+    LIBPYTHON,
     claims_native,
     gaps,
     lies_at,
@@ -14,9 +16,11 @@ from venvsmith.rules.framework.gaps import (
     special,
     spoken,
 )
+from venvsmith.rules.framework.loader import ALWAYS
 from venvsmith.rules.framework.roots import matters
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
+from venvsmith.rules.interpreter_fails import NO_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +62,7 @@ class NativeLibMissing(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group by library, then by the distribution that needs them: one mend for each."""
+        yield from self._of_interpreter(ctx)
         groups: defaultdict[str, list[Gap]] = defaultdict(list)
         for gap in gaps(ctx.view):
             if not lies_at(ctx.view, gap) and not special(gap.name):
@@ -75,6 +80,35 @@ class NativeLibMissing(Rule):
             known = {**ctx.facts.system.libraries, **ctx.facts.system.libraries_off_path}
             if name not in known and not special(name) and not self._is_here(ctx, name):
                 yield self._spoken(ctx, name)
+
+    def _of_interpreter(self, ctx: Context) -> Iterator[Finding]:
+        """Tell what the interpreter itself links to, where it does not come up."""
+        interpreter = ctx.env.interpreter
+        elf = interpreter.elf if interpreter else None
+        libraries = ctx.facts.system.libraries
+        tried = any(m.reason.startswith(NO_PYTHON) for m in ctx.facts.missing)
+        if interpreter is None or elf is None or not libraries:
+            return
+        if not tried and ctx.view.starts is not False:
+            return
+        names = [
+            name
+            for name in elf.needed
+            if name not in libraries and not LIBPYTHON.match(name) and not ALWAYS.match(name)
+        ]
+        if names and not elf.rpath and not elf.runpath:
+            yield self.finding(
+                ctx,
+                subject=names[0],
+                message=(
+                    f"{interpreter.path} itself needs {listing(names, 6)}, which "
+                    f"{be(len(names))} not in this target."
+                ),
+                cause="The interpreter was copied without the libraries that it links to.",
+                fix=_fix(ctx, names),
+                severity="error",
+                evidence={"libraries": names, "distribution": None, "interpreter": True},
+            )
 
     @staticmethod
     def _is_here(ctx: Context, name: str) -> bool:
@@ -130,6 +164,8 @@ class NativeLibMissing(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim failures that name it, or pass through its distribution."""
+        if finding.evidence.get("interpreter"):
+            return other.rule in RUNS | {"stdlib-missing"}
         if other.subject == finding.evidence.get("module"):
             return other.rule == "import-failed"
         return claims_native(finding, other, ctx, *(str(n) for n in finding.evidence["libraries"]))

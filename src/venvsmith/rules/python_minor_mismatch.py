@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from venvsmith.rules.framework.follows import RUNS
+from venvsmith.rules.framework.follows import RUNS, failing_names
 from venvsmith.rules.framework.foresee import foreseen_minor
+from venvsmith.rules.framework.loader import ABI_TAG
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -48,10 +49,13 @@ class PythonMinorMismatch(Rule):
 
     name = "python-minor-mismatch"
     code = "VS303"
-    needs = frozenset({"venv"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:
-        """Compare the folders that hold packages with the interpreter's minor."""
+        """Compare the folders that hold packages with the minor, then the extension modules."""
+        found = list(self._folders(ctx)) if ctx.env.kind == "venv" else []
+        yield from found or self._modules(ctx)
+
+    def _folders(self, ctx: Context) -> Iterator[Finding]:
         env, minor = ctx.env, ctx.view.minor
         poison = ctx.facts.system.env.get("PYTHONPATH", "").split(":")
         if env.config is None and any(site in poison for site in env.site_packages):
@@ -85,8 +89,49 @@ class PythonMinorMismatch(Rule):
         """Compare the bases of the stages that build and run an environment."""
         return foreseen_minor(self, ctx)
 
+    def _modules(self, ctx: Context) -> Iterator[Finding]:
+        """Tell packages whose extension modules are all for other minors."""
+        minor = ctx.view.minor
+        if minor is None:
+            return
+        fits: set[str] = set()
+        others: dict[str, tuple[str, str]] = {}
+        for elf in ctx.env.elves:
+            match = ABI_TAG.search(elf.path)
+            dist = ctx.view.dist_at(elf.path) if match else None
+            if match is None or dist is None or dist.name in fits:
+                continue
+            theirs = f"{match[1]}.{match[2]}" if match[1] else minor
+            if theirs == minor:
+                fits.add(dist.name)
+            else:
+                others.setdefault(dist.name, (theirs, elf.path))
+        wrong = {name: found for name, found in others.items() if name not in fits}
+        if not wrong:
+            return
+        theirs, path = next(iter(wrong.values()))
+        verb = "is" if len(wrong) == 1 else "are"
+        yield self.finding(
+            ctx,
+            subject=path,
+            message=(
+                f"{listing(wrong)} in {ctx.env.path} {verb} compiled for Python {theirs}, and the "
+                f"interpreter is Python {minor}."
+            ),
+            cause=f"The packages were installed with Python {theirs} and copied to Python {minor}.",
+            fix=(
+                f"RUN uv pip install --python {ctx.view.env.path}/bin/python --reinstall "
+                f"{' '.join(sorted(wrong))}, or run Python {theirs}"
+            ),
+            evidence={"built_for": [theirs], "runs": minor, "distributions": sorted(wrong)},
+        )
+
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim whatever needs a package: none is visible to the interpreter."""
+        names = finding.evidence.get("distributions")
+        if names:
+            passed = failing_names(other, ctx) | {str(other.evidence.get("distribution") or "")}
+            return other.rule in RUNS and bool(set(names) & passed)
         return other.rule in RUNS | {
             "dist-missing",
             "requirement-unmet",

@@ -83,18 +83,33 @@ class ShebangBroken(Rule):
 
     def _start_script(self, ctx: Context) -> Iterator[Finding]:
         """Tell line ends of another system in the script that the image starts."""
-        first = (ctx.facts.system.start_script or "").partition("\n")[0]
-        if first.endswith("\r") and ctx.env is ctx.facts.environments[0]:
-            argv = (*ctx.image.entrypoint, *ctx.image.cmd)
-            yield self.finding(
-                ctx,
-                subject=argv[0],
-                message=f"{argv[0]} names {first.removeprefix('#!').strip()} with a carriage "
-                "return, which no system has.",
-                cause="The script has the line ends of Windows.",
-                fix=f"RUN sed -i 's/\\r$//' {argv[0]}, or in .gitattributes: *.sh text eol=lf",
-                evidence={"interpreter": first, "scripts": [argv[0].rpartition("/")[2]]},
-            )
+        system = ctx.facts.system
+        first = (system.start_script or "").partition("\n")[0]
+        program, missing = system.start_program or "", system.start_missing
+        if ctx.env is not ctx.facts.environments[0]:
+            return
+        told = {script.path for script in ctx.env.scripts if script.interpreter_kind == "missing"}
+        carriage = first.endswith("\r")
+        if not carriage and (missing in {None, program} or program in told):
+            return
+        cause = "The script was copied without the environment that it belongs to."
+        fix = f"Copy the environment too, at the path that {program} names"
+        if carriage:
+            cause = "The script has the line ends of Windows."
+            fix = f"RUN sed -i 's/\\r$//' {program}, or in .gitattributes: *.sh text eol=lf"
+        yield self.finding(
+            ctx,
+            subject=program,
+            message=(
+                f"{program}, which the image starts, names {first.removeprefix('#!').strip()} with "
+                "a carriage return, which no system has."
+                if carriage
+                else f"{program}, which the image starts, names {missing}, which is not there."
+            ),
+            cause=cause,
+            fix=fix,
+            evidence={"interpreter": missing or first, "scripts": [program.rpartition("/")[2]]},
+        )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the commands that are one of these scripts."""

@@ -77,3 +77,25 @@ def start_script(tree: Tree, start: Start) -> "str | None":
     if not head.startswith("#!"):
         return None
     return text if re.search(r"\b(ba|da|a)?sh\b", head) else head
+
+
+def start_missing(tree: Tree, start: Start) -> "Fact":
+    """Return the program that the target starts, and what of it is not there.
+
+    As ``start_program`` and ``start_missing`` of `model.facts.System`.
+    """
+    if not start.argv:
+        return {}
+    word = start.argv[0]
+    path = word if word.startswith("/") else which(tree, word, start.path)
+    if "/" in word and not word.startswith("/"):
+        path = start.workdir.rstrip("/") + "/" + word
+    if path is None or tree.kind(path) in ("missing", "loop"):
+        return {"start_program": path or word, "start_missing": path or word}
+    head = (tree.read(path, 512) or b"").split(b"\n", 1)[0]
+    fact: Fact = {"start_program": path}
+    if head.startswith(b"#!"):
+        words = head[2:].decode("utf-8", "backslashreplace").strip(" \t").split(" ")
+        if words[0].startswith("/") and tree.kind(words[0]) in ("missing", "loop"):
+            fact["start_missing"] = words[0]
+    return fact

@@ -56,6 +56,7 @@ def describe(tree: Tree, start: Start, programs: List[str], *, inside: bool) -> 
             fact["programs"][name] = place
     fact["mounts"] = _mounts() if inside else []
     fact["start_script"] = shadows.start_script(tree, start)
+    fact.update(shadows.start_missing(tree, start))
     _loader(tree, start, fact)
     return fact
 
