@@ -74,3 +74,17 @@ def test_a_full_disk_is_the_surroundings_fault_and_told_as_such(
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
     assert told.splitlines()[-1].startswith("venvsmith: disk: ")
+
+
+@pytest.mark.parametrize("command", [["render"], ["render", "--check"], ["build"]])
+def test_locks_that_the_configuration_has_left_behind_are_not_built_from(
+    project: Path, command: list[str]
+) -> None:
+    file = project / "venvsmith.toml"
+    file.write_text(file.read_text().replace("pygments==2.19.2", "pygments==2.19.1"))
+    engine = ["--engine", "local"] if command == ["build"] else []
+    _, told = venvsmith(project, *command, *engine, sandbox="", code=1)
+    assert told.splitlines()[-1] == (
+        "venvsmith: drift: locks/pages.cpu.txt: stage 'pages' asks for pygments==2.19.1, and it"
+        " has 2.19.2; run 'venvsmith lock'"
+    )

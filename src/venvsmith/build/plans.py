@@ -7,11 +7,12 @@ import zipfile
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from venvsmith.errors import UsageError
+from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import write_files
 from venvsmith.lock import read_locks, read_tools
 from venvsmith.plan import Assets, plan_image
 from venvsmith.render import dockerfile_path, render_project
+from venvsmith.resolve import LockOptions, check_project
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -29,9 +30,11 @@ def make_plans(
     """Return the plans of all images in all their variants, in the configuration's order.
 
     :param only: names of plans (``whisperx.cuda``) to make; all where empty.
-    :raises VenvsmithError: where a lock is missing or malformed.
+    :raises UsageError: where a lock is missing.
+    :raises JudgedError: code ``drift`` where the locks are not those of this configuration.
     """
     locks = read_locks(project)
+    _refuse_drift(project)
     assets = read_assets(project)
     where = {} if work is None else {"work": work}
     return [
@@ -106,6 +109,19 @@ def read_base_pins(project: Project) -> dict[str, str]:
 def plan_dockerfile(project: Project, plan: Plan) -> Path:
     """Return where a plan's Dockerfile lies."""
     return project.root / dockerfile_path(project, plan)
+
+
+def _refuse_drift(project: Project) -> None:
+    """Stop before an image is built from locks that the configuration has moved away from."""
+    drift = check_project(project, LockOptions(offline=True))
+    if drift:
+        more = f" (and {len(drift) - 1} more)" if drift[1:] else ""
+        raise JudgedError(
+            f"{drift[0].reason}{more}",
+            where=f"{project.locks}/{drift[0].file}",
+            hint="run 'venvsmith lock'",
+            code="drift",
+        )
 
 
 def _pairs(project: Project) -> Iterator[tuple[str, str]]:
