@@ -93,9 +93,16 @@ def _with_two_platforms() -> Plan:
     return plan(replace(of, variants={"cuda": variant}))
 
 
+def _with_pip_and_a_backend() -> Plan:
+    of = project(installer="pip")
+    variant = replace(of.variants["cuda"], torch_backend="cu128")
+    return plan(replace(of, variants={"cuda": variant}))
+
+
 @pytest.mark.parametrize(
     ("make", "key"),
     [
+        pytest.param(_with_pip_and_a_backend, "variants.cuda.torch-backend", id="torch-backend"),
         pytest.param(_with_parent, "images.asr.from", id="from"),
         pytest.param(_with_two_platforms, "variants.cuda.platforms[1]", id="platforms"),
     ],

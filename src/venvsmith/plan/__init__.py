@@ -111,6 +111,9 @@ def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
         f"bases.{base.name}.python": base.python == "uv",
         f"bases.{base.name}.apt-sources": bool(base.apt_sources),
         "indexes": bool(project.indexes),
+        f"variants.{variant}.torch-backend": (
+            project.variants[variant].torch_backend is not None and project.installer == "pip"
+        ),
     }
     for name in project.images[image].venvs.values():
         for stage in project.ancestry(name):

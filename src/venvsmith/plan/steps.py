@@ -191,16 +191,12 @@ class Steps:
 
         Without --ignore-installed pip omits, even uninstalls, what the venv already has.
         """
-        command = (
+        return (
             f"{self.pip(f'{venv.path}/bin/python')} install --disable-pip-version-check"
             f" --root-user-action ignore --cache-dir {self.work}/cache/pip"
             f" --prefix {tree}{venv.path} --ignore-installed --no-compile"
             f" --no-warn-script-location"
         )
-        if self.variant.torch_backend is not None:
-            index = f"https://download.pytorch.org/whl/{self.variant.torch_backend}"
-            command += f" --extra-index-url {shlex.quote(index)}"
-        return command
 
     def find_links(self) -> tuple[str, list[Mount]]:
         """Return the options for the variant's folders and pages of wheels, and their mounts."""
