@@ -58,10 +58,13 @@ class InterpreterUnreachable(Rule):
         else:
             return
         user = ctx.image.user or f"uid {system.uid}"
+        message = f"{interpreter.path} leads to {last.path}, but user {user} {why}."
+        if last.path == interpreter.path:
+            message = f"{interpreter.path} cannot be reached: user {user} {why}."
         yield self.finding(
             ctx,
             subject=interpreter.path,
-            message=f"{interpreter.path} leads to {last.path}, but user {user} {why}.",
+            message=message,
             cause="The interpreter lies where only the user who built the image may go.",
             fix=_fix(ctx, at, last.path),
             evidence={
@@ -77,6 +80,7 @@ class InterpreterUnreachable(Rule):
             "stdlib-missing",
             "venv-config-broken",
             "libpython-missing",
+            "python-alias-missing",
         } or (
             other.rule in {"unreadable-files", "shebang-broken"}
             and str(finding.evidence["blocked_at"]) in f"{other.message} {other.subject}"

@@ -55,7 +55,11 @@ def venvs(tree: Tree, start: Start) -> Tuple[List[str], List[str]]:
 
 def _take(tree: Tree, candidate: str, found: Dict[str, str]) -> None:
     candidate = os.path.normpath(candidate)
-    if tree.is_file(candidate + "/pyvenv.cfg") or _is_bare_venv(tree, candidate):
+    if (
+        tree.is_file(candidate + "/pyvenv.cfg")
+        or _is_bare_venv(tree, candidate)
+        or _is_closed_venv(tree, candidate)
+    ):
         found.setdefault(tree.real(candidate), candidate)
 
 
@@ -75,6 +79,12 @@ def _is_bare_venv(tree: Tree, folder: str) -> bool:
     names = tree.names(folder + "/bin")
     named = os.path.basename(folder).lstrip(".") in ("venv", "env")
     return named or "activate" in names or any(name.startswith("python") for name in names)
+
+
+def _is_closed_venv(tree: Tree, folder: str) -> bool:
+    """Return whether this is a folder named as venvs are that the target's user may not enter."""
+    named = os.path.basename(folder).lstrip(".") in ("venv", "env")
+    return named and tree.is_dir(folder) and tree.blocked_at(folder + "/pyvenv.cfg") == folder
 
 
 def _hinted(tree: Tree, start: Start) -> Iterable[str]:
