@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from venvsmith.build.local import step_failure
 from venvsmith.errors import SurroundingsError, UsageError
 from venvsmith.process import Command, run
-from venvsmith.render import target_name
+from venvsmith.render import secret_specs, target_name
 from venvsmith.target import engine
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _override(
     try:
         copy = folder / "ca.crt"
         shutil.copyfile(ca_bundle, copy)
-        secrets = [f"type=env,id={name},env={name}" for name in project.build.secrets]
-        secrets.append(f"type=file,id=ca,src={copy.relative_to(project.root)}")
+        ca_secret = f"type=file,id=ca,src={copy.relative_to(project.root)}"
+        secrets = [*secret_specs(project.build), ca_secret]
         override = folder / "override.json"
         override.write_text(json.dumps({"target": {name: {"secret": secrets} for name in targets}}))
         yield ["-f", str(override)]

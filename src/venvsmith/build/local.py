@@ -162,6 +162,7 @@ class _Engine:
         if stage.name in {"assembled", "final"}:
             for copy in stage.copies:
                 _merge(self.inside(copy.path), self.root if self.sandbox else Path("/"))
+        if stage.name == "final":
             _settle_folders(self.root)
         for step in stage.steps:
             for mount in step.mounts:

@@ -11,7 +11,7 @@ from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import write_files
 from venvsmith.lock import read_locks, read_tools
 from venvsmith.plan import Assets, plan_image
-from venvsmith.render import dockerfile_path, render_project
+from venvsmith.render import render_project
 from venvsmith.resolve import LockOptions, check_project
 
 if TYPE_CHECKING:
@@ -104,11 +104,6 @@ def read_base_pins(project: Project) -> dict[str, str]:
         raise UsageError(
             f"not a record of base images ({exc})", where=str(path), hint="delete it and lock again"
         ) from exc
-
-
-def plan_dockerfile(project: Project, plan: Plan) -> Path:
-    """Return where a plan's Dockerfile lies."""
-    return project.root / dockerfile_path(project, plan)
 
 
 def _refuse_drift(project: Project) -> None:

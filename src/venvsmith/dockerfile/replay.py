@@ -108,11 +108,6 @@ class Reading:
                 found[name] = None if raw is None or has_unknown(raw) else unquote(raw)
         return found
 
-    @cached_property
-    def global_names(self) -> frozenset[str]:
-        """Return the names that ARG declares before the first FROM."""
-        return frozenset(n for i in self.facts.global_args for n, _ in assignments(i))
-
     def base(self, stage: DockerStage) -> str:
         """Return a stage's base with the global ARGs filled in; a variable stays where unknown."""
         return unquote(expand(stage.base, self.globals))

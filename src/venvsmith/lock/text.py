@@ -81,14 +81,6 @@ def parse_tools(text: str, *, where: str) -> tuple[Pin, ...]:
     return _parse_pins(lines, start=1, where=where)
 
 
-def parse_pins(text: str, *, where: str) -> tuple[Pin, ...]:
-    """Read pins without a header, as `emit_pins` writes them.
-
-    :raises UnsafeInputError: where the text is not of that form.
-    """
-    return _parse_pins(text.split("\n"), start=0, where=where)
-
-
 def _emit_pin(pin: Pin) -> str:
     lines = [pin.requirement(), *(f"    --hash={digest}" for digest in pin.hashes)]
     return " \\\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from venvsmith.config import expand
 from venvsmith.errors import ConfigError
 from venvsmith.lock import delta, emit_pins
 from venvsmith.model.lock import Lock, Pin
@@ -78,7 +79,7 @@ def plan_image(
         platform=planner.platform,
         python=project.python,
         work=work,
-        tags=planner.tags(venvs[0].stage),
+        tags=planner.tags(),
         venvs=venvs,
         stages=stages,
         settings=planner.settings(venvs),
@@ -164,11 +165,10 @@ class _Planner:
             manifest=venv_manifest(project, locks[-1]),
         )
 
-    def tags(self, stage: str) -> tuple[str, ...]:
+    def tags(self) -> tuple[str, ...]:
         """Return the image's tags; `<image>:<variant>` is always there, and first."""
         image, variant = self.steps.image, self.steps.variant.name
-        values = {"image": image.name, "stage": stage, "variant": variant}
-        own = (tag.format_map(values) for tag in image.tags)
+        own = (expand(tag, image=image, variant=variant) for tag in image.tags)
         return tuple(_unique([f"{image.name}:{variant}", *own]))
 
     def settings(self, venvs: tuple[VenvPlan, ...]) -> ImageSettings:

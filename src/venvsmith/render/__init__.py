@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.render.bake import emit_bake, emit_dockerignore, target_name
+from venvsmith.render.bake import emit_bake, emit_dockerignore, secret_specs, target_name
 from venvsmith.render.dockerfile import emit_dockerfile
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from venvsmith.model.plan import Plan
     from venvsmith.model.project import Project
 
-__all__ = ["dockerfile_path", "render_project", "target_name"]
+__all__ = ["dockerfile_path", "render_project", "secret_specs", "target_name"]
 
 
 def dockerfile_path(project: Project, plan: Plan) -> str:

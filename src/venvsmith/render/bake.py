@@ -40,6 +40,11 @@ def emit_dockerignore(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def secret_specs(build: BuildSettings) -> list[str]:
+    """Return how bake finds the configured secrets: in variables of the same names."""
+    return [f"type=env,id={name},env={name}" for name in build.secrets]
+
+
 def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, object]:
     target: dict[str, object] = {
         "context": ".",
@@ -53,5 +58,5 @@ def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, obje
     if build.cache_to:
         target["cache-to"] = list(build.cache_to)
     if build.secrets:
-        target["secret"] = [f"type=env,id={name},env={name}" for name in build.secrets]
+        target["secret"] = secret_specs(build)
     return target
