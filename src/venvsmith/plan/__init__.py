@@ -16,6 +16,7 @@ from venvsmith.lock import delta, emit_pins
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mount, Plan, VenvPlan
 from venvsmith.model.project import LockKey, Platform, Project
+from venvsmith.plan.bases import Bases
 from venvsmith.plan.layers import cut_layers
 from venvsmith.plan.steps import EPOCH, Steps
 
@@ -212,7 +213,8 @@ class _Planner:
     def stages(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
         """Return the stages in order, each after what it builds on."""
         work = self.steps.work
-        stages = [*self.runtime(), *self.interpreter(venvs)]
+        bases = Bases(steps=self.steps)
+        stages = [*bases.runtime(), *bases.interpreter(venvs)]
         base = "interpreter"
         if self.steps.project.installer == "uv":
             stages.append(BuildStage(name="tools", parent=base, steps=(self.steps.tools(),)))
@@ -245,71 +247,6 @@ class _Planner:
         gate = CopyTree(stage="rehearsal", path=f"{work}/gate")
         stages.append(BuildStage(name="final", parent="assembled", copies=(gate,)))
         return stages
-
-    def runtime(self) -> list[BuildStage]:
-        """Return the stages that end in the runtime base with system packages, user and folders.
-
-        They are one layer, copied from a stage of its own: see `steps/capture.sh`.
-        """
-        base = self.steps.base
-        image = BuildStage(
-            name="runtime", parent=base.runtime, parent_is_image=True, title="Where the venv runs."
-        )
-        packages = self.runtime_packages()
-        user = self.steps.user()
-        changes = [
-            *([self.steps.apt("runtime", packages)] if packages else []),
-            *([user] if user is not None else []),
-        ]
-        if not changes:
-            return [image]
-        return [
-            BuildStage(
-                name="system",
-                parent=base.runtime,
-                parent_is_image=True,
-                as_root=True,
-                title="System packages and the user of the image.",
-                steps=(self.steps.stamp(), *changes, self.steps.capture()),
-            ),
-            BuildStage(
-                name="runtime",
-                parent=base.runtime,
-                parent_is_image=True,
-                title=image.title,
-                copies=(CopyTree(stage="system", path=f"{self.steps.work}/system"),),
-            ),
-        ]
-
-    def runtime_packages(self) -> list[str]:
-        """Return the system packages of the image: the base's, then each stage's."""
-        project = self.steps.project
-        stages = (s for name in self.steps.image.venvs.values() for s in project.ancestry(name))
-        python = [f"python{project.python}"] if self.steps.base.python == "apt" else []
-        return _unique([*self.steps.base.apt, *python, *(p for s in stages for p in s.apt)])
-
-    def interpreter(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
-        """Return the stages in which both bases agree on one interpreter at one path."""
-        project, base = self.steps.project, self.steps.base
-        found = f"{self.steps.work}/runtime"
-        apt = [self.steps.apt("build", [f"python{project.python}"])] if base.python == "apt" else []
-        return [
-            BuildStage(
-                name="runtime-python",
-                parent="runtime",
-                as_root=True,
-                steps=(self.steps.interpreter("runtime", venvs),),
-            ),
-            BuildStage(
-                name="interpreter",
-                parent=base.build,
-                parent_is_image=True,
-                as_root=True,
-                title="Where the venv is built. Nothing of this reaches the image but the venv.",
-                copies=(CopyTree(stage="runtime-python", path=found, to=found),),
-                steps=(*apt, self.steps.interpreter("build", venvs)),
-            ),
-        ]
 
     def project_files(self, venv: VenvPlan, *, parent: str) -> BuildStage:
         """Return the stage that gathers the project's own files as a layer."""
