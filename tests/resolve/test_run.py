@@ -223,6 +223,7 @@ def test_requirements_file_and_group_and_source_are_locked(
 ) -> None:
     for name in ("one", "two", "three", "four"):
         index.add(name, "1")
+    index.add("setuptools", "80")
     root = workshop.root
     (root / "more.txt").write_text("two  # why\n")
     (root / "base.txt").write_text("one==1 --hash=sha256:00\n-r more.txt\n")
@@ -244,4 +245,5 @@ def test_requirements_file_and_group_and_source_are_locked(
     assert [key for key, _ in caught.value.problems] == [
         "stages.base.requires-file[0]",
         "stages.base.requires-file[1]",
+        "stages.base.source",
     ]

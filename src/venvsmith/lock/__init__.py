@@ -1,15 +1,18 @@
 """Lockfiles: their text, where they lie, what a stage adds to its parent, and drift."""
 
 from venvsmith.lock.layers import delta
+from venvsmith.lock.source import build_key, own_project
 from venvsmith.lock.store import lock_path, read_lock, read_locks, read_tools, tools_path
 from venvsmith.lock.text import emit_lock, emit_pins, emit_tools, parse_lock, parse_tools
 
 __all__ = [
+    "build_key",
     "delta",
     "emit_lock",
     "emit_pins",
     "emit_tools",
     "lock_path",
+    "own_project",
     "parse_lock",
     "parse_tools",
     "read_lock",

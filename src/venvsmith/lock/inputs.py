@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from packaging.dependency_groups import resolve_dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from venvsmith.errors import ConfigError
+from venvsmith.lock.pyproject import (
+    ProblemError,
+    read_dependencies,
+    read_own_project,
+    read_toml,
+)
 from venvsmith.lock.text import emit_pins
 
 if TYPE_CHECKING:
@@ -59,6 +65,11 @@ class Inputs:
     resolver: str
 
     @property
+    def stage(self) -> str:
+        """Return the name of the stage that is locked."""
+        return self.chain[-1].stage
+
+    @property
     def requirements(self) -> tuple[str, ...]:
         """Return the requirements of the whole chain, sorted, each once."""
         return tuple(sorted({line for stage in self.chain for line in stage.requirements}))
@@ -96,20 +107,25 @@ def lock_inputs(project: Project, key: LockKey) -> Inputs:
     :raises ConfigError: where a file is missing or holds what cannot be locked; all that is wrong
         with one stage is told at once.
     """
-    variant = project.variants[key.variant]
     return Inputs(
-        environment=Environment(
-            python=project.python,
-            machine=key.platform.machine,
-            manylinux=project.bases[variant.base].manylinux,
-            torch_backend=variant.torch_backend,
-            find_links=variant.find_links,
-            exclude_newer=project.exclude_newer,
-            no_wheel=project.no_wheel,
-            indexes=tuple(project.indexes.values()),
-        ),
+        environment=environment_of(project, key),
         chain=tuple(_stage_inputs(project, stage) for stage in project.ancestry(key.stage)),
         resolver=project.resolver,
+    )
+
+
+def environment_of(project: Project, key: LockKey) -> Environment:
+    """Return where the distributions of a lock will run, and where they may come from."""
+    variant = project.variants[key.variant]
+    return Environment(
+        python=project.python,
+        machine=key.platform.machine,
+        manylinux=project.bases[variant.base].manylinux,
+        torch_backend=variant.torch_backend,
+        find_links=variant.find_links,
+        exclude_newer=project.exclude_newer,
+        no_wheel=project.no_wheel,
+        indexes=tuple(project.indexes.values()),
     )
 
 
@@ -122,18 +138,14 @@ def redact_url(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-class _ProblemError(Exception):
-    """Something in a file that a stage names; carried to one ConfigError."""
-
-
 def _stage_inputs(project: Project, stage: Stage) -> StageInputs:
     lines: list[str] = []
     problems: list[tuple[str, str]] = []
 
     def gather(key: str, found: Iterator[str]) -> None:
         try:
-            lines.extend(_normal(line) for line in found)
-        except _ProblemError as exc:
+            lines.extend(normal(line) for line in found)
+        except ProblemError as exc:
             problems.append((f"stages.{stage.name}.{key}", str(exc)))
 
     for number, line in enumerate(stage.requires):
@@ -141,24 +153,28 @@ def _stage_inputs(project: Project, stage: Stage) -> StageInputs:
     for number, entry in enumerate(stage.requires_file):
         gather(f"requires-file[{number}]", _from_entry(project.root, entry))
     if stage.source is not None:
-        gather("source", _from_source(project.root / stage.source))
+        gather("source", _from_source(project, stage))
     if problems:
         raise ConfigError(problems, file=project.file.name)
     return StageInputs(stage=stage.name, requirements=tuple(sorted(set(lines))))
 
 
-def _normal(line: str) -> str:
+def normal(line: str) -> str:
+    """Return a requirement in its one spelling.
+
+    :raises ProblemError: where it is none, or one that cannot be locked.
+    """
     try:
         requirement = Requirement(line)
     except InvalidRequirement as exc:
         message = f"'{line}' is not a requirement: {str(exc).splitlines()[0]}"
-        raise _ProblemError(message) from exc
+        raise ProblemError(message) from exc
     if requirement.url is not None:
         message = (
             f"'{requirement.name}' comes from an address, and only what an index or find-links "
             "offers can be locked: build it to a wheel and name its folder in find-links"
         )
-        raise _ProblemError(message)
+        raise ProblemError(message)
     return str(requirement)
 
 
@@ -166,49 +182,51 @@ def _from_entry(root: Path, entry: str) -> Iterator[str]:
     """Yield the requirements of a ``requires-file`` entry: a file, or a group of a pyproject."""
     name, colon, group = entry.rpartition(":")
     if colon and name.endswith(".toml"):
-        groups = _toml(root / name).get("dependency-groups", {})
+        groups = read_toml(root / name).get("dependency-groups", {})
         try:
             yield from resolve_dependency_groups(groups, group)
         except* (LookupError, ValueError, TypeError) as errors:
             message = f"{name}: dependency group '{group}': {errors.exceptions[0]}"
-            raise _ProblemError(message) from errors
+            raise ProblemError(message) from errors
     elif entry.endswith(".toml"):
-        yield from _from_project_table(root / entry)
+        yield from read_dependencies(root / entry)
     else:
         yield from _from_requirements(root / entry, seen=())
 
 
-def _from_source(folder: Path) -> Iterator[str]:
-    """Yield what the user's own project depends on: it is installed without its dependencies."""
-    yield from _from_project_table(folder / "pyproject.toml")
+def _from_source(project: Project, stage: Stage) -> Iterator[str]:
+    """Yield what the user's own project depends on: it is installed without its dependencies.
 
-
-def _from_project_table(path: Path) -> Iterator[str]:
-    table = _toml(path).get("project", {})
-    if "dependencies" in table.get("dynamic", ()):
-        message = f"{path.name}: its dependencies are dynamic; write them into 'requires'"
-        raise _ProblemError(message)
-    yield from table.get("dependencies", ())
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        message = f"{path.name} cannot be read: {exc}"
-        raise _ProblemError(message) from exc
+    Own projects of the stage's chain are no distributions of an index.
+    """
+    chain = {
+        s.name: read_own_project(project.root / s.source, python=project.python)
+        for s in project.ancestry(stage.name)
+        if s.source is not None
+    }
+    names = {own.name for own in chain.values()}
+    for line in chain[stage.name].dependencies:
+        requirement = Requirement(normal(line))
+        if canonicalize_name(requirement.name) not in names:
+            yield line
+        elif requirement.extras:
+            message = (
+                f"'{line}' asks for extras of a project of this file's own; list what they stand "
+                "for in [project] dependencies"
+            )
+            raise ProblemError(message)
 
 
 def _from_requirements(path: Path, *, seen: tuple[Path, ...]) -> Iterator[str]:
     """Yield the requirements of a requirements file, following ``-r``; hashes are made anew."""
     if path in seen:
         message = f"{path.name} includes itself"
-        raise _ProblemError(message)
+        raise ProblemError(message)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as exc:
         message = f"{path.name} cannot be read: {exc}"
-        raise _ProblemError(message) from exc
+        raise ProblemError(message) from exc
     for raw in text.replace("\\\n", " ").splitlines():
         line = raw.split(" #")[0].strip()
         if not line or line.startswith("#"):
@@ -218,6 +236,6 @@ def _from_requirements(path: Path, *, seen: tuple[Path, ...]) -> Iterator[str]:
             yield from _from_requirements(path.parent / value.strip(), seen=(*seen, path))
         elif line.startswith("-"):
             message = f"{path.name}: '{option}' is an option; set it in the configuration instead"
-            raise _ProblemError(message)
+            raise ProblemError(message)
         else:
             yield line.split(" --hash")[0].strip()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError
 from venvsmith.files import recover
 from venvsmith.lock.pylock import pylock_inputs
+from venvsmith.lock.source import BUILD_VARIANT, build_keys
 from venvsmith.lock.text import TITLE, TOOLS_TITLE, parse_lock, parse_tools
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def read_lock(project: Project, key: LockKey) -> Lock:
     text = _read(path)
     if text is None:
         message = f"stage '{key.stage}' is not locked for variant '{key.variant}'"
+        if key.variant == BUILD_VARIANT:
+            message = f"what builds the source of stage '{key.stage}' is not locked"
         raise UsageError(message, where=_shown(project, path), hint=_HINT, code="no-lock")
     return parse_lock(text, key=key, where=_shown(project, path))
 
@@ -96,6 +99,7 @@ def orphans(project: Project) -> tuple[Path, ...]:
     folder = project.root / project.locks
     keys = list(project.lock_keys())
     wanted = {key.filename for key in keys} | {key.pylock_filename for key in keys}
+    wanted |= {key.filename for key in build_keys(project)}
     if needs_tools(project):
         wanted.add(TOOLS_NAME)
     found = [path for path in sorted(folder.glob("*.txt")) if _is_ours(path)]

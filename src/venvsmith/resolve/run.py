@@ -15,6 +15,7 @@ from venvsmith.lock.drift import Drift, find_drift
 from venvsmith.lock.inputs import Environment, lock_inputs
 from venvsmith.lock.layers import not_additive
 from venvsmith.lock.pylock import finish_pylock, pylock_inputs, pylock_path
+from venvsmith.lock.source import BUILD_VARIANT, build_inputs, build_keys
 from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, tools_path
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.resolve.joint import Family, Node, resolve_family
@@ -69,7 +70,7 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
     _refuse_unsupported(project)
     inputs = _selected(project, options)
     with locked(project.root):
-        locks = {key: find_lock(project, key) for key in project.lock_keys()}
+        locks = _find_locks(project)
     drift = list(find_drift(inputs, locks))
     if needs_tools(project) and find_tools(project) is None:
         drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
@@ -106,7 +107,7 @@ def lock_project(
     _refuse_unsupported(project)
     with locked(project.root):
         inputs = _selected(project, options)
-        old = {key: find_lock(project, key) for key in project.lock_keys()}
+        old = _find_locks(project)
         _refuse_unknown_upgrades(options, old.values())
         resolver = UvResolver(project.root, offline=options.offline, say=detail)
         run = _Run(project=project, options=options, old=old, resolver=resolver, say=say)
@@ -140,12 +141,22 @@ def _selected(project: Project, options: LockOptions) -> dict[LockKey, Inputs]:
                 message = f"there is no {kind} '{name}'"
                 raise UsageError(message, where=project.file.name, hint=_meant(name, known))
     roots = {_root(project, stage) for stage in options.stages}
-    return {
+    chosen = {
         key: lock_inputs(project, key)
         for key in project.lock_keys()
         if (not roots or _root(project, key.stage) in roots)
         and (not options.variants or key.variant in options.variants)
     }
+    stages = {key.stage for key in chosen}
+    return chosen | {
+        key: build_inputs(project, key) for key in build_keys(project) if key.stage in stages
+    }
+
+
+def _find_locks(project: Project) -> dict[LockKey, Lock | None]:
+    """Read every lock of stages, and of what builds their sources; None where there is none."""
+    keys = (*project.lock_keys(), *build_keys(project))
+    return {key: find_lock(project, key) for key in keys}
 
 
 def _stale(
@@ -178,15 +189,15 @@ class _Run:
         _, variant, platform = place
         kept = self._kept(keys)
         family = Family(
-            place=f"{variant}, {platform}",
+            place=str(platform) if variant == BUILD_VARIANT else f"{variant}, {platform}",
             environment=next(iter(keys.values())).environment,
             nodes={
-                key.stage: Node(
-                    stage=key.stage,
-                    parent=self.project.stages[key.stage].extends,
+                inputs.stage: Node(
+                    stage=inputs.stage,
+                    parent=inputs.chain[-2].stage if inputs.chain[1:] else None,
                     requirements=inputs.chain[-1].requirements,
                 )
-                for key, inputs in keys.items()
+                for inputs in keys.values()
             },
             preferences=tuple({pin.name: pin for pin in kept}.values()),
         )
@@ -195,7 +206,7 @@ class _Run:
         known = {(pin.name, pin.version): pin for pin in kept}
         locks = []
         for key, inputs in keys.items():
-            pins = tuple(_keep_hashes(pin, known) for pin in resolved[key.stage])
+            pins = tuple(_keep_hashes(pin, known) for pin in resolved[inputs.stage])
             digest = inputs.digest(pins)
             lock = Lock(key=key, resolver=self.resolver.label, inputs=digest, pins=pins)
             before = self.old[key]
@@ -213,6 +224,8 @@ class _Run:
         """Make the PEP 751 files that are asked for, or there and out of date."""
         stale = []
         for key, wanted in inputs.items():
+            if key.variant == BUILD_VARIANT:
+                continue  # venvsmith's own builds read it, and nobody else
             path = pylock_path(self.project, key)
             lock = new.get(key) or self.old[key]
             asked = self.options.pylock or path.exists()
@@ -245,7 +258,7 @@ def _keep_hashes(pin: Pin, known: Mapping[tuple[str, str], Pin]) -> Pin:
 
 
 def _assert_additive(project: Project, locks: Iterable[Lock]) -> None:
-    by_stage = {lock.key.stage: lock for lock in locks}
+    by_stage = {lock.key.stage: lock for lock in locks if lock.key.variant != BUILD_VARIANT}
     for stage, lock in by_stage.items():
         parent = project.stages[stage].extends
         problem = not_additive(lock, by_stage[parent]) if parent is not None else ""
