@@ -21,6 +21,7 @@ from venvsmith.model.project import (
 from venvsmith.plan import Assets, plan_image
 
 AMD64 = Platform(arch="amd64")
+ARM64 = Platform(arch="arm64")
 ASSETS = Assets(
     steps={
         name: name.encode()
@@ -74,11 +75,27 @@ def project(*, image: dict[str, Any] | None = None, **changes: Any) -> Project:
     return replace(made, **changes)
 
 
+def for_two(of: Project) -> Project:
+    """The same project for two platforms."""
+    variant = replace(of.variants["cuda"], platforms=(AMD64, ARM64))
+    return replace(of, variants={"cuda": variant})
+
+
 def locks(of: Project) -> dict[LockKey, Lock]:
     torch = tuple(pin(name) for name in ("numpy", "nvidia-cudnn-cu12", "torch", "triton"))
     pins = {"torch": torch, "asr": tuple(sorted((*torch, pin("ctranslate2"), pin("whisperx"))))}
+    # CUDA's libraries are not there for arm64.
     return {
-        key: Lock(key=key, resolver="uv 1", inputs="sha256:0", pins=pins[key.stage])
+        key: Lock(
+            key=key,
+            resolver="uv 1",
+            inputs="sha256:0",
+            pins=tuple(
+                pin
+                for pin in pins[key.stage]
+                if key.platform == AMD64 or not pin.name.startswith("nvidia")
+            ),
+        )
         for key in of.lock_keys()
     }
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from values import locks, plan, project
+from values import AMD64, locks, plan, project
 from venvsmith.errors import ConfigError
 from venvsmith.model.plan import Plan
-from venvsmith.model.project import Image, LayerCut, Platform
+from venvsmith.model.project import Image, LayerCut
 
 
 @pytest.mark.parametrize("cut", ["stage", "balanced"])
@@ -51,7 +51,7 @@ def test_only_what_installs_may_use_the_network() -> None:
 
 
 def test_the_manifest_promises_what_all_ancestors_promise() -> None:
-    manifest = json.loads(plan().venvs[0].manifest)
+    manifest = json.loads(plan().venvs[0].manifests[AMD64])
     assert manifest["imports"] == ["torch", "whisperx.asr"]
     assert manifest["commands"] == [["whisperx", "--help"]]
     assert manifest["pins"]["torch"] == "1.0"
@@ -86,13 +86,6 @@ def _with_parent() -> Plan:
     return plan(replace(of, images={"base": base, "asr": child}))
 
 
-def _with_two_platforms() -> Plan:
-    of = project()
-    both = (Platform(arch="amd64"), Platform(arch="arm64"))
-    variant = replace(of.variants["cuda"], platforms=both)
-    return plan(replace(of, variants={"cuda": variant}))
-
-
 def _with_pip_and_a_backend() -> Plan:
     of = project(installer="pip")
     variant = replace(of.variants["cuda"], torch_backend="cu128")
@@ -104,7 +97,6 @@ def _with_pip_and_a_backend() -> Plan:
     [
         pytest.param(_with_pip_and_a_backend, "variants.cuda.torch-backend", id="torch-backend"),
         pytest.param(_with_parent, "images.asr.from", id="from"),
-        pytest.param(_with_two_platforms, "variants.cuda.platforms[1]", id="platforms"),
     ],
 )
 def test_what_cannot_be_built_yet_is_refused_by_its_key(make: object, key: str) -> None:

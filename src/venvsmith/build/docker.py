@@ -64,12 +64,15 @@ def build_docker(
     plans: Sequence[Plan],
     *,
     bake_file: Path,
+    here: str,
     options: DockerOptions,
     say: Callable[[str], None],
 ) -> None:
     """Build plans in one bake.
 
     :param bake_file: the rendered ``docker-bake.json``; it and what it names must be in step.
+    :param here: the engine's platform, ``linux/amd64``. Of images for several platforms this one
+        is built unless they are pushed: an engine holds images of one platform.
     :param say: called with each line of BuildKit's plain progress.
     :raises JudgedError: where a step fails: which one, and what it said.
     :raises SurroundingsError: where the engine is the reason.
@@ -84,6 +87,8 @@ def build_docker(
         if options.no_cache:
             argv.append("--no-cache")
         argv.append("--push" if options.push else "--load")
+        if not options.push:
+            argv += _limited(plans, here)
         lines: list[str] = []
 
         def hear(line: str) -> None:
@@ -94,6 +99,16 @@ def build_docker(
         done = run(command, on_line=hear)
     if done.returncode != 0:
         raise _failure(plans, lines)
+
+
+def _limited(plans: Sequence[Plan], here: str) -> list[str]:
+    """Return the options that limit bake to one platform where images are for several."""
+    return [
+        option
+        for plan in plans
+        if here in {str(platform) for platform in plan.platforms[1:] and plan.platforms}
+        for option in ("--set", f"{target_name(plan)}.platform={here}")
+    ]
 
 
 @contextmanager

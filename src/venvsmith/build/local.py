@@ -74,11 +74,14 @@ def build_local(
     :raises JudgedError: where a step fails.
     :raises SurroundingsError: where the machine lacks what the plan needs, or the disk refuses.
     """
-    if plan.platform.machine != platform.machine():
+    here = next((own for own in plan.platforms if own.machine == platform.machine()), None)
+    if here is None:
+        wanted = " and ".join(map(str, plan.platforms))
         raise SurroundingsError(
-            f"{plan.name} is for {plan.platform}, and this machine is {platform.machine()}",
+            f"{plan.name} is for {wanted}, and this machine is {platform.machine()}",
             hint="build it with --engine docker and a builder for that platform",
         )
+    plan = plan.on(here)
     fresh = folder.with_name(f".{folder.name}.new") if sandbox else folder
     try:
         _remove(fresh)
@@ -159,7 +162,7 @@ class _Engine:
         """Carry out one stage: what it copies, then its steps."""
         for mount in stage.context:
             self.bring(mount)
-        if stage.name in {"assembled", "final"}:
+        if stage.name.partition("-")[0] in {"assembled", "final"}:
             for copy in stage.copies:
                 _merge(self.inside(copy.path), self.root if self.sandbox else Path("/"))
         if stage.name == "final":
@@ -271,7 +274,7 @@ class _Engine:
             "schema": MANIFEST_SCHEMA,
             "image": self.plan.image,
             "variant": self.plan.variant,
-            "platform": str(self.plan.platform),
+            "platform": str(self.plan.platforms[0]),
             "venvs": [venv.path for venv in self.plan.venvs],
             "host": {"python": path, "version": version, "machine": machine, "libc": libc},
             "final_path": self.sandbox is not None,

@@ -90,10 +90,12 @@ def _docker(
     plans = []
     for plan in every:
         if plan.name in chosen:
-            if str(plan.platform) == here or options.push or options.builder:
+            wanted = [str(platform) for platform in plan.platforms]
+            if here in wanted or options.push or options.builder:
                 plans.append(plan)
             else:
-                shared.say(f"left out {plan.name}: it is for {plan.platform}, the engine is {here}")
+                told = " and ".join(wanted)
+                shared.say(f"left out {plan.name}: it is for {told}, the engine is {here}")
     if not plans:
         raise UsageError(
             f"nothing to build on this engine, which is {here}",
@@ -103,6 +105,7 @@ def _docker(
         project,
         plans,
         bake_file=project.root / project.output / "docker-bake.json",
+        here=here,
         options=options,
         say=shared.say,
     )
@@ -135,8 +138,8 @@ def _local(
         else:
             where = {}
         (plan,) = plans_.make_plans(project, only={name}, **where)
-        if plan.platform.machine != platform.machine():
-            shared.say(f"left out {name}: it is for {plan.platform}")
+        if platform.machine() not in {own.machine for own in plan.platforms}:
+            shared.say(f"left out {name}: it is for {' and '.join(map(str, plan.platforms))}")
             continue
         built = build_local(
             plan,

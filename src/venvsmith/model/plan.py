@@ -7,12 +7,16 @@ Paths inside a build, all below `Plan.work` (``/venvsmith``): ``in/`` holds what
 ``interpreter`` the path of the interpreter that was agreed on, ``tools/`` uv, ``skeleton/`` the
 empty venv, ``layers/<name>/`` what one delta installs, ``files/`` the user's own files. Each stage
 writes paths of its own, so that one folder can serve all stages where there is no BuildKit.
+
+A plan may be for several platforms: what differs between them (the layers, what is promised) stands
+in stages of one platform each, ``layer-torch-cpu-arm64``; a stage that goes on from there names the
+stem of its parents. `Plan.on` leaves one platform.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from venvsmith.model.lock import Pin
@@ -78,6 +82,12 @@ class BuildStage:
     context: tuple[Mount, ...] = ()
     """Files of the project copied into the tree (not only mounted)."""
     steps: tuple[Step, ...] = ()
+    platform: Platform | None = None
+    """The one platform that it is for; its name ends in the architecture. None: for each."""
+    parent_by_platform: bool = False
+    """Whether each platform has a parent of its own, ``<parent>-<arch>``."""
+    native: bool = False
+    """Whether its base image is of the platform that builds, whatever the image is for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,11 +96,13 @@ class Layer:
 
     :param name: ``torch.cuda``, or ``torch.cuda.nvidia`` where a stage is cut into several.
     :param pins: sorted by name, never empty.
+    :param platform: the one that it is for, where the plan is for several.
     """
 
     name: str
     stage: str
     pins: tuple[Pin, ...]
+    platform: Platform | None = None
 
     @property
     def filename(self) -> str:
@@ -105,8 +117,8 @@ class VenvPlan:
     path: str
     stage: str
     layers: tuple[Layer, ...]
-    manifest: str
-    """Text of ``<path>/.venvsmith/manifest.json``: what the lock says it holds."""
+    manifests: Mapping[Platform, str]
+    """Text of ``<path>/.venvsmith/manifest.json``: what the platform's lock says it holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +145,7 @@ class Plan:
 
     image: str
     variant: str
-    platform: Platform
+    platforms: tuple[Platform, ...]
     python: str
     work: str
     tags: tuple[str, ...]
@@ -154,3 +166,14 @@ class Plan:
     def steps(self) -> tuple[Step, ...]:
         """Return all steps of all stages in order."""
         return tuple(step for stage in self.stages for step in stage.steps)
+
+    def on(self, platform: Platform) -> Plan:
+        """Return the plan with the stages that an image for one of its platforms needs."""
+        stages = [
+            replace(stage, parent=f"{stage.parent}-{platform.arch}", parent_by_platform=False)
+            if stage.parent_by_platform
+            else stage
+            for stage in self.stages
+            if stage.platform in {None, platform}
+        ]
+        return replace(self, platforms=(platform,), stages=tuple(stages))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from venvsmith.config import expand
@@ -18,6 +18,7 @@ from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mou
 from venvsmith.model.project import LockKey, Platform, Project
 from venvsmith.plan.bases import Bases
 from venvsmith.plan.layers import cut_layers
+from venvsmith.plan.platforms import assembled, rehearsal
 from venvsmith.plan.steps import EPOCH, Steps
 
 __all__ = ["EPOCH", "MANIFEST_SCHEMA", "WORK", "Assets", "plan_image", "venv_manifest"]
@@ -77,7 +78,7 @@ def plan_image(
     return Plan(
         image=image,
         variant=variant,
-        platform=planner.platform,
+        platforms=planner.platforms,
         python=project.python,
         work=work,
         tags=planner.tags(),
@@ -109,7 +110,6 @@ def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
     base = project.bases[project.variants[variant].base]
     unsupported = {
         f"images.{image}.from": project.images[image].parent is not None,
-        f"variants.{variant}.platforms[1]": len(project.variants[variant].platforms) > 1,
         f"bases.{base.name}.python": base.python == "uv",
         f"bases.{base.name}.apt-sources": bool(base.apt_sources),
         "indexes": bool(project.indexes),
@@ -135,36 +135,42 @@ class _Planner:
     locks: Mapping[LockKey, Lock]
 
     @property
-    def platform(self) -> Platform:
-        return self.steps.variant.platforms[0]
+    def platforms(self) -> tuple[Platform, ...]:
+        return self.steps.variant.platforms
 
     # -- what the image holds ------------------------------------------------------------------
 
     def venv(self, path: str, stage: str) -> VenvPlan:
         """Plan what one venv holds: for each ancestor what it adds, cut into layers."""
         project = self.steps.project
-        locks = [
-            self.locks[
-                project.lock_key(
-                    stage=ancestor.name, variant=self.steps.variant.name, platform=self.platform
-                )
-            ]
-            for ancestor in project.ancestry(stage)
-        ]
         layers: list[Layer] = []
-        for lock, parent in zip(locks, [None, *locks], strict=False):
-            layers += cut_layers(
-                delta(lock, parent),
-                stage=lock.key.stage,
-                stem=lock.key.stem,
-                cut=project.layers,
-            )
+        manifests: dict[Platform, str] = {}
+        for platform in self.platforms:
+            locks = self.lineage(stage, platform)
+            for lock, parent in zip(locks, [None, *locks], strict=False):
+                cut = cut_layers(
+                    delta(lock, parent),
+                    stage=lock.key.stage,
+                    stem=lock.key.stem,
+                    cut=project.layers,
+                )
+                own = None if lock.key.single else platform
+                layers += (replace(layer, platform=own) for layer in cut)
+            manifests[platform] = venv_manifest(project, locks[-1])
         return VenvPlan(
             path=self.steps.prefix + path,
             stage=stage,
             layers=tuple(layers),
-            manifest=venv_manifest(project, locks[-1]),
+            manifests=manifests,
         )
+
+    def lineage(self, stage: str, platform: Platform) -> list[Lock]:
+        """Return the locks of a stage and all that it extends, the root ancestor's first."""
+        project, variant = self.steps.project, self.steps.variant.name
+        return [
+            self.locks[project.lock_key(stage=each.name, variant=variant, platform=platform)]
+            for each in project.ancestry(stage)
+        ]
 
     def tags(self) -> tuple[str, ...]:
         """Return the image's tags; `<image>:<variant>` is always there, and first."""
@@ -199,14 +205,17 @@ class _Planner:
         files[f"{out}/steps/pip.whl"] = assets.pip_wheel
         files[f"{out}/steps/uv.txt"] = emit_pins(assets.tools).encode()
         for venv in venvs:
-            files[self.manifest_path(venv)] = venv.manifest.encode()
+            for platform, text in venv.manifests.items():
+                files[self.manifest_path(venv, platform)] = text.encode()
             for layer in venv.layers:
                 files[f"{out}/deltas/{layer.filename}"] = emit_pins(layer.pins).encode()
         return files
 
-    def manifest_path(self, venv: VenvPlan) -> str:
-        name = f"{venv.stage}.{self.steps.variant.name}.json"
-        return f"{self.steps.project.output}/manifests/{name}"
+    def manifest_path(self, venv: VenvPlan, platform: Platform) -> str:
+        key = self.steps.project.lock_key(
+            stage=venv.stage, variant=self.steps.variant.name, platform=platform
+        )
+        return f"{self.steps.project.output}/manifests/{key.stem}.json"
 
     # -- how it is built -----------------------------------------------------------------------
 
@@ -219,31 +228,26 @@ class _Planner:
         if self.steps.project.installer == "uv":
             stages.append(BuildStage(name="tools", parent=base, steps=(self.steps.tools(),)))
             base = "tools"
-        copies: list[CopyTree] = []
+        copies: list[tuple[Platform | None, CopyTree]] = []
         for number, venv in enumerate(venvs):
             name = "venv" if len(venvs) == 1 else f"venv-{number}"
             skeleton = f"{work}/skeletons/{name}"
             step = self.steps.venv(venv, skeleton=skeleton)
             stages.append(BuildStage(name=name, parent=base, steps=(step,)))
-            copies.append(CopyTree(stage=name, path=skeleton))
+            copies.append((None, CopyTree(stage=name, path=skeleton)))
             for layer in venv.layers:
                 stage = f"{name.replace('venv', 'layer')}-{layer.name.replace('.', '-')}"
                 tree = f"{work}/layers/{stage}"
                 step = self.steps.install(venv, layer, stage=stage, tree=tree)
-                stages.append(BuildStage(name=stage, parent=name, steps=(step,)))
-                copies.append(CopyTree(stage=stage, path=tree))
+                stages.append(
+                    BuildStage(name=stage, parent=name, steps=(step,), platform=layer.platform)
+                )
+                copies.append((layer.platform, CopyTree(stage=stage, path=tree)))
         if self.steps.image.copy:
-            stages.append(self.project_files(venvs[0], parent=copies[0].stage))
-            copies.append(CopyTree(stage="files", path=f"{work}/files"))
-        stages.append(
-            BuildStage(
-                name="assembled",
-                parent="runtime",
-                title="The image, but for the proof that it works.",
-                copies=tuple(copies),
-            )
-        )
-        stages.append(self.rehearsal(venvs))
+            stages.append(self.project_files(venvs[0], parent=copies[0][1].stage))
+            copies.append((None, CopyTree(stage="files", path=f"{work}/files")))
+        stages += assembled(copies, self.platforms)
+        stages += self.rehearsal(venvs)
         gate = CopyTree(stage="rehearsal", path=f"{work}/gate")
         stages.append(BuildStage(name="final", parent="assembled", copies=(gate,)))
         return stages
@@ -265,22 +269,19 @@ class _Planner:
             steps=(self.steps.files(venv, tree),),
         )
 
-    def rehearsal(self, venvs: tuple[VenvPlan, ...]) -> BuildStage:
-        """Return the stage without whose success there is no image."""
-        manifests = [
-            Mount(
-                source=self.manifest_path(venv),
-                target=f"{self.steps.work}/in/manifest-{number}.json",
-            )
-            for number, venv in enumerate(venvs)
-        ]
-        seen = [manifest.target for manifest in manifests]
-        scripts = (self.steps.script("rehearse.py"), self.steps.script("normalise.py"))
-        return BuildStage(
-            name="rehearsal",
-            parent="assembled",
-            title="Does it work there, as its user, without a network?",
-            context=(*scripts, *manifests),
+    def rehearsal(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
+        """Return the stages without whose success there is no image."""
+        seen = [f"{self.steps.work}/in/manifest-{number}.json" for number in range(len(venvs))]
+        promises = {
+            platform: [
+                Mount(source=self.manifest_path(venv, platform), target=target)
+                for venv, target in zip(venvs, seen, strict=True)
+            ]
+            for platform in self.platforms
+        }
+        return rehearsal(
+            promises,
+            scripts=(self.steps.script("rehearse.py"), self.steps.script("normalise.py")),
             steps=(self.steps.rehearse(venvs, seen), self.steps.gate(venvs, seen)),
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from venvsmith.model.plan import BuildStage, CopyTree, VenvPlan
+from venvsmith.model.plan import BuildStage, CopyTree, Step, VenvPlan
 from venvsmith.plan.steps import Steps
 
 
@@ -14,15 +15,22 @@ class Bases:
 
     steps: Steps
 
+    @property
+    def native(self) -> bool:
+        """Return whether the venv is built on the builder's own platform for several others.
+
+        Only uv can: pip installs for another platform only with ``--target``, which makes no
+        scripts. So pip builds on each platform itself.
+        """
+        return len(self.steps.variant.platforms) > 1 and self.steps.project.installer == "uv"
+
     def runtime(self) -> list[BuildStage]:
         """Return the stages that end in the runtime base with system packages, user and folders.
 
         They are one layer, copied from a stage of its own: see `steps/capture.sh`.
         """
         base = self.steps.base
-        image = BuildStage(
-            name="runtime", parent=base.runtime, parent_is_image=True, title="Where the venv runs."
-        )
+        title = "Where the venv runs."
         packages = self.runtime_packages()
         user = self.steps.user()
         changes = [
@@ -30,7 +38,9 @@ class Bases:
             *([user] if user is not None else []),
         ]
         if not changes:
-            return [image]
+            return [
+                BuildStage(name="runtime", parent=base.runtime, parent_is_image=True, title=title)
+            ]
         return [
             BuildStage(
                 name="system",
@@ -44,7 +54,7 @@ class Bases:
                 name="runtime",
                 parent=base.runtime,
                 parent_is_image=True,
-                title=image.title,
+                title=title,
                 copies=(CopyTree(stage="system", path=f"{self.steps.work}/system"),),
             ),
         ]
@@ -53,29 +63,46 @@ class Bases:
         """Return the system packages of the image: the base's, then each stage's."""
         project = self.steps.project
         stages = (s for name in self.steps.image.venvs.values() for s in project.ancestry(name))
-        python = [f"python{project.python}"] if self.steps.base.python == "apt" else []
-        names = [*self.steps.base.apt, *python, *(p for s in stages for p in s.apt)]
+        names = [*self.steps.base.apt, *self.python_packages, *(p for s in stages for p in s.apt)]
         return list(dict.fromkeys(names))
+
+    @property
+    def python_packages(self) -> list[str]:
+        """Return the system packages that bring Python where the base lacks it."""
+        return [f"python{self.steps.project.python}"] if self.steps.base.python == "apt" else []
 
     def interpreter(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
         """Return the stages in which both bases agree on one interpreter at one path."""
-        project, base = self.steps.project, self.steps.base
+        base = self.steps.base
         found = f"{self.steps.work}/runtime"
-        apt = [self.steps.apt("build", [f"python{project.python}"])] if base.python == "apt" else []
+        question = self.steps.interpreter("runtime", venvs)
+        # The runtime base as the builder's platform has it says where Python lies; the rehearsal
+        # proves it on each of the image's own.
+        native = BuildStage(
+            name="runtime-python",
+            parent=base.runtime,
+            parent_is_image=True,
+            as_root=True,
+            native=True,
+            title="Where does the runtime base have its Python?",
+            steps=(*self.python("runtime-python"), question),
+        )
+        own = BuildStage(name="runtime-python", parent="runtime", as_root=True, steps=(question,))
         return [
-            BuildStage(
-                name="runtime-python",
-                parent="runtime",
-                as_root=True,
-                steps=(self.steps.interpreter("runtime", venvs),),
-            ),
+            native if self.native else own,
             BuildStage(
                 name="interpreter",
                 parent=base.build,
                 parent_is_image=True,
                 as_root=True,
+                native=self.native,
                 title="Where the venv is built. Nothing of this reaches the image but the venv.",
                 copies=(CopyTree(stage="runtime-python", path=found, to=found),),
-                steps=(*apt, self.steps.interpreter("build", venvs)),
+                steps=(*self.python("build"), self.steps.interpreter("build", venvs)),
             ),
         ]
+
+    def python(self, where: str) -> Sequence[Step]:
+        """Return the steps that bring Python into a base that is to have it from elsewhere."""
+        packages = self.python_packages
+        return [self.steps.apt(where, packages)] if packages else []

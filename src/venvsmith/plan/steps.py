@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from venvsmith.model.plan import Layer, Mount, Step, VenvPlan
 from venvsmith.model.project import Base, Image, Project, Variant
+from venvsmith.resolve import wheel_platform
 
 EPOCH = 315532800
 """Time of every file in a layer: 1980-01-01, the earliest that zip archives can tell."""
@@ -154,7 +155,7 @@ class Steps:
         )
         mounts = [pins, self.script("normalise.py")]
         if self.project.installer == "uv":
-            command = self.uv_install(venv, tree)
+            command = self.uv_install(venv, tree) + self.foreign(layer)
         else:
             mounts.append(self.script("pip.whl"))
             command = self.pip_install(venv, tree)
@@ -185,6 +186,13 @@ class Steps:
         if self.variant.torch_backend is not None:
             command += f" --torch-backend {shlex.quote(self.variant.torch_backend)}"
         return command
+
+    def foreign(self, layer: Layer) -> str:
+        """Return uv's option for a layer that may be for another platform than the building one."""
+        if layer.platform is None:
+            return ""
+        level = wheel_platform(layer.platform.machine, self.base.manylinux)
+        return f" --python-platform {level}"
 
     def pip_install(self, venv: VenvPlan, tree: str) -> str:
         """Return pip's part of an install that does not depend on the layer.

@@ -50,7 +50,7 @@ def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, obje
         "context": ".",
         "dockerfile": dockerfile,
         "target": "final",
-        "platforms": [str(plan.platform)],
+        "platforms": [str(platform) for platform in plan.platforms],
         "tags": list(plan.tags),
     }
     if build.cache_from:

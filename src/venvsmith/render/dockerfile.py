@@ -36,6 +36,8 @@ def emit_dockerfile(plan: Plan, *, path: str, config: str, pins: Mapping[str, st
     )
 
     def parent(stage: BuildStage) -> str:
+        if stage.parent_by_platform:
+            return f"{stage.parent}-$TARGETARCH"
         if not stage.parent_is_image:
             return stage.parent
         digest = pins.get(stage.parent)

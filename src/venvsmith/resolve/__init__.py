@@ -2,5 +2,13 @@
 
 from venvsmith.resolve.outcome import LockChange, LockReport
 from venvsmith.resolve.run import LockOptions, check_project, lock_project
+from venvsmith.resolve.uv import wheel_platform
 
-__all__ = ["LockChange", "LockOptions", "LockReport", "check_project", "lock_project"]
+__all__ = [
+    "LockChange",
+    "LockOptions",
+    "LockReport",
+    "check_project",
+    "lock_project",
+    "wheel_platform",
+]

@@ -171,7 +171,7 @@ class UvResolver:
             )
 
     def _environment_options(self, environment: Environment) -> list[str]:
-        platform = f"{environment.machine}-manylinux_{_manylinux(environment.manylinux)}"
+        platform = wheel_platform(environment.machine, environment.manylinux)
         options = ["--python-version", environment.python, "--python-platform", platform]
         options += ["--only-binary", ":all:"]
         for name in environment.no_wheel:
@@ -184,6 +184,16 @@ class UvResolver:
         for link in environment.find_links:
             options += ["--find-links", link if "://" in link else str(self.root / link)]
         return options
+
+
+def wheel_platform(machine: str, manylinux: str | None) -> str:
+    """Return what uv's ``--python-platform`` is for a machine, such as ``aarch64-manylinux_2_28``.
+
+    :param machine: as ``platform.machine()`` names it.
+    :param manylinux: the glibc that wheels may need, ``2_28``.
+    :raises UsageError: where the level is older than any that wheels are made for today.
+    """
+    return f"{machine}-manylinux_{_manylinux(manylinux)}"
 
 
 def _manylinux(wanted: str | None) -> str:
