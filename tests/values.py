@@ -100,6 +100,8 @@ def locks(of: Project) -> dict[LockKey, Lock]:
     }
 
 
-def plan(of: Project | None = None, **where: str) -> Plan:
+def plan(
+    of: Project | None = None, *, image: str = "asr", flat: bool = False, **where: str
+) -> Plan:
     of = of or project()
-    return plan_image(of, locks(of), ASSETS, image="asr", variant="cuda", **where)
+    return plan_image(of, locks(of), ASSETS, image=image, variant="cuda", flat=flat, **where)

@@ -8,7 +8,7 @@ import pytest
 from values import AMD64, locks, plan, project
 from venvsmith.errors import ConfigError
 from venvsmith.model.plan import Plan
-from venvsmith.model.project import Image, LayerCut
+from venvsmith.model.project import LayerCut
 
 
 @pytest.mark.parametrize("cut", ["stage", "balanced"])
@@ -79,13 +79,6 @@ def test_several_venvs_get_stages_of_their_own() -> None:
     assert "VIRTUAL_ENV" not in made.settings.env
 
 
-def _with_parent() -> Plan:
-    of = project()
-    child = replace(of.images["asr"], parent="base")
-    base = Image(name="base", venvs={"/venv": "torch"}, variants=("cuda",))
-    return plan(replace(of, images={"base": base, "asr": child}))
-
-
 def _with_pip_and_a_backend() -> Plan:
     of = project(installer="pip")
     variant = replace(of.variants["cuda"], torch_backend="cu128")
@@ -96,7 +89,6 @@ def _with_pip_and_a_backend() -> Plan:
     ("make", "key"),
     [
         pytest.param(_with_pip_and_a_backend, "variants.cuda.torch-backend", id="torch-backend"),
-        pytest.param(_with_parent, "images.asr.from", id="from"),
     ],
 )
 def test_what_cannot_be_built_yet_is_refused_by_its_key(make: object, key: str) -> None:

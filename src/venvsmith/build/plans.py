@@ -25,10 +25,16 @@ OURS = "# Written by `venvsmith render`."
 
 
 def make_plans(
-    project: Project, *, work: str | None = None, prefix: str = "", only: Collection[str] = ()
+    project: Project,
+    *,
+    work: str | None = None,
+    prefix: str = "",
+    flat: bool = False,
+    only: Collection[str] = (),
 ) -> list[Plan]:
     """Return the plans of all images in all their variants, in the configuration's order.
 
+    :param flat: plan each image as if it stood on its base directly.
     :param only: names of plans (``whisperx.cuda``) to make; all where empty.
     :raises UsageError: where a lock is missing.
     :raises JudgedError: code ``drift`` where the locks are not those of this configuration.
@@ -38,7 +44,16 @@ def make_plans(
     assets = read_assets(project)
     where = {} if work is None else {"work": work}
     return [
-        plan_image(project, locks, assets, image=image, variant=variant, prefix=prefix, **where)
+        plan_image(
+            project,
+            locks,
+            assets,
+            image=image,
+            variant=variant,
+            prefix=prefix,
+            flat=flat,
+            **where,
+        )
         for image, variant in _pairs(project)
         if not only or f"{image}.{variant}" in only
     ]
@@ -65,6 +80,18 @@ def select(project: Project, *, images: Collection[str], variants: Collection[st
     if not chosen:
         raise UsageError("no image is left to work on", hint="see [images] in the configuration")
     return chosen
+
+
+def with_those_below(plans: Collection[Plan], chosen: Collection[str]) -> set[str]:
+    """Return the chosen plans' names and those of all images that they build on."""
+    below = {plan.name: plan.below.name for plan in plans if plan.below is not None}
+    found = set(chosen)
+    for name in chosen:
+        under = below.get(name)
+        while under is not None:
+            found.add(under)
+            under = below.get(under)
+    return found
 
 
 def read_assets(project: Project) -> Assets:

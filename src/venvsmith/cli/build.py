@@ -85,6 +85,7 @@ def _docker(
     here = engine_platform()
     chosen = plans_.select(project, images=images, variants=variants)
     every = plans_.make_plans(project)
+    chosen = plans_.with_those_below(every, chosen)
     for path in sorted(plans_.render_to_disk(project, every)):
         shared.say(f"rendered {path.relative_to(project.root)}")
     plans = []
@@ -137,7 +138,7 @@ def _local(
             where = {"work": str(folder / "work"), "prefix": str(folder / "root")}
         else:
             where = {}
-        (plan,) = plans_.make_plans(project, only={name}, **where)
+        (plan,) = plans_.make_plans(project, flat=True, only={name}, **where)
         if platform.machine() not in {own.machine for own in plan.platforms}:
             shared.say(f"left out {name}: it is for {' and '.join(map(str, plan.platforms))}")
             continue

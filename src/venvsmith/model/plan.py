@@ -122,8 +122,26 @@ class VenvPlan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRef:
+    """An image of the same configuration that another one builds on."""
+
+    image: str
+    variant: str
+
+    @property
+    def tag(self) -> str:
+        """Return the tag that every build gives it, ``base-ml:cuda``."""
+        return f"{self.image}:{self.variant}"
+
+    @property
+    def name(self) -> str:
+        """Return the name of its plan, ``base-ml.cuda``."""
+        return f"{self.image}.{self.variant}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImageSettings:
-    """How the image starts."""
+    """How the image starts, as far as what it stands on does not say so already."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
@@ -156,6 +174,8 @@ class Plan:
     """What the steps mount besides the user's own files: project-relative path to content."""
     context: tuple[str, ...]
     """Every project-relative path that the build reads, sorted."""
+    below: ImageRef | None = None
+    """The image that it starts from, None where it starts from a base."""
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from venvsmith.lock import delta, emit_pins
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mount, Plan, VenvPlan
 from venvsmith.model.project import LockKey, Platform, Project
+from venvsmith.plan import families
 from venvsmith.plan.bases import Bases
 from venvsmith.plan.layers import cut_layers
 from venvsmith.plan.platforms import assembled, rehearsal
@@ -51,26 +52,28 @@ def plan_image(
     variant: str,
     work: str = WORK,
     prefix: str = "",
+    flat: bool = False,
 ) -> Plan:
     """Plan one image in one variant.
 
     :param locks: at least those of the image's stages and their ancestors, in this variant.
     :param work: where the build keeps its own things.
     :param prefix: put before each venv's path, for a build that cannot have the final path.
+    :param flat: plan an image that builds on another one as if it stood on its base directly.
     :raises ConfigError: for parts of the configuration that builds cannot carry out yet.
     """
     _refuse_unsupported(project, image, variant)
-    settings = project.images[image]
     steps = Steps(
         project=project,
-        image=settings,
+        image=families.flattened(project, image) if flat else families.on_top(project, image),
         variant=project.variants[variant],
         base=project.bases[project.variants[variant].base],
         work=work,
         prefix=prefix,
+        below=None if flat else families.below(project, image, variant),
     )
     planner = _Planner(steps=steps, locks=locks)
-    venvs = tuple(planner.venv(path, stage) for path, stage in settings.venvs.items())
+    venvs = tuple(planner.venv(path, stage) for path, stage in steps.image.venvs.items())
     stages = tuple(planner.stages(venvs))
     context = {mount.source for stage in stages for mount in stage.context}
     context |= {mount.source for stage in stages for step in stage.steps for mount in step.mounts}
@@ -87,6 +90,7 @@ def plan_image(
         settings=planner.settings(venvs),
         files={path: data for path, data in files.items() if path in context},
         context=tuple(sorted(context)),
+        below=steps.below.ref if steps.below else None,
     )
 
 
@@ -109,7 +113,6 @@ def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
     """Name what is read but cannot be built by this version, before anything is written."""
     base = project.bases[project.variants[variant].base]
     unsupported = {
-        f"images.{image}.from": project.images[image].parent is not None,
         f"bases.{base.name}.python": base.python == "uv",
         f"bases.{base.name}.apt-sources": bool(base.apt_sources),
         "indexes": bool(project.indexes),
@@ -179,8 +182,10 @@ class _Planner:
         return tuple(_unique([f"{image.name}:{variant}", *own]))
 
     def settings(self, venvs: tuple[VenvPlan, ...]) -> ImageSettings:
-        """Return how the image starts."""
+        """Return how the image starts, as far as the one below does not say so."""
         image = self.steps.image
+        known = self.steps.below.image if self.steps.below else None
+        same_path = known is not None and list(known.venvs) == list(image.venvs)
         one_venv = {"VIRTUAL_ENV": venvs[0].path} if len(venvs) == 1 else {}
         labels = {
             "dev.venvsmith.image": image.name,
@@ -190,9 +195,9 @@ class _Planner:
         }
         return ImageSettings(
             env={**one_venv, **self.steps.base.env, **image.env},
-            path=tuple(f"{venv.path}/bin" for venv in venvs),
+            path=() if same_path else tuple(f"{venv.path}/bin" for venv in venvs),
             user=image.user,
-            workdir=image.workdir,
+            workdir=None if known and known.workdir == image.workdir else image.workdir,
             entrypoint=image.entrypoint,
             cmd=image.cmd,
             labels={**labels, **image.labels},
@@ -204,12 +209,19 @@ class _Planner:
         files = {f"{out}/steps/{name}": data for name, data in assets.steps.items()}
         files[f"{out}/steps/pip.whl"] = assets.pip_wheel
         files[f"{out}/steps/uv.txt"] = emit_pins(assets.tools).encode()
-        for venv in venvs:
+        for venv in [*venvs, *self.venvs_below()]:
             for platform, text in venv.manifests.items():
                 files[self.manifest_path(venv, platform)] = text.encode()
             for layer in venv.layers:
                 files[f"{out}/deltas/{layer.filename}"] = emit_pins(layer.pins).encode()
         return files
+
+    def venvs_below(self) -> list[VenvPlan]:
+        """Return the venvs of the image that this one builds on, in this one's order."""
+        below = self.steps.below
+        if below is None:
+            return []
+        return [self.venv(path, below.image.venvs[path]) for path in self.steps.image.venvs]
 
     def manifest_path(self, venv: VenvPlan, platform: Platform) -> str:
         key = self.steps.project.lock_key(
@@ -229,28 +241,46 @@ class _Planner:
             stages.append(BuildStage(name="tools", parent=base, steps=(self.steps.tools(),)))
             base = "tools"
         copies: list[tuple[Platform | None, CopyTree]] = []
-        for number, venv in enumerate(venvs):
-            name = "venv" if len(venvs) == 1 else f"venv-{number}"
-            skeleton = f"{work}/skeletons/{name}"
-            step = self.steps.venv(venv, skeleton=skeleton)
-            stages.append(BuildStage(name=name, parent=base, steps=(step,)))
-            copies.append((None, CopyTree(stage=name, path=skeleton)))
-            for layer in venv.layers:
-                stage = f"{name.replace('venv', 'layer')}-{layer.name.replace('.', '-')}"
-                tree = f"{work}/layers/{stage}"
-                step = self.steps.install(venv, layer, stage=stage, tree=tree)
-                stages.append(
-                    BuildStage(name=stage, parent=name, steps=(step,), platform=layer.platform)
-                )
-                copies.append((layer.platform, CopyTree(stage=stage, path=tree)))
+        names = ["venv"] if len(venvs) == 1 else [f"venv-{n}" for n in range(len(venvs))]
+        for name, venv in zip(names, venvs, strict=True):
+            made, taken = self.venv_stages(venv, name=name, base=base)
+            stages += made
+            copies += taken
         if self.steps.image.copy:
-            stages.append(self.project_files(venvs[0], parent=copies[0][1].stage))
+            stages.append(self.project_files(venvs[0], parent=names[0]))
             copies.append((None, CopyTree(stage="files", path=f"{work}/files")))
         stages += assembled(copies, self.platforms)
         stages += self.rehearsal(venvs)
         gate = CopyTree(stage="rehearsal", path=f"{work}/gate")
         stages.append(BuildStage(name="final", parent="assembled", copies=(gate,)))
         return stages
+
+    def venv_stages(
+        self, venv: VenvPlan, *, name: str, base: str
+    ) -> tuple[list[BuildStage], list[tuple[Platform | None, CopyTree]]]:
+        """Return the stages of one venv, and what the image takes of them.
+
+        On another image of the family only the layers that it lacks; the empty venv is made all
+        the same, since the installers need one where the image has it.
+        """
+        work, below = self.steps.work, self.steps.below
+        skeleton = f"{work}/skeletons/{name}"
+        step = self.steps.venv(venv, skeleton=skeleton)
+        stages = [BuildStage(name=name, parent=base, steps=(step,))]
+        copies: list[tuple[Platform | None, CopyTree]] = []
+        if below is None:
+            copies.append((None, CopyTree(stage=name, path=skeleton)))
+        for layer in venv.layers:
+            if below and below.holds(venv.path, layer):
+                continue
+            stage = f"{name.replace('venv', 'layer')}-{layer.name.replace('.', '-')}"
+            tree = f"{work}/layers/{stage}"
+            step = self.steps.install(venv, layer, stage=stage, tree=tree)
+            stages.append(
+                BuildStage(name=stage, parent=name, steps=(step,), platform=layer.platform)
+            )
+            copies.append((layer.platform, CopyTree(stage=stage, path=tree)))
+        return stages, copies
 
     def project_files(self, venv: VenvPlan, *, parent: str) -> BuildStage:
         """Return the stage that gathers the project's own files as a layer."""
@@ -271,18 +301,26 @@ class _Planner:
 
     def rehearsal(self, venvs: tuple[VenvPlan, ...]) -> list[BuildStage]:
         """Return the stages without whose success there is no image."""
-        seen = [f"{self.steps.work}/in/manifest-{number}.json" for number in range(len(venvs))]
+        below = self.venvs_below()
+        seen, seen_below = (
+            [f"{self.steps.work}/in/{name}-{number}.json" for number in range(len(some))]
+            for name, some in (("manifest", venvs), ("below", below))
+        )
         promises = {
             platform: [
                 Mount(source=self.manifest_path(venv, platform), target=target)
-                for venv, target in zip(venvs, seen, strict=True)
+                for venv, target in zip([*venvs, *below], [*seen, *seen_below], strict=True)
             ]
             for platform in self.platforms
         }
         return rehearsal(
             promises,
             scripts=(self.steps.script("rehearse.py"), self.steps.script("normalise.py")),
-            steps=(self.steps.rehearse(venvs, seen), self.steps.gate(venvs, seen)),
+            steps=(
+                *map(self.steps.below_holds, below, seen_below),
+                self.steps.rehearse(venvs, seen),
+                self.steps.gate(venvs, seen),
+            ),
         )
 
 

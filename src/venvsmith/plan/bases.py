@@ -29,7 +29,9 @@ class Bases:
 
         They are one layer, copied from a stage of its own: see `steps/capture.sh`.
         """
-        base = self.steps.base
+        base, below = self.steps.base.runtime, self.steps.below
+        if below is not None:
+            base = below.ref.tag
         title = "Where the venv runs."
         packages = self.runtime_packages()
         user = self.steps.user()
@@ -38,13 +40,11 @@ class Bases:
             *([user] if user is not None else []),
         ]
         if not changes:
-            return [
-                BuildStage(name="runtime", parent=base.runtime, parent_is_image=True, title=title)
-            ]
+            return [BuildStage(name="runtime", parent=base, parent_is_image=True, title=title)]
         return [
             BuildStage(
                 name="system",
-                parent=base.runtime,
+                parent=base,
                 parent_is_image=True,
                 as_root=True,
                 title="System packages and the user of the image.",
@@ -52,7 +52,7 @@ class Bases:
             ),
             BuildStage(
                 name="runtime",
-                parent=base.runtime,
+                parent=base,
                 parent_is_image=True,
                 title=title,
                 copies=(CopyTree(stage="system", path=f"{self.steps.work}/system"),),
@@ -60,10 +60,16 @@ class Bases:
         ]
 
     def runtime_packages(self) -> list[str]:
-        """Return the system packages of the image: the base's, then each stage's."""
-        project = self.steps.project
+        """Return the system packages of the image: the base's, then each stage's.
+
+        On an image of the family only those that it lacks.
+        """
+        project, below = self.steps.project, self.steps.below
         stages = (s for name in self.steps.image.venvs.values() for s in project.ancestry(name))
         names = [*self.steps.base.apt, *self.python_packages, *(p for s in stages for p in s.apt)]
+        if below is not None:
+            held = below.packages | {*self.steps.base.apt, *self.python_packages}
+            names = [name for name in names if name not in held]
         return list(dict.fromkeys(names))
 
     @property
@@ -76,20 +82,21 @@ class Bases:
         base = self.steps.base
         found = f"{self.steps.work}/runtime"
         question = self.steps.interpreter("runtime", venvs)
-        # The runtime base as the builder's platform has it says where Python lies; the rehearsal
-        # proves it on each of the image's own.
-        native = BuildStage(
+        # For other platforms the runtime base as the builder's platform has it says where Python
+        # lies, and for an image on another one the base of both, so that its layers need not wait
+        # for the other; the rehearsal proves it where it will run.
+        bare = BuildStage(
             name="runtime-python",
             parent=base.runtime,
             parent_is_image=True,
             as_root=True,
-            native=True,
+            native=self.native,
             title="Where does the runtime base have its Python?",
             steps=(*self.python("runtime-python"), question),
         )
         own = BuildStage(name="runtime-python", parent="runtime", as_root=True, steps=(question,))
         return [
-            native if self.native else own,
+            bare if self.native or self.steps.below is not None else own,
             BuildStage(
                 name="interpreter",
                 parent=base.build,

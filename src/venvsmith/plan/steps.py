@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from venvsmith.model.plan import Layer, Mount, Step, VenvPlan
 from venvsmith.model.project import Base, Image, Project, Variant
+from venvsmith.plan.families import Below
 from venvsmith.resolve import wheel_platform
 
 EPOCH = 315532800
@@ -26,6 +27,7 @@ class Steps:
 
     :param work: where the build keeps its own things.
     :param prefix: what stands before each venv's path, where a build cannot have the final path.
+    :param below: what the image finds in the one that it builds on.
     """
 
     project: Project
@@ -34,6 +36,7 @@ class Steps:
     base: Base
     work: str
     prefix: str
+    below: Below | None = None
 
     # -- the system ----------------------------------------------------------------------------
 
@@ -60,12 +63,14 @@ class Steps:
         )
 
     def user(self) -> Step | None:
-        """Make the image's user and folders, or return None where it asks for neither."""
+        """Make the image's user and folders, or return None where they are there."""
         lines: list[str] = []
         mounts: tuple[Mount, ...] = ()
-        if self.image.workdir is not None:
-            lines.append(f"mkdir -p {shlex.quote(self.image.workdir)}")
-        if self.image.user is not None or self.image.writable:
+        workdir, user = self.image.workdir, self.image.user
+        if workdir is not None and not (self.below and workdir == self.below.image.workdir):
+            lines.append(f"mkdir -p {shlex.quote(workdir)}")
+        known = self.below is not None and user in self.below.users
+        if (user is not None and not known) or self.image.writable:
             mounts = (self.script("user.sh"),)
             words = [str(self.image.user or 0), *self.image.writable]
             lines.append(f"sh {self.work}/in/user.sh {shlex.join(words)}")
@@ -263,6 +268,24 @@ class Steps:
             kind="rehearse",
             title="The image takes this along, and so waits for the rehearsal.",
             run=tuple(lines),
+        )
+
+    def below_holds(self, venv: VenvPlan, manifest: str) -> Step:
+        """Stop where the image below is not the one of these locks: an old build of it, say."""
+        assert self.below is not None  # noqa: S101 - who asks for this step has it
+        path = venv.path.removeprefix(self.prefix)
+        carried = f"{path}/.venvsmith/manifest.json"
+        same = f'[ "$(cat {manifest})" = "$(cat {carried})" ]'
+        complaint = (
+            f"venvsmith: {self.below.ref.tag} holds something else at {path} than its lock says:"
+            " build it again first"
+        )
+        return Step(
+            id=f"below:{path}",
+            kind="rehearse",
+            title=f"Is {self.below.ref.tag} the one that the locks describe?",
+            run=(f"{same} || {{ echo {shlex.quote(complaint)} >&2; exit 1; }}",),
+            as_user=True,
         )
 
     # -- parts of lines ------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from venvsmith.render import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from venvsmith.model.plan import Plan
+    from venvsmith.model.plan import ImageRef, Plan
     from venvsmith.model.project import BuildSettings
 
 
-def target_name(plan: Plan) -> str:
+def target_name(plan: Plan | ImageRef) -> str:
     """Return the bake target of a plan; bake allows no dots, images and variants no underscores."""
     return f"{plan.image}_{plan.variant}"
 
@@ -53,6 +53,8 @@ def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, obje
         "platforms": [str(platform) for platform in plan.platforms],
         "tags": list(plan.tags),
     }
+    if plan.below is not None:
+        target["contexts"] = {plan.below.tag: f"target:{target_name(plan.below)}"}
     if build.cache_from:
         target["cache-from"] = list(build.cache_from)
     if build.cache_to:
