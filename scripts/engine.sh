@@ -56,6 +56,7 @@ install_tools() {
   local missing=()
   command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
   command -v bwrap >/dev/null || missing+=(bubblewrap)
+  command -v docker-registry >/dev/null || missing+=(docker-registry)
   [ ${#missing[@]} = 0 ] && return
   apt-get update -q
   apt-get install -qy --no-install-recommends "${missing[@]}"

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from resolve.workshop import PINNED
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from resolve.workshop import LocalIndex
 
 KILLS = 8
-CONFIG = """\
+CONFIG = f"""\
 [project]
 name = "demo"
 python = "3.11"
 
 [bases.slim]
-image = "python:3.11-slim-bookworm"
+image = "{PINNED}"
 
 [variants.cpu]
 base = "slim"

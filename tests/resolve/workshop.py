@@ -13,6 +13,8 @@ from venvsmith.model.project import Base, Index, Platform, Project, Stage, Varia
 from venvsmith.resolve import LockOptions, LockReport, lock_project
 
 ANY = "py3-none-any"
+PINNED = f"python:3.11@sha256:{'0' * 64}"
+"""A base image that is never looked up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ class Workshop:
     stages: dict[str, Stage] = field(default_factory=dict)
     variants: dict[str, Variant] = field(default_factory=dict)
     indexes: dict[str, Index] = field(default_factory=dict)
+    image: str = PINNED
 
     def stage(
         self, name: str, *requires: str, extends: str | None = None, variants: str = "cpu"
@@ -105,7 +108,7 @@ class Workshop:
             root=self.root,
             file=self.root / "venvsmith.toml",
             python="3.11",
-            bases={"slim": Base(name="slim", build="python:3.11", runtime="python:3.11-slim")},
+            bases={"slim": Base(name="slim", build=self.image, runtime=self.image)},
             variants=self.variants or {"cpu": Variant(name="cpu", base="slim", platforms=(AMD64,))},
             stages=self.stages,
             indexes=self.indexes,

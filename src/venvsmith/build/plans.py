@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import write_files
 from venvsmith.lock import read_locks, read_tools
+from venvsmith.lock.bases import read_bases
 from venvsmith.plan import Assets, plan_image
 from venvsmith.render import render_project
 from venvsmith.resolve import LockOptions, check_project
@@ -108,7 +108,7 @@ def read_assets(project: Project) -> Assets:
 
 def rendered(project: Project, plans: list[Plan]) -> dict[Path, bytes | None]:
     """Return what `render` writes, and (as None) what it wrote once and no longer does."""
-    files = render_project(project, plans, pins=read_base_pins(project))
+    files = render_project(project, plans, pins=read_bases(project))
     changes: dict[Path, bytes | None] = {project.root / path: data for path, data in files.items()}
     changes.update((path, None) for path in _orphans(project) if path not in changes)
     return changes
@@ -117,20 +117,6 @@ def rendered(project: Project, plans: list[Plan]) -> dict[Path, bytes | None]:
 def render_to_disk(project: Project, plans: list[Plan]) -> frozenset[Path]:
     """Write the build files where they differ; return the paths that changed."""
     return write_files(rendered(project, plans))
-
-
-def read_base_pins(project: Project) -> dict[str, str]:
-    """Return the recorded digests of base images, empty where none are recorded."""
-    path = project.root / project.locks / "bases.json"
-    if not path.is_file():
-        return {}
-    try:
-        pins = json.loads(path.read_text(encoding="utf-8"))["bases"]
-        return {str(name): str(digest) for name, digest in pins.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise UsageError(
-            f"not a record of base images ({exc})", where=str(path), hint="delete it and lock again"
-        ) from exc
 
 
 def _refuse_drift(project: Project) -> None:

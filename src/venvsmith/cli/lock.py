@@ -120,7 +120,7 @@ def _sentence(change: LockChange, project: Project) -> str:
     name = change.path.relative_to(project.root).as_posix()
     if not change.pins:
         return f"{name}: removed"
-    count = f"{change.pins} pin{'s' if change.pins > 1 else ''}"
+    count = f"{change.pins} {change.of}{'s' if change.pins > 1 else ''}"
     if change.new:
         return f"{name}: {count}, new"
     moves = [
@@ -128,8 +128,9 @@ def _sentence(change: LockChange, project: Project) -> str:
         for what, old, new in change.moved[:SHOWN_CHANGES]
     ]
     rest = len(change.moved) - len(moves)
+    same = "the same versions" if change.of == "pin" else "changed"
     return (
         f"{name}: {count}; "
-        + (", ".join(moves) or "the same versions")
+        + (", ".join(moves) or same)
         + (f" and {rest} more" if rest > 0 else "")
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvsmith.files import write_files
+from venvsmith.lock.bases import bases_path, emit_bases
 from venvsmith.lock.store import lock_path, orphans, tools_path
 from venvsmith.lock.text import emit_lock, emit_tools
 
@@ -24,6 +25,8 @@ class LockChange:
     path: Path
     pins: int
     """How many it holds now; 0 where it was removed."""
+    of: str = "pin"
+    """What one of them is."""
     new: bool
     """Whether there was none before."""
     moved: tuple[tuple[str, str | None, str | None], ...] = ()
@@ -46,12 +49,14 @@ class Outcome:
     :param locks: the locks of the families that were resolved.
     :param pylocks: PEP 751 files to write, with the lock that each belongs to.
     :param tools: the lock of the build tools, None where the project needs none.
+    :param bases: base images to their digests.
     """
 
     old: Mapping[LockKey, Lock | None]
     locks: tuple[Lock, ...]
     pylocks: tuple[tuple[Path, str, Lock], ...]
     tools: tuple[Pin, ...] | None
+    bases: Mapping[str, str]
 
 
 def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -> LockReport:
@@ -73,6 +78,12 @@ def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -
         path = tools_path(project)
         texts[path] = emit_tools(outcome.tools).encode()
         changes[path] = LockChange(path=path, pins=len(outcome.tools), new=not path.exists())
+    path = bases_path(project)
+    if outcome.bases or path.exists():
+        texts[path] = emit_bases(outcome.bases).encode() if outcome.bases else None
+        changes[path] = LockChange(
+            path=path, pins=len(outcome.bases), of="base image", new=not path.exists()
+        )
     written = write_files(texts)
     everything = [lock_path(project, key) for key in keys]
     return LockReport(

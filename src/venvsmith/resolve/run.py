@@ -11,6 +11,8 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import locked
+from venvsmith.lock.bases import NAME as BASES_NAME
+from venvsmith.lock.bases import base_images, read_bases
 from venvsmith.lock.drift import Drift, find_drift
 from venvsmith.lock.inputs import Environment, lock_inputs
 from venvsmith.lock.layers import not_additive
@@ -18,6 +20,7 @@ from venvsmith.lock.pylock import finish_pylock, pylock_inputs, pylock_path
 from venvsmith.lock.source import BUILD_VARIANT, build_inputs, build_keys
 from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, tools_path
 from venvsmith.model.lock import Lock, Pin
+from venvsmith.resolve.bases import pin_bases
 from venvsmith.resolve.joint import Family, Node, resolve_family
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.protocol import Request, Unsolvable
@@ -80,6 +83,10 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
         if key in inputs and lock is not None and _pylock_stale(project, lock)
     ]
     drift += [
+        Drift(file=BASES_NAME, reason=f"the configuration does not build on {image}")
+        for image in sorted(read_bases(project).keys() - set(base_images(project)))
+    ]
+    drift += [
         Drift(file=path.name, reason="the configuration does not ask for it")
         for path in orphans(project)
     ]
@@ -114,19 +121,28 @@ def lock_project(
         stale = _stale(inputs, old, options)
         tools = find_tools(project) if needs_tools(project) else None
         wants_tools = needs_tools(project) and (tools is None or options.upgrade)
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as other:
             try:
+                asked_bases = other.submit(
+                    pin_bases,
+                    project,
+                    upgrade=options.upgrade,
+                    offline=options.offline,
+                    stop=resolver.stop,
+                    say=detail or (lambda _: None),
+                )
                 asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
                 asked_tools = pool.submit(_lock_tools, project, resolver) if wants_tools else None
                 locks = tuple(lock for future in asked for lock in future.result())
                 pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
                 new_tools = asked_tools.result() if asked_tools is not None else tools
+                bases = asked_bases.result()
             except BaseException:
                 # One failure, or an interrupt, ends the run: the others are not waited for.
                 resolver.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        outcome = Outcome(old=old, locks=locks, pylocks=pylocks, tools=new_tools)
+        outcome = Outcome(old=old, locks=locks, pylocks=pylocks, tools=new_tools, bases=bases)
         return write_outcome(project, outcome, inputs)
 
 

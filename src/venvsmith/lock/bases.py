@@ -1,0 +1,63 @@
+"""The record of base images, ``bases.json``: what each tag stood for when the project was locked.
+
+Its ``bases`` map an image as the configuration names it to the digest of its manifest, or of its
+list of manifests where it has several platforms. An image that no registry knows stands in none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from venvsmith.errors import UnsafeInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from venvsmith.model.project import Project
+
+NAME = "bases.json"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def bases_path(project: Project) -> Path:
+    """Return where the record lies."""
+    return project.root / project.locks / NAME
+
+
+def base_images(project: Project) -> tuple[str, ...]:
+    """Return the images that variants build on and run on, sorted; those with a digest left out."""
+    bases = [project.bases[variant.base] for variant in project.variants.values()]
+    images = {image for base in bases for image in (base.build, base.runtime)}
+    return tuple(sorted(image for image in images if "@" not in image))
+
+
+def read_bases(project: Project) -> dict[str, str]:
+    """Return image to digest, empty where nothing is recorded.
+
+    :raises UnsafeInputError: where the file is not of the form that `emit_bases` writes.
+    """
+    path = bases_path(project)
+    try:
+        pins = json.loads(path.read_text(encoding="utf-8"))["bases"]
+        found = {str(image): str(digest) for image, digest in pins.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise _malformed(path, f"not a record of base images ({type(exc).__name__})") from exc
+    for image, digest in found.items():
+        if _DIGEST.fullmatch(digest) is None:
+            raise _malformed(path, f"'{digest[:100]}' is no digest of {image[:100]}")
+    return found
+
+
+def emit_bases(pins: Mapping[str, str]) -> str:
+    """Return the record's text. Equal pins give equal text."""
+    return json.dumps({"bases": dict(pins)}, indent=2, sort_keys=True) + "\n"
+
+
+def _malformed(path: Path, message: str) -> UnsafeInputError:
+    hint = "restore it, or delete it and run 'venvsmith lock'"
+    return UnsafeInputError(message, where=str(path), hint=hint, code="lock-malformed")
