@@ -84,7 +84,7 @@ def test_removed_stage_takes_its_lock_along_and_strangers_stay(two: Workshop) ->
     drift = check_project(two.project(), LockOptions())
     assert [item.file for item in drift] == ["a.cpu.txt"]
     two.lock()
-    assert set(two.files()) == {"base.cpu.txt", "notes.txt", "tools.txt"}
+    assert set(two.files()) == {"base.cpu.txt", "notes.txt", "sizes.json", "tools.txt"}
 
 
 def test_one_family_that_fails_leaves_all_as_they_were(two: Workshop, index: LocalIndex) -> None:
@@ -117,7 +117,7 @@ def test_selection_is_by_family_and_variant(index: LocalIndex, workshop: Worksho
     workshop.stage("base", "lib", variants="cpu gpu").stage("other", "lib", variants="cpu gpu")
     workshop.stage("a", "lib", extends="base", variants="cpu gpu")
     workshop.lock(stages=("a",), variants=("gpu",))
-    assert set(workshop.files()) == {"a.gpu.txt", "base.gpu.txt", "tools.txt"}
+    assert set(workshop.files()) == {"a.gpu.txt", "base.gpu.txt", "sizes.json", "tools.txt"}
     with pytest.raises(UsageError, match="no stage 'bass'") as caught:
         workshop.lock(stages=("bass",))
     assert caught.value.hint == "did you mean 'base'?"

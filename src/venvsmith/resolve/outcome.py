@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.files import write_files
 from venvsmith.lock.bases import bases_path, emit_bases
+from venvsmith.lock.sizes import emit_sizes, sizes_path
 from venvsmith.lock.store import lock_path, orphans, tools_path
 from venvsmith.lock.text import emit_lock, emit_tools
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from venvsmith.lock.sizes import Sizes
     from venvsmith.model.lock import Lock, Pin
     from venvsmith.model.project import LockKey, Project
 
@@ -50,6 +52,7 @@ class Outcome:
     :param pylocks: PEP 751 files to write, with the lock that each belongs to.
     :param tools: the lock of the build tools, None where the project needs none.
     :param bases: base images to their digests.
+    :param sizes: of the wheels of all locks.
     """
 
     old: Mapping[LockKey, Lock | None]
@@ -57,6 +60,7 @@ class Outcome:
     pylocks: tuple[tuple[Path, str, Lock], ...]
     tools: tuple[Pin, ...] | None
     bases: Mapping[str, str]
+    sizes: Sizes
 
 
 def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -> LockReport:
@@ -84,10 +88,12 @@ def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -
         changes[path] = LockChange(
             path=path, pins=len(outcome.bases), of="base image", new=not path.exists()
         )
+    path = sizes_path(project)
+    texts[path] = emit_sizes(outcome.sizes).encode() if any(outcome.sizes.values()) else None
     written = write_files(texts)
     everything = [lock_path(project, key) for key in keys]
     return LockReport(
-        changed=tuple(changes[path] for path in texts if path in written),
+        changed=tuple(changes[path] for path in texts if path in written and path in changes),
         unchanged=tuple(path for path in everything if path not in written),
     )
 

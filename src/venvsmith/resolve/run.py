@@ -17,6 +17,7 @@ from venvsmith.lock.drift import Drift, find_drift
 from venvsmith.lock.inputs import Environment, lock_inputs
 from venvsmith.lock.layers import not_additive
 from venvsmith.lock.pylock import finish_pylock, pylock_inputs, pylock_path
+from venvsmith.lock.sizes import read_sizes
 from venvsmith.lock.source import BUILD_VARIANT, build_inputs, build_keys
 from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, tools_path
 from venvsmith.model.lock import Lock, Pin
@@ -24,6 +25,7 @@ from venvsmith.resolve.bases import pin_bases
 from venvsmith.resolve.joint import Family, Node, resolve_family
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.protocol import Request, Unsolvable
+from venvsmith.resolve.sizes import find_sizes
 from venvsmith.resolve.uv import UvResolver
 
 if TYPE_CHECKING:
@@ -142,7 +144,15 @@ def lock_project(
                 resolver.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
-        outcome = Outcome(old=old, locks=locks, pylocks=pylocks, tools=new_tools, bases=bases)
+        now = {key: lock for key, lock in old.items() if lock is not None}
+        now |= {lock.key: lock for lock in locks}
+        sizes = find_sizes(
+            read_sizes(project), now, inputs,
+            resolver=resolver, root=project.root, offline=options.offline, say=say,
+        )  # fmt: skip
+        outcome = Outcome(
+            old=old, locks=locks, pylocks=pylocks, tools=new_tools, bases=bases, sizes=sizes
+        )
         return write_outcome(project, outcome, inputs)
 
 
