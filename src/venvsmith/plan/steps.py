@@ -244,15 +244,22 @@ class Steps:
         )
 
     def rehearse(self, venvs: Sequence[VenvPlan], manifests: Sequence[str]) -> Step:
-        """Import and run what each venv's manifest promises, as the image's user."""
+        """Import and run what each venv's manifest promises, as the image's user.
+
+        Where there are several, each as if it had been activated, and none may see another.
+        """
+        lines: list[str] = []
+        for venv, manifest in zip(venvs, manifests, strict=True):
+            others = [other.path for other in venvs if other is not venv]
+            words = [f"{venv.path}/bin/python", f"{self.work}/in/rehearse.py", manifest, *others]
+            if others:
+                words = [f"VIRTUAL_ENV={venv.path}", f'PATH={venv.path}/bin:"$PATH"', *words]
+            lines.append(" ".join(words))
         return Step(
             id="rehearse",
             kind="rehearse",
             title="Import and run what the stages promise.",
-            run=tuple(
-                f"{venv.path}/bin/python {self.work}/in/rehearse.py {manifest}"
-                for venv, manifest in zip(venvs, manifests, strict=True)
-            ),
+            run=tuple(lines),
             as_user=True,
         )
 

@@ -1,7 +1,8 @@
 """Import what a stage promises and run its commands, in the place where the venv will run.
 
-usage: rehearse.py MANIFEST
+usage: rehearse.py MANIFEST [OTHER...]
 
+OTHER are the paths of the image's other venvs, of which this one may see nothing.
 Started by the venv's own interpreter, as the image's user, with the image's environment. All
 imports happen in this one process; the first failure ends the build with its traceback.
 Runs under Python 3.8 and later.
@@ -9,9 +10,18 @@ Runs under Python 3.8 and later.
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 import traceback
+
+
+def apart(others: "list[str]") -> None:
+    """Stop where the path of modules leads into another venv."""
+    for entry in sys.path[1:]:
+        for other in others:
+            if (os.path.realpath(entry) + "/").startswith(os.path.realpath(other) + "/"):
+                sys.exit("venvsmith: %s sees %s: %s is on its path" % (sys.prefix, other, entry))
 
 
 def main() -> None:
@@ -20,6 +30,7 @@ def main() -> None:
     sys.path[0] = ""
     with open(sys.argv[1], encoding="utf-8") as file:
         manifest = json.load(file)
+    apart(sys.argv[2:])
     for name in manifest["imports"]:
         try:
             module = importlib.import_module(name)

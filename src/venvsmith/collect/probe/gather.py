@@ -191,8 +191,11 @@ class Course:
     def _runs(self, place: Place, index: int) -> Fact:
         begin = time.monotonic()
         env = dict(self.start.env)
-        if self.request.get("activate"):
+        # An image starts in one environment; whoever wants another activates it first.
+        if self.request.get("activate") or index:
             env["PATH"] = place.path + "/bin:" + env.get("PATH", "/usr/bin:/bin")
+        if index:
+            env["VIRTUAL_ENV"] = place.path
         setting = runs.Setting(env, self.start.workdir, self.deadline)
         imports = runs.Imports(place.python, setting, float(self.request["import_timeout"]))
         imports.start(self._asked("imports", place, index) or self._roots(place))
