@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from venvsmith.model.bundle import BundleFacts
 from venvsmith.model.dockerfile import DockerfileFacts
 
 PathKind = Literal["file", "dir", "link", "missing", "loop", "other"]
@@ -389,6 +390,8 @@ class Environment:
     """Of the working directory and PYTHONPATH, over the stdlib and the distributions."""
     manifest: str | None = None
     """Text of ``.venvsmith/manifest.json``: what the venv's builder says it holds."""
+    bundle: BundleFacts | None = None
+    """Of a frozen application."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

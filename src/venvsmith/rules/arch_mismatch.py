@@ -46,6 +46,7 @@ class ArchMismatch(Rule):
 
     name = "arch-mismatch"
     code = "VS401"
+    of_bundles = True
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the interpreter, then the extension modules."""

@@ -39,6 +39,7 @@ class BadElf(Rule):
 
     name = "bad-elf"
     code = "VS411"
+    of_bundles = True
     severity: ClassVar[Severity] = "error"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

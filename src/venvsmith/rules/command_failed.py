@@ -44,6 +44,7 @@ class CommandFailed(Rule):
 
     name = "command-failed"
     code = "VS503"
+    of_bundles = True
     needs = frozenset({"commands"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -48,6 +48,7 @@ class ImportCrashed(Rule):
 
     name = "import-crashed"
     code = "VS702"
+    of_bundles = True
     needs: ClassVar[frozenset[Need]] = frozenset({"imports"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

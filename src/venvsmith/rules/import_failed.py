@@ -46,6 +46,7 @@ class ImportFailed(Rule):
 
     name = "import-failed"
     code = "VS701"
+    of_bundles = True
     needs = frozenset({"imports"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

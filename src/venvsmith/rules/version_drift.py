@@ -42,6 +42,7 @@ class VersionDrift(Rule):
 
     name = "version-drift"
     code = "VS203"
+    of_bundles = True
     needs = frozenset({"pins"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvsmith.collect import CollectRequest, collect
@@ -15,7 +16,7 @@ from venvsmith.errors import NothingCheckedError
 from venvsmith.model.expected import Expected
 from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
-from venvsmith.target import open_target
+from venvsmith.target import kind_of, open_target
 from venvsmith.target.dockerfile import DockerfileTarget
 from venvsmith.verify.expectations import assign, united
 from venvsmith.verify.outcome import FailOn, environment_of, score_of, verdict_of
@@ -97,6 +98,25 @@ def judge(
 def exit_code(report: Report) -> int:
     """Return the contract's exit code; an engine that fails is raised, and never gets here."""
     return EXIT_CODES[report.verdict]
+
+
+def _facts(target: str, request: CollectRequest) -> Facts:
+    kind, rest = kind_of(target)
+    if kind == "bundle":
+        from venvsmith.bundle.gather import gather  # noqa: PLC0415 - other kinds need none of it
+
+        return gather(
+            Path(rest),
+            ref=rest,
+            imports=tuple(
+                dict.fromkeys(name for each in request.imports.values() for name in each)
+            ),
+            commands=tuple(argv for each in request.commands.values() for argv in each),
+            static=request.static,
+            timeout=request.timeout,
+        )
+    with open_target(target) as opened:
+        return opened.facts if isinstance(opened, DockerfileTarget) else collect(opened, request)
 
 
 def _target(facts: Facts) -> ReportedTarget:
@@ -186,8 +206,7 @@ def examine(
         import_timeout=options.timeout,
         command_timeout=options.timeout,
     )
-    with open_target(target) as opened:
-        facts = opened.facts if isinstance(opened, DockerfileTarget) else collect(opened, request)
+    facts = _facts(target, request)
     report = judge(
         facts, expectations=expectations, options=options, seconds=time.monotonic() - begin
     )

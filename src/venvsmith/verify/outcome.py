@@ -13,6 +13,7 @@ from venvsmith.model.finding import (
     ReportedPython,
     Verdict,
 )
+from venvsmith.rules.framework.modules import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +66,7 @@ def environment_of(view: View, findings: Sequence[Finding]) -> ReportedEnvironme
     mine = [f for f in findings if f.environment == env.path and f.ignored is None]
     errors = tuple(f.message for f in mine if f.severity == "error")
     status: Literal["ok", "failed", "unknown"] = "failed" if errors else "ok"
-    if not errors and env.interpreter is None:
+    if not errors and env.interpreter is None and env.bundle is None:
         status = "unknown"
     blind = view.starts is False or any(f.rule in BLIND and f.severity == "error" for f in mine)
     name = view.expected.name or env.path.rstrip("/").rpartition("/")[2] or env.path
@@ -82,6 +83,9 @@ def environment_of(view: View, findings: Sequence[Finding]) -> ReportedEnvironme
 
 
 def _python(view: View) -> ReportedPython | None:
+    bundle = view.env.bundle
+    if bundle is not None:
+        return ReportedPython(version=bundle.python, executable=bundle.executable, resolves_to=None)
     interpreter = view.env.interpreter
     if interpreter is None:
         return None
@@ -95,14 +99,20 @@ def _python(view: View) -> ReportedPython | None:
 
 def _packages(view: View, *, blind: bool) -> tuple[ReportedPackage, ...]:
     pins: dict[str, str] = {canonicalize_name(k): v for k, v in (view.expected.pins or {}).items()}
+    # A frozen package need not have its metadata along: its modules are what counts.
+    frozen = {name for top in _frozen(view) for name in names_of(top)}
     names = sorted(set(pins) | set(view.by_name))
     return tuple(
         ReportedPackage(
             name=name,
             version=dist.version if dist else None,
             locked=pins.get(name),
-            available=dist is not None and not blind,
+            available=(dist is not None or name in frozen) and not blind,
         )
         for name in names
         for dist in [view.by_name.get(name)]
     )
+
+
+def _frozen(view: View) -> tuple[str, ...]:
+    return view.env.bundle.packages if view.env.bundle is not None else ()

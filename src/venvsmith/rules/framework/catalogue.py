@@ -96,9 +96,19 @@ def _where(rule: Rule, all_contexts: Sequence[Context]) -> Iterator[Context]:
             continue
         if ("dockerfile" in rule.needs) != (ctx.facts.dockerfile is not None):
             continue
+        # Where a question does not arise, nothing was left out.
         if "venv" in rule.needs and ctx.env.kind != "venv":
-            continue  # the question does not arise, so nothing was left out
+            continue
+        if ctx.environment is not None and not _fits(rule, ctx.environment):
+            continue
         yield ctx
+
+
+def _fits(rule: Rule, environment: Environment) -> bool:
+    """Tell whether a rule is about this kind of environment: most know nothing of frozen ones."""
+    if environment.kind == "bundle":
+        return rule.of_bundles or "bundle" in rule.needs
+    return "bundle" not in rule.needs
 
 
 def missing_need(rule: Rule, ctx: Context) -> str | None:

@@ -32,11 +32,13 @@ Need = Literal[
     "probe",
     "dockerfile",
     "context",
+    "bundle",
 ]
 """Groups of facts. The first ones are named as in `Facts.missing`; ``image`` is the image's
 configuration, ``pins`` a lock or manifest to compare with, ``venv`` an environment that is a venv,
 ``gpu`` a device, ``probe`` only what became of the probe itself,
-``dockerfile`` a Dockerfile as the target, ``context`` the folder that it is built from."""
+``dockerfile`` a Dockerfile as the target, ``context`` the folder that it is built from, ``bundle``
+a frozen application."""
 SECTIONS = (
     "What it looks for",
     "Why it happens",
@@ -60,6 +62,8 @@ class Rule(ABC):
     """The severity of its findings unless one says otherwise."""
     needs: ClassVar[frozenset[Need]] = frozenset()
     """Groups of facts without which the check cannot be made, and is skipped aloud."""
+    of_bundles: ClassVar[bool] = False
+    """Whether it is about frozen applications too; what needs ``bundle`` is about them alone."""
     scope: ClassVar[Scope] = "environment"
     """Whether it is checked once for each environment or once for the target."""
 

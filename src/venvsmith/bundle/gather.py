@@ -1,0 +1,218 @@
+"""From a frozen application to facts: first what its files say, then what it says itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from venvsmith.bundle import wants
+from venvsmith.bundle.contents import Bundle, read_bundle
+from venvsmith.bundle.graph import Graph, walk
+from venvsmith.errors import UnsafeInputError
+from venvsmith.model.bundle import BundleFacts
+from venvsmith.model.facts import (
+    CommandResult,
+    Distribution,
+    Environment,
+    Facts,
+    ImportResult,
+    MissingFact,
+    System,
+    Target,
+)
+from venvsmith.process import NOT_FOUND, NOT_STARTABLE, Command, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DIAGNOSE = "venvsmith_diagnose"
+WORD = "venvsmith-diagnose"
+OUTPUT_LIMIT = 1024 * 1024
+TOLD = 4000
+NO_ENTRY = (
+    "a frozen application is no interpreter; it would answer through a line of its entry script: "
+    "see 'venvsmith bundle hooks --help'"
+)
+# What a started application sees of this machine: its own variables would differ from run to run.
+_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "DISPLAY", "SYSTEMROOT")
+
+
+class _Import(msgspec.Struct):
+    module: str
+    status: str
+    file: str | None = None
+    version: str | None = None
+    exception: str | None = None
+    message: str = ""
+    missing: str | None = None
+    traceback: tuple[str, ...] = ()
+
+
+class _Torch(msgspec.Struct):
+    cuda: bool | None = None
+
+
+class _Answer(msgspec.Struct):
+    imports: tuple[_Import, ...]
+    python: str = ""
+    torch: _Torch | None = None
+
+
+def gather(
+    path: Path,
+    *,
+    ref: str,
+    imports: Sequence[str] = (),
+    commands: Sequence[tuple[str, ...]] = (),
+    static: bool = False,
+    timeout: float = 300.0,
+) -> Facts:
+    """Return the facts of a frozen application.
+
+    :param path: its folder or executable.
+    :param imports: modules that must import; asked through its diagnose entry, where it has one.
+    :param commands: started as they are; the first word ``APP`` stands for the executable.
+    :param static: run nothing of it.
+    :param timeout: seconds for each start.
+    :raises UsageError: where there is no such file.
+    :raises UnsafeInputError: where it is no bundle, malformed, or over a limit.
+    """
+    bundle = read_bundle(path)
+    with bundle.archive:
+        try:
+            graph = walk(bundle, [name for name in imports if name])
+        except KeyError as exc:
+            raise UnsafeInputError(
+                f"it was frozen with Python {bundle.archive.python}, whose bytecode is not known",
+                where=str(bundle.archive.path),
+                code="unsupported",
+            ) from exc
+        objects = wants.elves(bundle)
+        facts = _static(bundle, graph, objects)
+    results: tuple[ImportResult, ...] = ()
+    missing: list[MissingFact] = []
+    ran: tuple[CommandResult, ...] = ()
+    reason = "nothing of the target is to be run" if static else ""
+    if reason or not facts.has_diagnose:
+        missing.append(MissingFact(what="imports", reason=reason or NO_ENTRY))
+    elif imports:
+        results, problem = _asked(facts.executable, imports, timeout)
+        missing += [MissingFact(what="imports", reason=problem)] if problem else []
+    if reason:
+        missing.append(MissingFact(what="runs", reason=reason))
+    else:
+        ran = tuple(_ran(facts.executable, argv, timeout) for argv in commands)
+    environment = Environment(
+        path=str(bundle.root if facts.form == "folder" else bundle.archive.path),
+        kind="bundle",
+        distributions=tuple(_distributions(bundle)),
+        elves=tuple(objects.values()),
+        imports=results,
+        commands=ran,
+        files=facts.files,
+        modules_read=facts.read,
+        bundle=facts,
+    )
+    machine = next((elf.machine for elf in objects.values() if elf.machine), "")
+    return Facts(
+        target=Target(kind="bundle", ref=ref),
+        system=System(machine=machine or os.uname().machine, libc="glibc"),
+        environments=(environment,),
+        missing=tuple(missing),
+    )
+
+
+def _static(bundle: Bundle, graph: Graph, objects: dict[str, Any]) -> BundleFacts:
+    archive = bundle.archive
+    tops = {name.partition(".")[0] for name in archive.modules} | {
+        name.partition(".")[0] for name in graph.known if name in graph.reached
+    }
+    return BundleFacts(
+        form=bundle.form,
+        executable=str(archive.path),
+        contents=bundle.contents,
+        python=archive.python,
+        scripts=tuple(graph.scripts),
+        modules=len(archive.modules),
+        read=sum(code is not None for code in graph.codes.values()),
+        files=len(bundle.files),
+        packages=tuple(sorted(tops)),
+        has_diagnose=DIAGNOSE in archive.modules,
+        missing_modules=tuple(graph.missing.values()),
+        missing_data=tuple(wants.missing_data(graph, bundle)),
+        missing_metadata=tuple(wants.missing_metadata(graph, bundle)),
+        missing_sources=tuple(wants.missing_sources(graph, bundle)),
+        missing_libraries=tuple(wants.missing_libraries(graph, bundle, objects)),
+    )
+
+
+def _distributions(bundle: Bundle) -> list[Distribution]:
+    return [
+        Distribution(
+            name=name,
+            version=version,
+            location=bundle.contents,
+            metadata_path=folder,
+            has_record=f"{folder}/RECORD" in bundle.files,
+        )
+        for name, (version, folder) in sorted(wants.distributions(bundle).items())
+    ]
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+def _env() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED if name in os.environ}
+
+
+def _asked(
+    executable: str, imports: Sequence[str], timeout: float
+) -> tuple[tuple[ImportResult, ...], str]:
+    """Ask the application's own entry; return the results, or why there are none."""
+    mark = f"venvsmith:{secrets.token_hex(8)}:"
+    argv = (executable, WORD, "--json", f"--mark={mark}", *imports)
+    done = run(Command(argv=argv, timeout=timeout, env=_env(), output_limit=OUTPUT_LIMIT))
+    text = done.stdout.decode("utf-8", "replace")
+    line = next((line for line in text.splitlines() if line.startswith(mark)), None)
+    if line is None:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        last = f": {said[-1][:300]}" if said else ""
+        if done.timed_out:
+            return (), f"its diagnose entry did not answer within {timeout:.0f} s"
+        return (), f"its diagnose entry did not answer (status {done.returncode}){last}"
+    try:
+        answer = msgspec.json.decode(line[len(mark) :], type=_Answer)
+    except msgspec.DecodeError as exc:
+        return (), f"its diagnose entry gave an answer that does not fit: {exc}"
+    known = {"ok", "failed", "namespace"}
+    return tuple(
+        ImportResult(
+            module=one.module,
+            status=one.status if one.status in known else "failed",  # type: ignore[arg-type]
+            file=one.file,
+            version=one.version,
+            exception=one.exception,
+            message=one.message,
+            missing=one.missing,
+            traceback=one.traceback,
+        )
+        for one in answer.imports
+    ), ""
+
+
+def _ran(executable: str, argv: tuple[str, ...], timeout: float) -> CommandResult:
+    words = (executable, *argv[1:]) if argv[0] == "APP" else argv
+    done = run(Command(argv=words, timeout=timeout, env=_env(), output_limit=OUTPUT_LIMIT))
+    output = (done.stdout + done.stderr).decode("utf-8", "replace")
+    return CommandResult(
+        argv=argv,
+        returncode=None if done.timed_out else done.returncode,
+        output=output[-TOLD:],
+        seconds=done.seconds,
+        resolved=None if done.returncode in {NOT_FOUND, NOT_STARTABLE} else words[0],
+    )

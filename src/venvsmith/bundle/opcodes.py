@@ -1,0 +1,147 @@
+"""The few instructions of each Python version that tell what a module imports and names.
+
+Numbers are those of CPython's `Lib/opcode.py` and `Include/opcode_ids.h` of each version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opcodes:
+    """Instruction numbers of one version.
+
+    ``jumps_forward`` are relative; ``jumps_absolute`` name their target. ``unit`` is how many
+    bytes one step of a jump has. ``noise`` stands between what belongs together.
+    """
+
+    import_name: int
+    import_star: int | None
+    load_const: int
+    load_name: int
+    load_global: int
+    load_attr: tuple[int, ...]
+    store_name: int
+    store_global: int
+    extended_arg: int
+    calls: frozenset[int]
+    noise: frozenset[int]
+    jumps_forward: frozenset[int]
+    jumps_absolute: frozenset[int] = frozenset()
+    unit: int = 2
+    global_shift: int = 0
+    attr_shift: int = 0
+    intrinsic: int | None = None
+    """CALL_INTRINSIC_1, whose argument 2 is a star import."""
+
+
+_38 = Opcodes(
+    import_name=108,
+    import_star=84,
+    load_const=100,
+    load_name=101,
+    load_global=116,
+    load_attr=(106, 160),
+    store_name=90,
+    store_global=97,
+    extended_arg=144,
+    calls=frozenset({131, 141, 161}),
+    noise=frozenset({9}),
+    jumps_forward=frozenset({93, 110, 122, 143, 154, 162}),
+    jumps_absolute=frozenset({111, 112, 113, 114, 115, 121}),
+    unit=1,
+)
+_310 = Opcodes(
+    import_name=108,
+    import_star=84,
+    load_const=100,
+    load_name=101,
+    load_global=116,
+    load_attr=(106, 160),
+    store_name=90,
+    store_global=97,
+    extended_arg=144,
+    calls=frozenset({131, 141, 161}),
+    noise=frozenset({9}),
+    jumps_forward=frozenset({93, 110, 122, 143, 154}),
+    jumps_absolute=frozenset({111, 112, 113, 114, 115, 121}),
+)
+_311 = Opcodes(
+    import_name=108,
+    import_star=84,
+    load_const=100,
+    load_name=101,
+    load_global=116,
+    load_attr=(106, 160),
+    store_name=90,
+    store_global=97,
+    extended_arg=144,
+    calls=frozenset({171}),
+    noise=frozenset({0, 2, 9, 151, 166, 172}),
+    jumps_forward=frozenset({93, 110, 111, 112, 114, 115, 123, 128, 129}),
+    global_shift=1,
+)
+_312 = Opcodes(
+    import_name=108,
+    import_star=None,
+    load_const=100,
+    load_name=101,
+    load_global=116,
+    load_attr=(106,),
+    store_name=90,
+    store_global=97,
+    extended_arg=144,
+    calls=frozenset({171}),
+    noise=frozenset({0, 2, 9, 151, 172}),
+    jumps_forward=frozenset({93, 110, 114, 115, 123, 128, 129}),
+    global_shift=1,
+    attr_shift=1,
+    intrinsic=173,
+)
+_313 = Opcodes(
+    import_name=75,
+    import_star=None,
+    load_const=83,
+    load_name=92,
+    load_global=91,
+    load_attr=(82,),
+    store_name=114,
+    store_global=113,
+    extended_arg=71,
+    calls=frozenset({53, 57}),
+    noise=frozenset({0, 30, 34, 149}),
+    jumps_forward=frozenset({72, 79, 97, 98, 99, 100, 104}),
+    global_shift=1,
+    attr_shift=1,
+    intrinsic=55,
+)
+_314 = Opcodes(
+    import_name=73,
+    import_star=None,
+    load_const=82,
+    load_name=93,
+    load_global=92,
+    load_attr=(80,),
+    store_name=116,
+    store_global=115,
+    extended_arg=69,
+    calls=frozenset({52, 55}),
+    noise=frozenset({0, 27, 33, 128}),
+    jumps_forward=frozenset({70, 77, 100, 101, 102, 103, 106}),
+    global_shift=1,
+    attr_shift=1,
+    intrinsic=53,
+)
+OPCODES: Mapping[Version, Opcodes] = {
+    (3, 8): _38,
+    (3, 9): _38,
+    (3, 10): _310,
+    (3, 11): _311,
+    (3, 12): _312,
+    (3, 13): _313,
+    (3, 14): _314,
+}

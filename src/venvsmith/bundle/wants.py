@@ -1,0 +1,219 @@
+"""What frozen code asks for besides modules: data files, metadata, sources, shared libraries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.collect.probe import elf
+from venvsmith.model.bundle import MissingLibrary, MissingPart
+from venvsmith.model.facts import Elf
+
+if TYPE_CHECKING:
+    from venvsmith.bundle.bytecode import Ask, ModuleCode
+    from venvsmith.bundle.contents import Bundle
+    from venvsmith.bundle.graph import Graph
+
+ON_EVERY_SYSTEM = frozenset(
+    {"libc", "libm", "libdl", "libpthread", "librt", "libutil", "libresolv", "libmvec", "libnsl",
+     "libanl", "libcrypt", "ld-linux-x86-64", "ld-linux-aarch64", "ld-linux"}
+)  # fmt: skip
+"""Stems of glibc's own libraries, which PyInstaller leaves to the system."""
+ON_DESKTOPS = (
+    "libX", "libxcb", "libGL", "libEGL", "libgbm", "libdrm", "libasound", "libwayland", "libjack",
+    "libfontconfig", "libfreetype", "libcuda", "libnvidia-",
+)  # fmt: skip
+"""Beginnings of those that go with the system's display, sound and drivers (PyInstaller's
+`depend/dylib.py` leaves most of them out): missing, they are no mistake of the bundle's."""
+_FILE_KNOWN = {"__file__", "__path__"}
+_RESOURCE_CALLS = frozenset(
+    {"files", "get_data", "resource_filename", "resource_string", "resource_stream",
+     "open_text", "open_binary", "read_text", "read_binary"}
+)  # fmt: skip
+
+
+def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
+    """Yield data files that code names beside its package's folder and the bundle lacks.
+
+    A package of one file has no folder of its own, so nothing can be told of it.
+    """
+    by_top: defaultdict[str, list[str]] = defaultdict(list)
+    for path in bundle.files:
+        by_top[path.partition("/")[0]].append(path)
+    for module, code in _reached(graph):
+        top = module.partition(".")[0]
+        if not graph.is_package(top):
+            continue
+        knows = _folders(graph, module, code)
+        there = by_top.get(top, [])
+        for ask in code.data:
+            if not ask.names & knows or _holds(there, ask.what):
+                continue
+            yield _part(graph, module, ask, expected=f"{top}/…/{ask.what}")
+
+
+def missing_metadata(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
+    """Yield distributions whose metadata are asked for and not there."""
+    have = set(distributions(bundle))
+    for module, code in _reached(graph):
+        for ask in code.metadata:
+            if ask.guarded or ask.conditional or canonicalize_name(ask.what) in have:
+                continue
+            yield _part(graph, module, ask, expected=f"{ask.what.replace('-', '_')}-*.dist-info")
+
+
+def missing_sources(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
+    """Yield modules that TorchScript compiles when they are imported, without their source."""
+    for module, code in _reached(graph):
+        path = module.replace(".", "/")
+        source = f"{path}/__init__.py" if graph.is_package(module) else f"{path}.py"
+        ask = next((ask for ask in code.scripted if ask.firm), None)
+        if ask is not None and source not in bundle.files:
+            yield _part(graph, module, ask, expected=source)
+
+
+def distributions(bundle: Bundle) -> dict[str, tuple[str, str]]:
+    """Return the distributions whose metadata the bundle holds: name to version and folder."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in bundle.files:
+        folder = path.partition("/")[0]
+        if folder.endswith((".dist-info", ".egg-info")):
+            name, _, version = folder.rpartition(".")[0].partition("-")
+            found[canonicalize_name(name)] = version, folder
+    return found
+
+
+def elves(bundle: Bundle) -> dict[str, Elf]:
+    """Return the shared objects among the bundle's files: path to what the loader would read."""
+    found = {}
+    for path in sorted(bundle.files):
+        name = path.rpartition("/")[2]
+        if not (name.endswith((".so", ".pyd", ".dll", ".dylib")) or ".so." in name):
+            continue
+        try:
+            with bundle.open(path) as handle:
+                fact = elf.describe(path, handle)
+        except (OSError, KeyError) as exc:
+            found[path] = Elf(path=path, elf_class=0, machine="", error=str(exc))
+            continue
+        fact = {key: tuple(v) if isinstance(v, list) else v for key, v in fact.items()}
+        if not str(fact.get("error", "")).endswith("not ELF"):
+            fact["verneed"] = {k: tuple(v) for k, v in fact.get("verneed", {}).items()}
+            found[path] = Elf(**fact)
+    return found
+
+
+def missing_libraries(
+    graph: Graph, bundle: Bundle, objects: dict[str, Elf]
+) -> Iterator[MissingLibrary]:
+    """Yield what the loader would not find for the extension modules that the bundle holds.
+
+    The bootloader puts the contents' top on the loader's path; besides, RPATH and RUNPATH hold.
+    """
+    seen: set[str] = set()
+    for path in sorted(objects):
+        if objects[path].exports_init is None:
+            continue
+        certain = _module_of(path) in graph.reached
+        for name, chain in _gaps(bundle, objects, path):
+            if name not in seen:
+                seen.add(name)
+                yield MissingLibrary(name=name, chain=chain, certain=certain)
+
+
+def _gaps(
+    bundle: Bundle, objects: dict[str, Elf], start: str
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    pending: list[tuple[str, tuple[str, ...]]] = [(start, (start,))]
+    loaded = {start}
+    while pending:
+        path, chain = pending.pop()
+        for name in objects[path].needed if path in objects else ():
+            if _of_system(name):
+                continue
+            found = _find(bundle, objects, chain, name)
+            if found is None:
+                yield name, chain
+            elif found not in loaded:
+                loaded.add(found)
+                pending.append((found, (*chain, found)))
+
+
+def _find(bundle: Bundle, objects: dict[str, Elf], chain: tuple[str, ...], name: str) -> str | None:
+    for owner in reversed(chain):
+        folder = owner.rpartition("/")[0]
+        if owner not in objects:
+            continue
+        for place in (*objects[owner].runpath, *objects[owner].rpath):
+            if "ORIGIN" in place:
+                origin = place.replace("${ORIGIN}", folder).replace("$ORIGIN", folder)
+                path = _normal(f"{origin}/{name}")
+                if bundle.has(path):
+                    return path
+    return name if bundle.has(name) else None
+
+
+def _normal(path: str) -> str:
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in {"", ".", ".."}:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _of_system(name: str) -> bool:
+    return name.partition(".")[0] in ON_EVERY_SYSTEM or name.startswith(ON_DESKTOPS)
+
+
+def _module_of(path: str) -> str:
+    folder, _, file = path.partition("/lib-dynload/")
+    whole = file if file and "/" not in folder else path
+    head, _, name = whole.rpartition("/")
+    stem = name.partition(".")[0]
+    return f"{head.replace('/', '.')}.{stem}" if head else stem
+
+
+def _reached(graph: Graph) -> Iterator[tuple[str, ModuleCode]]:
+    yield from graph.scripts.items()
+    for module in graph.reached:
+        code = graph.codes.get(module)
+        if code is not None:
+            yield module, code
+
+
+def _folders(graph: Graph, module: str, code: ModuleCode) -> set[str]:
+    """Return the names through which a module's code has its package's folder at hand."""
+    knows = _FILE_KNOWN | code.folders
+    package = module if graph.is_package(module) else module.rpartition(".")[0]
+    for entry in code.imports:
+        base = entry.module
+        if entry.level:
+            parts = package.split(".")
+            head = ".".join(parts[: len(parts) - entry.level + 1])
+            base = f"{head}.{entry.module}" if entry.module else head
+        if base.startswith(("importlib", "pkgutil", "pkg_resources")):
+            knows |= _RESOURCE_CALLS & set(entry.names or _RESOURCE_CALLS)
+        other = graph.codes.get(base)
+        if other is not None:
+            knows |= other.folders & set(entry.names)
+    return knows
+
+
+def _holds(paths: list[str], what: str) -> bool:
+    return any(path == what or path.endswith(f"/{what}") for path in paths)
+
+
+def _part(graph: Graph, module: str, ask: Ask, *, expected: str) -> MissingPart:
+    return MissingPart(
+        what=ask.what,
+        asker=module,
+        function=ask.function,
+        expected=expected,
+        certain=ask.firm,
+        direct=module.partition(".")[0] in graph.direct or module in graph.scripts,
+    )

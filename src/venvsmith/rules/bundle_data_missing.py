@@ -1,0 +1,74 @@
+"""bundle-data-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from venvsmith.rules.framework.frozen import asker, names, once, package, told
+from venvsmith.rules.framework.rule import Need, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.bundle import MissingPart
+    from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+
+
+class BundleDataMissing(Rule):
+    """Frozen code opens a file of its package that was not collected.
+
+    ## What it looks for
+    Names of data files (`silero_vad_v6.onnx`, `version.info`, `config.yaml`) in code that has its
+    own package's folder at hand: through `__file__`, through `importlib.resources`, or through a
+    function or variable that got it there. No file of that name lies below the package's folder in
+    the bundle.
+
+    ## Why it happens
+    PyInstaller follows imports. Files that code opens are found by nobody unless a hook names them,
+    and for many packages there is no hook: `faster_whisper` starts frozen, and fails in its voice
+    detection for want of its `.onnx`.
+
+    ## How to see it by hand
+    `find APP/_internal/PACKAGE -name FILE` finds nothing; in the environment that it was frozen
+    from, `find /venv -name FILE` does.
+
+    ## How to mend it
+
+        pyinstaller --collect-data PACKAGE app.py
+
+    or the hooks that `venvsmith bundle hooks` writes.
+
+    ## When it is fine
+    Where the file is one that the code writes itself, or only a function reads it that the
+    application never calls. What belongs to no package that the application imports is told as
+    information.
+    """
+
+    name = "bundle-data-missing"
+    code = "VS902"
+    needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Tell each of them once."""
+        bundle = ctx.env.bundle
+        for part in once(bundle.missing_data if bundle else ()):
+            yield self._finding(ctx, part)
+
+    def _finding(self, ctx: Context, part: MissingPart) -> Finding:
+        return self.finding(
+            ctx,
+            subject=part.what,
+            message=f"{asker(part)} opens {part.what}, which is not in this bundle.",
+            cause=(
+                f"Nothing below {package(part)}/ in the bundle has that name: PyInstaller collects "
+                "data files only where a hook says so."
+            ),
+            fix=f"--collect-data {package(part)}",
+            severity="error" if part.certain or part.direct else "info",
+            evidence=told(part),
+        )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim the failing import or command that names it."""
+        return names(other, finding.subject)

@@ -1,0 +1,64 @@
+"""bundle-source-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from venvsmith.rules.framework.frozen import names, once, package, told
+from venvsmith.rules.framework.rule import Need, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.model.bundle import MissingPart
+    from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+
+
+class BundleSourceMissing(Rule):
+    """Frozen code is compiled by TorchScript, which needs its source.
+
+    ## What it looks for
+    `torch.jit.script` used while a module is imported, in a module that the bundle holds as
+    bytecode alone.
+
+    ## Why it happens
+    TorchScript reads the source of what it compiles. PyInstaller freezes bytecode; its hook keeps
+    the source of torch and torchvision themselves, not of what builds on them.
+
+    ## How to see it by hand
+    Importing the module ends with `OSError: could not get source code` or `Can't get source for`.
+
+    ## How to mend it
+    In a hook for the package:
+
+        module_collection_mode = "pyz+py"
+
+    ## When it is fine
+    Where the module is never imported.
+    """
+
+    name = "bundle-source-missing"
+    code = "VS905"
+    needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
+
+    def check(self, ctx: Context) -> Iterator[Finding]:
+        """Tell each of them once."""
+        bundle = ctx.env.bundle
+        for part in once(bundle.missing_sources if bundle else ()):
+            yield self._finding(ctx, part)
+
+    def _finding(self, ctx: Context, part: MissingPart) -> Finding:
+        return self.finding(
+            ctx,
+            subject=part.what,
+            message=f"{part.asker} hands {part.what} to TorchScript, and its source is not here.",
+            cause=f"TorchScript reads {part.expected}; frozen bytecode is not enough.",
+            fix="In a hook for " + package(part) + ': module_collection_mode = "pyz+py"',
+            severity="error" if part.certain else "info",
+            evidence=told(part),
+        )
+
+    def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
+        """Claim the failing import or command that names it."""
+        return names(other, "source")

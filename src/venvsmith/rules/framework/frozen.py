@@ -1,0 +1,48 @@
+"""What the rules about frozen applications share: how a wanted part is told and recognised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from venvsmith.model.bundle import MissingPart
+    from venvsmith.model.finding import Finding
+
+
+def once(parts: Iterable[MissingPart]) -> Iterator[MissingPart]:
+    """Yield each missing part once, the most certain asker first."""
+    seen: set[str] = set()
+    for part in sorted(parts, key=lambda part: (not part.certain, not part.direct)):
+        if part.what not in seen:
+            seen.add(part.what)
+            yield part
+
+
+def asker(part: MissingPart) -> str:
+    """Return who asks, as a person would name it: ``faster_whisper.vad.get_vad_model()``."""
+    return f"{part.asker}.{part.function}()" if part.function else part.asker
+
+
+def package(part: MissingPart) -> str:
+    """Return the top-level package of who asks."""
+    return part.asker.partition(".")[0]
+
+
+def told(part: MissingPart) -> dict[str, Any]:
+    """Return the evidence that every finding about a missing part carries."""
+    return {
+        "what": part.what,
+        "asker": part.asker,
+        "package": package(part),
+        "function": part.function,
+        "expected": part.expected,
+    }
+
+
+def names(other: Finding, text: str) -> bool:
+    """Tell whether a failing import or command says a text."""
+    if other.rule not in {"import-failed", "command-failed"}:
+        return False
+    return any(text in str(other.evidence.get(key, "")) for key in ("output", "message"))
