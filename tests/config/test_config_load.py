@@ -68,7 +68,7 @@ def test_the_contracts_example_is_read_whole() -> None:
     assert project.images["base-ml"].variants == ("cpu", "cuda")
     assert project.images["whisperx"] == Image(
         name="whisperx",
-        parent="base-ml",
+        parents={"cuda": "base-ml"},
         venvs={"/venv": "whisperx"},
         variants=("cuda",),
         user=1001,
@@ -96,6 +96,18 @@ def test_parents_come_before_children(tmp_path: Path) -> None:
     )
     project = load(written(tmp_path, text))
     assert (list(project.stages), list(project.images)) == (["app", "b", "a"], ["low", "top"])
+
+
+def test_an_image_may_build_on_another_one_in_each_variant(tmp_path: Path) -> None:
+    text = SMALL.format("") + (
+        '[variants.gpu]\nbase = "slim"\nplatforms = ["linux/amd64"]\n'
+        '[images.top]\nfrom = { gpu = "mid", cpu = "low" }\nstage = "app"\n'
+        '[images.mid]\nfrom = "low"\nstage = "app"\n[images.low]\nstage = "app"\n'
+    )
+    images = load(written(tmp_path, text)).images
+    assert list(images) == ["low", "mid", "top"]
+    assert images["top"].parents == {"cpu": "low", "gpu": "mid"}
+    assert images["mid"].parents == {"cpu": "low", "gpu": "low"}
 
 
 @pytest.mark.parametrize(

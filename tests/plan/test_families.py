@@ -17,7 +17,14 @@ from venvsmith.render.dockerfile import emit_dockerfile
 
 def family(*, below: dict[str, Any] | None = None, **changes: Any) -> Project:
     """An image of stage asr upon one of stage torch."""
-    above = {"parent": "ml", "workdir": None, "user": None, "copy": (), "writable": (), **changes}
+    above = {
+        "parents": {"cuda": "ml"},
+        "workdir": None,
+        "user": None,
+        "copy": (),
+        "writable": (),
+        **changes,
+    }
     of = project(image=above)
     base = Image(name="ml", venvs={"/venv": "torch"}, variants=("cuda",))
     return replace(of, images={"ml": replace(base, **(below or {})), **of.images})

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from values import plan, project
 from venvsmith.model.plan import Plan
+from venvsmith.model.project import BuildSettings
 from venvsmith.render import render_project
 from venvsmith.render.dockerfile import emit_dockerfile
 
@@ -120,7 +124,24 @@ def test_rendering_twice_gives_the_same_bytes() -> None:
 # Dockerfiles find special made likely.
 hostile = st.lists(
     st.sampled_from(
-        ["\\", '"', "'", "$", "${x}", "`", "\\\\", "<<EOF", "#", " ", "\n"[:0], "RUN x", "é"]
+        [
+            "\\",
+            '"',
+            "'",
+            "$",
+            "${x}",
+            "%{y}",
+            "$$",
+            "%%",
+            "`",
+            "\\\\",
+            "<<EOF",
+            "#",
+            " ",
+            "\n"[:0],
+            "RUN x",
+            "é",
+        ]
     )
     | st.characters(exclude_categories=("Cc", "Cs")),
     max_size=12,
@@ -158,3 +179,38 @@ def test_a_copied_path_is_that_path_and_no_pattern() -> None:
     source, target = json.loads(line)
     assert source == r"data \\[1]\\*\\?/\$x"
     assert target == r"/venvsmith/files/app/\$y"
+
+
+@pytest.mark.engine
+@settings(max_examples=5, deadline=None)
+@given(values=st.lists(hostile, min_size=20, max_size=60))
+def test_bake_reads_every_value_as_it_is(values: list[str]) -> None:
+    labels = {f"label-{number}": value for number, value in enumerate(values)}
+    labels["${key} %{if}"] = "$${x} %%{y}"
+    of = project(image={"labels": labels})
+    bake = render_project(of, [plan(of)], pins={})["docker/docker-bake.json"]
+    argv = ["docker", "buildx", "bake", "-f", "-", "--print"]
+    done = subprocess.run(argv, input=bake, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    read = json.loads(done.stdout)["target"]["asr_cuda"]["labels"]
+    assert {key: read[key] for key in labels} == labels
+
+
+def test_the_bake_file_groups_its_targets_and_fills_in_their_caches() -> None:
+    build = BuildSettings(
+        cache_from=("type=gha,scope={image}",),
+        cache_to=("type=registry,ref=example.com/cache:{image}-{variant}-{stage},mode=max",),
+    )
+    of = project(build=build)
+    of = replace(of, images={**of.images, "cuda": replace(of.images["asr"], name="cuda")})
+    plans = [plan(of), plan(of, image="cuda")]
+    bake = json.loads(render_project(of, plans, pins={})["docker/docker-bake.json"])
+    both = ["asr_cuda", "cuda_cuda"]
+    # An image that is called as a variant is found by its target's name.
+    assert bake["group"] == {
+        "default": {"targets": both}, "cuda": {"targets": both}, "asr": {"targets": both[:1]},
+    }  # fmt: skip
+    target = bake["target"]["asr_cuda"]
+    assert target["cache-from"] == ["type=gha,scope=asr"]
+    assert target["cache-to"] == ["type=registry,ref=example.com/cache:asr-cuda-asr,mode=max"]
+    assert target["labels"]["dev.venvsmith.image"] == "asr"

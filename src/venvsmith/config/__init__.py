@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvsmith.config.check import coherence, expand, references
+from venvsmith.config.check import coherence, expand, fill, references
 from venvsmith.config.keys import DOCUMENT
 from venvsmith.config.project import project, settle
 from venvsmith.config.wording import harmless
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from venvsmith.config.kinds import Problems
     from venvsmith.model.project import Project
 
-__all__ = ["expand", "find", "load"]
+__all__ = ["expand", "fill", "find", "load"]
 
 FILE = "venvsmith.toml"
 PYPROJECT = "pyproject.toml"

@@ -29,17 +29,34 @@ def references(draft: Project) -> Iterator[tuple[str, str]]:
         yield from _unknown_variants(path, stage.variants, draft)
     for image in draft.images.values():
         path = join("images", image.name)
-        yield from _unknown(f"{path}.from", image.parent, draft.images, "image")
+        for key, parent, own in _parents(image):
+            yield from _unknown(key, parent, draft.images, "image")
+            for name in own:
+                yield from _unknown(join(f"{path}.from", name), name, draft.variants, "variant")
         yield from _unknown_variants(path, image.variants, draft)
         for venv, name in image.venvs.items():
             yield from _unknown(_venv_key(draft, image, venv), name, draft.stages, "stage")
-    for key, table, parents in (
-        ("extends", "stages", {name: stage.extends for name, stage in draft.stages.items()}),
-        ("from", "images", {name: image.parent for name, image in draft.images.items()}),
-    ):
-        for cycle in cycles(parents):
-            way = " -> ".join([*cycle, cycle[0]])
-            yield f"{join(table, cycle[0])}.{key}", f"goes round in a circle: {way}"
+    yield from _circles("stages", "extends", {s.name: s.extends for s in draft.stages.values()})
+    told: set[tuple[str, str]] = set()
+    for name in draft.variants:
+        parents = {image.name: image.parents.get(name) for image in draft.images.values()}
+        circles = [found for found in _circles("images", "from", parents) if found not in told]
+        told.update(circles)
+        yield from circles
+
+
+def _circles(table: str, key: str, parents: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    for cycle in cycles(parents):
+        way = " -> ".join([*cycle, cycle[0]])
+        yield f"{join(table, cycle[0])}.{key}", f"goes round in a circle: {way}"
+
+
+def _parents(image: Image) -> list[tuple[str, str, list[str]]]:
+    """Return what an image builds on: the key that names it, its name, in which variants."""
+    key = f"{join('images', image.name)}.from"
+    if len(set(image.parents.values())) == 1:
+        return [(key, next(iter(image.parents.values())), list(image.parents))]
+    return [(join(key, variant), name, [variant]) for variant, name in image.parents.items()]
 
 
 def _unknown(
@@ -79,7 +96,34 @@ def coherence(draft: Project, project: Project) -> Problems:
             for problem in _image(draft, project, image)
         ),
         *_tags(project),
+        *_caches(project),
+        *_bases(project),
     ]
+
+
+def _caches(project: Project) -> Iterator[tuple[str, str]]:
+    """Refuse a cache that each image would write over the one before."""
+    pairs = [(image, variant) for image in project.images.values() for variant in image.variants]
+    for index, template in enumerate(project.build.cache_to):
+        places = {expand(template, image=image, variant=variant) for image, variant in pairs}
+        if len(places) < len(pairs) and template and template != "type=inline":
+            message = f"{len(pairs)} images would write it, each over the other's"
+            yield f"build.cache-to[{index}]", f"{message}; put {{image}}-{{variant}} into it"
+
+
+def _bases(project: Project) -> Iterator[tuple[str, str]]:
+    """Refuse bases that are images of this file: what builds on those says so."""
+    tags = {
+        f"{image.name}:{variant}": image.name
+        for image in project.images.values()
+        for variant in image.variants
+    }
+    for base in project.bases.values():
+        for key, reference in {"runtime": base.runtime, "build": base.build}.items():
+            if reference in tags:
+                message = f"{shown(reference)} is an image of this file"
+                hint = f'write from = "{tags[reference]}" in the image that builds on it'
+                yield f"{join('bases', base.name)}.{key}", f"{message}; {hint}"
 
 
 def _folders(project: Project) -> Iterator[tuple[str, str]]:
@@ -162,14 +206,16 @@ def _image(draft: Project, project: Project, image: Image) -> Iterator[tuple[str
                 yield f"{path}.variants[{index}]", message
     if not image.variants and not written:
         yield f"{path}.variants", "its stages have no variant in common"
-    parent = project.images.get(image.parent or "")
-    if parent is not None and parent is not image:
-        yield from _on_parent(project, image, parent)
+    for key, name, variants in _parents(image):
+        parent = project.images.get(name)
+        if parent is not None and parent is not image:
+            yield from _on_parent(project, image, parent, path=key, variants=variants)
 
 
-def _on_parent(project: Project, image: Image, parent: Image) -> Iterator[tuple[str, str]]:
-    path = f"{join('images', image.name)}.from"
-    missing = [variant for variant in image.variants if variant not in parent.variants]
+def _on_parent(
+    project: Project, image: Image, parent: Image, *, path: str, variants: list[str]
+) -> Iterator[tuple[str, str]]:
+    missing = [variant for variant in variants if variant not in parent.variants]
     if missing:
         listed = ", ".join(map(shown, missing))
         yield path, f"{shown(parent.name)} is not built in {listed}; limit `variants` to its own"
@@ -240,7 +286,11 @@ def _expanded(
 def expand(template: str, *, image: Image, variant: str) -> str:
     """Return a tag with ``{image}``, ``{stage}`` and ``{variant}`` filled in."""
     stage = next(iter(image.venvs.values()), "")
-    values = {"image": image.name, "stage": stage, "variant": variant}
-    for name, value in values.items():
+    return fill(template, image=image.name, stage=stage, variant=variant)
+
+
+def fill(template: str, *, image: str, stage: str, variant: str) -> str:
+    """Return a text with its placeholders filled in."""
+    for name, value in zip(PLACEHOLDERS, (image, stage, variant), strict=True):
         template = template.replace(f"{{{name}}}", value)
     return template

@@ -10,7 +10,7 @@ from typing import get_args
 
 from venvsmith.config import formats as f
 from venvsmith.config.scalars import Choice, Moment, Whole
-from venvsmith.config.tables import Key, ListOf, MapOf, Table
+from venvsmith.config.tables import Key, ListOf, MapOf, OneOrEach, Table
 from venvsmith.model import project as model
 
 HIGHEST_UID = 2**31 - 1
@@ -157,10 +157,11 @@ COPY = Table(
 IMAGE = Table(
     {
         "from": Key(
-            f.NAME,
+            OneOrEach(f.NAME, MapOf(f.NAME, f.NAME, at_least=1)),
             "another image of this file to build on, with the same variants and venv paths and "
-            "an ancestor of the stage; adds only the missing layers",
-            field="parent",
+            "an ancestor of the stage; adds only the missing layers; or variants and the image of "
+            "each, on its base in the others",
+            field="parents",
         ),
         "stage": Key(f.NAME, "the stage at the project's venv path"),
         "venvs": Key(MapOf(f.VENV, f.NAME, at_least=1), "or several: venv paths and their stages"),
@@ -190,8 +191,14 @@ IMAGE = Table(
 
 BUILD = Table(
     {
-        "cache-from": Key(ListOf(f.CACHE), "caches to read, as `docker buildx build` takes them"),
-        "cache-to": Key(ListOf(f.CACHE), "caches to write"),
+        "cache-from": Key(
+            ListOf(f.CACHE),
+            "caches to read, as `docker buildx build` takes them; `{image}`, `{stage}` and "
+            "`{variant}` are filled in",
+        ),
+        "cache-to": Key(
+            ListOf(f.CACHE), "caches to write, with the same placeholders: one for each image"
+        ),
         "secrets": Key(ListOf(f.SECRET, unique=True), "names of build secrets that steps may read"),
     },
     model=model.BuildSettings,

@@ -25,7 +25,7 @@ from venvsmith.model.project import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 Fields = dict[str, Any]
@@ -49,7 +49,7 @@ def project(document: Mapping[str, Any], *, file: Path) -> Project:
         variants={name: _variant(name, fields) for name, fields in document["variants"].items()},
         stages={name: Stage(name=name, **fields) for name, fields in document["stages"].items()},
         images={
-            name: _image(name, fields, venv=head["venv"])
+            name: _image(name, fields, venv=head["venv"], variants=document["variants"])
             for name, fields in document.get("images", {}).items()
         },
         build=BuildSettings(**document.get("build", {})),
@@ -74,8 +74,10 @@ def _variant(name: str, fields: Fields) -> Variant:
     return Variant(name=name, **{**fields, "platforms": platforms})
 
 
-def _image(name: str, fields: Fields, *, venv: str) -> Image:
+def _image(name: str, fields: Fields, *, venv: str, variants: Iterable[str]) -> Image:
     given = {"venvs": {}, "variants": (), **fields}
+    if isinstance(parent := given.get("parents"), str):
+        given["parents"] = dict.fromkeys(variants, parent) if parent else {}
     if "stage" in given:
         given["venvs"] = {venv: given.pop("stage"), **given["venvs"]}
     given["copy"] = tuple(CopyFile(**copied) for copied in given.get("copy", ()))
@@ -88,7 +90,7 @@ def settle(draft: Project) -> Project:
     Who names an unknown parent, or stands in a cycle, counts as having none.
     """
     stages: dict[str, Stage] = {}
-    for name in parents_first({name: stage.extends for name, stage in draft.stages.items()}):
+    for name in parents_first({s.name: [s.extends or ""] for s in draft.stages.values()}):
         stage = draft.stages[name]
         own = _known(stage.variants, draft)
         parent = stages.get(stage.extends or "")
@@ -98,16 +100,15 @@ def settle(draft: Project) -> Project:
             variants=tuple(v for v in draft.variants if v in own and v in allowed),
         )
     images: dict[str, Image] = {}
-    for name in parents_first({name: image.parent for name, image in draft.images.items()}):
+    for name in parents_first({i.name: i.parents.values() for i in draft.images.values()}):
         image = draft.images[name]
         held = [stages[stage].variants for stage in image.venvs.values() if stage in stages]
         own = _known(image.variants, draft)
-        images[name] = replace(
-            image,
-            variants=tuple(
-                v for v in draft.variants if v in own and all(v in others for others in held)
-            ),
+        variants = tuple(
+            v for v in draft.variants if v in own and all(v in others for others in held)
         )
+        parents = {v: image.parents[v] for v in variants if v in image.parents}
+        images[name] = replace(image, variants=variants, parents=parents)
     return replace(draft, stages=stages, images=images)
 
 
@@ -116,19 +117,22 @@ def _known(variants: Sequence[str], draft: Project) -> Sequence[str]:
     return [name for name in variants if name in draft.variants] or tuple(draft.variants)
 
 
-def parents_first(parents: Mapping[str, str | None]) -> list[str]:
+def parents_first(parents: Mapping[str, Iterable[str]]) -> list[str]:
     """Return the names with parents before children, otherwise in their order.
 
     :param parents: names and their parents, which need not be known and may form cycles.
     """
     order: dict[str, None] = {}
     for start in parents:
-        chain: dict[str, None] = {}
-        name: str | None = start
-        while name is not None and name in parents and name not in order and name not in chain:
-            chain[name] = None
-            name = parents[name]
-        order.update(dict.fromkeys(reversed(chain)))
+        chain = {start: iter(parents[start])} if start not in order else {}
+        while chain:
+            name = next(reversed(chain))
+            parent = next(chain[name], None)
+            if parent is None:
+                order[name] = None
+                del chain[name]
+            elif parent in parents and parent not in order and parent not in chain:
+                chain[parent] = iter(parents[parent])
     return list(order)
 
 

@@ -109,6 +109,39 @@ class MapOf:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOrEach:
+    """A value for all, or a table with one for each."""
+
+    single: Text
+    table: MapOf
+
+    blank = ""
+
+    @property
+    def one(self) -> str:
+        """Return the name of its type with an article."""
+        return f"{self.single.one} or {self.table.one}"
+
+    @property
+    def many(self) -> str:
+        """Return the plural of its type's name."""
+        return f"{self.single.many} or {self.table.many}"
+
+    def read(self, value: object, path: str, problems: Problems) -> str | dict[str, Any]:
+        """Return the value or the table, whichever it is."""
+        if isinstance(value, dict):
+            return self.table.read(value, path, problems)
+        if isinstance(value, str):
+            return self.single.read(value, path, problems)
+        problems.append((path, mismatch(self, value)))
+        return ""
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of its values."""
+        return {"anyOf": [self.single.schema(), self.table.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """One key of a table.
 

@@ -108,13 +108,14 @@ class Image:
     """An image to build: stages at venv paths, and how it starts.
 
     ``venvs`` maps each venv's path to its stage; ``stage = "x"`` in the file is the single entry
-    ``{project.venv: "x"}``. ``variants`` is always filled in.
+    ``{project.venv: "x"}``. ``variants`` is always filled in. ``parents`` maps variants to the
+    images that it builds on there; it builds on its base in the others.
     """
 
     name: str
     venvs: Mapping[str, str]
     variants: tuple[str, ...]
-    parent: str | None = None
+    parents: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
     workdir: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)

@@ -65,7 +65,7 @@ def plan_image(
     _refuse_unsupported(project, image, variant)
     steps = Steps(
         project=project,
-        image=families.flattened(project, image) if flat else families.on_top(project, image),
+        image=(families.flattened if flat else families.on_top)(project, image, variant),
         variant=project.variants[variant],
         base=project.bases[project.variants[variant].base],
         work=work,

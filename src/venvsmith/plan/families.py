@@ -35,7 +35,7 @@ class Below:
         return (path, layer.stage) in self.stages
 
 
-def flattened(project: Project, name: str) -> Image:
+def flattened(project: Project, name: str, variant: str) -> Image:
     """Return an image as if it stood on its base directly, with all that those below it bring.
 
     Environment, labels, files, folders and the working directory of the images below stay where it
@@ -43,12 +43,12 @@ def flattened(project: Project, name: str) -> Image:
     image below is taken back, to root and to none.
     """
     image = project.images[name]
-    if image.parent is None:
+    if variant not in image.parents:
         return image
-    below = flattened(project, image.parent)
+    below = flattened(project, image.parents[variant], variant)
     return replace(
         image,
-        parent=None,
+        parents={},
         user=ROOT if image.user is None and below.user is not None else image.user,
         workdir=below.workdir if image.workdir is None else image.workdir,
         env={**below.env, **image.env},
@@ -60,18 +60,18 @@ def flattened(project: Project, name: str) -> Image:
     )
 
 
-def on_top(project: Project, name: str) -> Image:
+def on_top(project: Project, name: str, variant: str) -> Image:
     """Return an image as an engine builds it that has the one below: only its own files."""
     image = project.images[name]
-    return replace(flattened(project, name), copy=image.copy, writable=image.writable)
+    return replace(flattened(project, name, variant), copy=image.copy, writable=image.writable)
 
 
 def below(project: Project, name: str, variant: str) -> Below | None:
     """Return what the image finds below itself, None where it stands on its base."""
-    parent = project.images[name].parent
+    parent = project.images[name].parents.get(variant)
     if parent is None:
         return None
-    image = flattened(project, parent)
+    image = flattened(project, parent, variant)
     stages = {
         (path, ancestor.name)
         for path, stage in image.venvs.items()
@@ -82,16 +82,16 @@ def below(project: Project, name: str, variant: str) -> Below | None:
         image=image,
         packages=frozenset(p for _, stage in stages for p in project.stages[stage].apt),
         stages=frozenset(stages),
-        users=frozenset(_users(project, parent)),
+        users=frozenset(_users(project, parent, variant)),
     )
 
 
-def _users(project: Project, name: str | None) -> set[int]:
+def _users(project: Project, name: str | None, variant: str) -> set[int]:
     if name is None:
         return {ROOT}
     image = project.images[name]
     own = set() if image.user is None else {image.user}
-    return own | _users(project, image.parent)
+    return own | _users(project, image.parents.get(variant), variant)
 
 
 def _anew(own: tuple[str, ...] | None, inherited: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from venvsmith.config import fill
 from venvsmith.render import quote
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def emit_bake(
     :param dockerfiles: plan name to the path of its Dockerfile.
     """
     targets = {target_name(plan): _target(plan, dockerfiles[plan.name], build) for plan in plans}
-    groups = {"default": {"targets": sorted(targets)}}
-    return json.dumps({"group": groups, "target": targets}, indent=2, sort_keys=True) + "\n"
+    document = quote.bake({"group": _groups(plans), "target": targets})
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def emit_dockerignore(plan: Plan) -> str:
@@ -45,6 +46,26 @@ def secret_specs(build: BuildSettings) -> list[str]:
     return [f"type=env,id={name},env={name}" for name in build.secrets]
 
 
+def _groups(plans: Sequence[Plan]) -> dict[str, dict[str, list[str]]]:
+    """Return all targets as ``default``, those of each variant, and those of each image.
+
+    An image that is called as a variant, or ``default``, has no group: its targets have names.
+    """
+    groups = {"default": sorted(target_name(plan) for plan in plans)}
+    variants = {plan.variant for plan in plans} - set(groups)
+    for variant in variants:
+        groups[variant] = sorted(target_name(p) for p in plans if p.variant == variant)
+    for image in {plan.image for plan in plans} - set(groups):
+        groups[image] = sorted(target_name(p) for p in plans if p.image == image)
+    return {name: {"targets": targets} for name, targets in groups.items()}
+
+
+def _caches(plan: Plan, templates: Sequence[str]) -> list[str]:
+    """Return caches with ``{image}``, ``{stage}`` and ``{variant}`` filled in."""
+    stage = plan.venvs[0].stage
+    return [fill(text, image=plan.image, stage=stage, variant=plan.variant) for text in templates]
+
+
 def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, object]:
     target: dict[str, object] = {
         "context": ".",
@@ -52,13 +73,14 @@ def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, obje
         "target": "final",
         "platforms": [str(platform) for platform in plan.platforms],
         "tags": list(plan.tags),
+        "labels": dict(plan.settings.labels),
     }
     if plan.below is not None:
         target["contexts"] = {plan.below.tag: f"target:{target_name(plan.below)}"}
     if build.cache_from:
-        target["cache-from"] = list(build.cache_from)
+        target["cache-from"] = _caches(plan, build.cache_from)
     if build.cache_to:
-        target["cache-to"] = list(build.cache_to)
+        target["cache-to"] = _caches(plan, build.cache_to)
     if build.secrets:
         target["secret"] = secret_specs(build)
     return target

@@ -48,3 +48,23 @@ def ignore_pattern(path: str) -> str:
 def unspaced(value: str) -> str:
     """Return a `WORKDIR` argument: the rest of the line, expanded, not quoted."""
     return value.replace("\\", "\\\\").replace("$", "\\$").replace('"', '\\"').replace("'", "\\'")
+
+
+def bake(value: object) -> object:
+    r"""Return a JSON value whose strings and keys bake reads as they are.
+
+    Bake takes JSON strings for HCL templates, in which ``$${`` and ``%%{`` stand for ``${`` and
+    ``%{``. https://github.com/hashicorp/hcl/blob/main/json/spec.md
+
+    >>> bake({"a": ["${b}"]})
+    {'a': ['$${b}']}
+    """
+    match value:
+        case str():
+            return value.replace("${", "$${").replace("%{", "%%{")
+        case dict():
+            return {bake(key): bake(item) for key, item in value.items()}
+        case list():
+            return [bake(item) for item in value]
+        case _:
+            return value
