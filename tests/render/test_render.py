@@ -89,7 +89,7 @@ def test_a_delta_holds_pins_and_hashes_and_nothing_else() -> None:
     of = project()
     files = render_project(of, [plan(of)], pins={})
     for path, data in files.items():
-        if "/deltas/" in path:
+        if "/deltas/" in path and not path.endswith(".json"):
             lines = data.decode().splitlines()
             assert all(re.fullmatch(r"\S+==\S+ \\|    --hash=sha256:\w+( \\)?", x) for x in lines)
 

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import write_files
-from venvsmith.lock import read_locks, read_tools
+from venvsmith.lock import read_locks, read_sizes, read_tools, sizes_of
 from venvsmith.lock.bases import read_bases
 from venvsmith.plan import Assets, plan_image
-from venvsmith.render import render_project
+from venvsmith.plan.assignments import parse_assignments
+from venvsmith.plan.layers import Layering, stage_limits
+from venvsmith.render import LAYERS_PATH, render_project
 from venvsmith.resolve import LockOptions, check_project
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from venvsmith.model.lock import Lock
     from venvsmith.model.plan import Plan
-    from venvsmith.model.project import Project
+    from venvsmith.model.project import LockKey, Project
+    from venvsmith.plan.layers import Assignment
 
 OURS = "# Written by `venvsmith render`."
 
@@ -30,11 +34,13 @@ def make_plans(
     work: str | None = None,
     prefix: str = "",
     flat: bool = False,
+    recut: bool = False,
     only: Collection[str] = (),
 ) -> list[Plan]:
     """Return the plans of all images in all their variants, in the configuration's order.
 
     :param flat: plan each image as if it stood on its base directly.
+    :param recut: forget which layers the distributions are in.
     :param only: names of plans (``whisperx.cuda``) to make; all where empty.
     :raises UsageError: where a lock is missing.
     :raises JudgedError: code ``drift`` where the locks are not those of this configuration.
@@ -42,6 +48,7 @@ def make_plans(
     locks = read_locks(project)
     _refuse_drift(project)
     assets = read_assets(project)
+    layering = _layering(project, locks, recut=recut)
     where = {} if work is None else {"work": work}
     return [
         plan_image(
@@ -52,6 +59,7 @@ def make_plans(
             variant=variant,
             prefix=prefix,
             flat=flat,
+            layering=layering,
             **where,
         )
         for image, variant in _pairs(project)
@@ -130,6 +138,21 @@ def _refuse_drift(project: Project) -> None:
             hint="run 'venvsmith lock'",
             code="drift",
         )
+
+
+def _layering(project: Project, locks: Mapping[LockKey, Lock], *, recut: bool) -> Layering:
+    """Gather what the cut into layers depends on; the layers of an earlier render stay."""
+    sizes = read_sizes(project)
+    record = project.root / project.output / LAYERS_PATH
+    earlier: Mapping[str, Assignment] = {}
+    if record.is_file() and not recut:
+        where = record.relative_to(project.root).as_posix()
+        earlier = parse_assignments(record.read_text("utf-8"), where=where)
+    return Layering(
+        sizes={key.stem: sizes_of(sizes, key, lock.pins) for key, lock in locks.items()},
+        earlier=earlier,
+        limits=stage_limits(project),
+    )
 
 
 def _pairs(project: Project) -> Iterator[tuple[str, str]]:

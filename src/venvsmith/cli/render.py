@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write below this folder instead of the configured one.",
 )
+@click.option(
+    "--recut", is_flag=True,
+    help="Cut the layers anew by the sizes of today, instead of keeping them as they are.",
+)  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
 @click.option("--stdout", is_flag=True, help="Print the Dockerfiles instead of writing anything.")
 @click.pass_obj
@@ -35,6 +39,7 @@ def command(
     images: tuple[str, ...],
     variants: tuple[str, ...],
     output: Path | None,
+    recut: bool,
     check: bool,
     stdout: bool,
 ) -> int:
@@ -47,7 +52,7 @@ def command(
 
     project = shared.project()
     chosen = plans_.select(project, images=images, variants=variants)
-    plans = plans_.make_plans(project)
+    plans = plans_.make_plans(project, recut=recut)
     if stdout:
         for plan in plans:
             if plan.name in chosen:

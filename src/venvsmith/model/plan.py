@@ -105,6 +105,11 @@ class Layer:
     platform: Platform | None = None
 
     @property
+    def stem(self) -> str:
+        """Return the stem of the lock whose pins it holds: ``torch.cuda``."""
+        return ".".join(self.name.split(".")[:2])
+
+    @property
     def filename(self) -> str:
         """Return the name of the file that holds the pins, below ``deltas/``."""
         return f"{self.name}.txt"

@@ -18,7 +18,7 @@ from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mou
 from venvsmith.model.project import LockKey, Platform, Project
 from venvsmith.plan import families
 from venvsmith.plan.bases import Bases
-from venvsmith.plan.layers import cut_layers
+from venvsmith.plan.layers import Layering, cut_layers
 from venvsmith.plan.platforms import assembled, rehearsal
 from venvsmith.plan.steps import EPOCH, Steps
 
@@ -53,12 +53,14 @@ def plan_image(
     work: str = WORK,
     prefix: str = "",
     flat: bool = False,
+    layering: Layering | None = None,
 ) -> Plan:
     """Plan one image in one variant.
 
     :param locks: at least those of the image's stages and their ancestors, in this variant.
     :param work: where the build keeps its own things.
     :param prefix: put before each venv's path, for a build that cannot have the final path.
+    :param layering: sizes of wheels, and the cut that is in use.
     :param flat: plan an image that builds on another one as if it stood on its base directly.
     :raises ConfigError: for parts of the configuration that builds cannot carry out yet.
     """
@@ -72,7 +74,7 @@ def plan_image(
         prefix=prefix,
         below=None if flat else families.below(project, image, variant),
     )
-    planner = _Planner(steps=steps, locks=locks)
+    planner = _Planner(steps=steps, locks=locks, layering=layering or Layering())
     venvs = tuple(planner.venv(path, stage) for path, stage in steps.image.venvs.items())
     stages = tuple(planner.stages(venvs))
     context = {mount.source for stage in stages for mount in stage.context}
@@ -136,6 +138,7 @@ def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
 class _Planner:
     steps: Steps
     locks: Mapping[LockKey, Lock]
+    layering: Layering
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -156,6 +159,7 @@ class _Planner:
                     stage=lock.key.stage,
                     stem=lock.key.stem,
                     cut=project.layers,
+                    layering=self.layering,
                 )
                 own = None if lock.key.single else platform
                 layers += (replace(layer, platform=own) for layer in cut)

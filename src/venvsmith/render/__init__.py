@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvsmith.plan.assignments import emit_assignments
 from venvsmith.render.bake import emit_bake, emit_dockerignore, secret_specs, target_name
 from venvsmith.render.dockerfile import emit_dockerfile
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from venvsmith.model.plan import Plan
     from venvsmith.model.project import Project
 
-__all__ = ["dockerfile_path", "render_project", "secret_specs", "target_name"]
+__all__ = ["LAYERS_PATH", "dockerfile_path", "render_project", "secret_specs", "target_name"]
+
+LAYERS_PATH = "deltas/layers.json"
+"""Where the record of layers lies, below the output folder; no build step reads it."""
 
 
 def dockerfile_path(project: Project, plan: Plan) -> str:
@@ -40,6 +44,7 @@ def render_project(
         files[path] = text.encode()
         files[f"{path}.dockerignore"] = emit_dockerignore(plan).encode()
         files.update(plan.files)
+    files[f"{project.output}/{LAYERS_PATH}"] = emit_assignments(plans).encode()
     bake = emit_bake(plans, dockerfiles=dockerfiles, build=project.build)
     files[f"{project.output}/docker-bake.json"] = bake.encode()
     return files
