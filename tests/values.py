@@ -18,7 +18,7 @@ from venvsmith.model.project import (
     Stage,
     Variant,
 )
-from venvsmith.plan import Assets, plan_image
+from venvsmith.plan import WORK, Assets, plan_image
 
 AMD64 = Platform(arch="amd64")
 ARM64 = Platform(arch="arm64")
@@ -101,7 +101,21 @@ def locks(of: Project) -> dict[LockKey, Lock]:
 
 
 def plan(
-    of: Project | None = None, *, image: str = "asr", flat: bool = False, **where: str
+    of: Project | None = None,
+    *,
+    image: str = "asr",
+    flat: bool = False,
+    work: str = WORK,
+    prefix: str = "",
 ) -> Plan:
     of = of or project()
-    return plan_image(of, locks(of), ASSETS, image=image, variant="cuda", flat=flat, **where)
+    return plan_image(
+        of,
+        locks(of),
+        ASSETS,
+        image=image,
+        variant="cuda",
+        flat=flat,
+        work=work,
+        prefix=prefix,
+    )

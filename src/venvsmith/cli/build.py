@@ -135,10 +135,8 @@ def _local(
         folder = project.root / ".venvsmith" / "local" / name
         if sandbox is None:
             shared.say("no sandbox works here: the venv's final path will not be rehearsed")
-            where = {"work": str(folder / "work"), "prefix": str(folder / "root")}
-        else:
-            where = {}
-        (plan,) = plans_.make_plans(project, flat=True, only={name}, **where)
+        work, prefix = (str(folder / "work"), str(folder / "root")) if not sandbox else (None, "")
+        (plan,) = plans_.make_plans(project, flat=True, only={name}, work=work, prefix=prefix)
         if platform.machine() not in {own.machine for own in plan.platforms}:
             shared.say(f"left out {name}: it is for {' and '.join(map(str, plan.platforms))}")
             continue
