@@ -1,0 +1,173 @@
+"""What a failing index or network looks like in the words of uv and pip, and what it means.
+
+A fault of the network is worth a retry (exit 4); a file that is gone or is another one than was
+locked is not (exit 1). The tools exit alike for both, so their words are all there is to tell by.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from venvsmith.errors import JudgedError, SurroundingsError
+
+if TYPE_CHECKING:
+    from venvsmith.errors import VenvsmithError
+
+_URL = re.compile(r"[a-z+]+://[^\s`'\"<>)\]]+")
+_RETRY = "look at the index, the proxy and the network, then run again"
+_RELOCK = "run 'venvsmith lock --check', then 'venvsmith lock --upgrade-package {name}'"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sign:
+    """A pattern in a tool's words, and the error that it stands for.
+
+    The named groups of the pattern fill the message and the hint.
+    """
+
+    pattern: str
+    code: str
+    message: str
+    hint: str = _RETRY
+    retry: bool = True
+
+
+_HASHES = r"[Ee]xpected:?\s+(?:sha256[ :])?(?P<wanted>\w+).*?(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
+_SIGNS = (
+    _Sign(
+        pattern=rf"(?:ash mismatch for `(?P<name>[^`]+)`|\n\s*(?P<name2>[\w.-]+==\S+) from \S+).*?{_HASHES}",
+        code="hash-mismatch",
+        message="{name} is not the file that was locked: expected sha256 {wanted}, got {got}",
+        hint="ask the index's owner why it changed; 'venvsmith lock --upgrade-package' takes another version",
+        retry=False,
+    ),
+    _Sign(
+        pattern=r"(?P<status>40[13] (?:Unauthorized|Forbidden)|40[13] Client Error|error 40[13])",
+        code="index-refused",
+        message="the index refused us ({status})",
+        hint="set VENVSMITH_INDEX_<NAME>_USERNAME and _PASSWORD, or look at the mirror's address",
+    ),
+    _Sign(
+        pattern=r"client error \((?P<status>4(?:04|10) [\w ]+)\)|HTTP error (?P<status2>4(?:04|10)) while",
+        code="file-gone",
+        message="the index lists a file that it does not have ({status})",
+        hint="it was removed, or the mirror is behind: lock again, or pin another version",
+        retry=False,
+    ),
+    _Sign(
+        pattern=r"HTTP status \w+ error \((?P<status>\d{3}[\w ]*)\)|HTTP error (?P<status2>\d{3}) while"
+        r"|too many (?P<status3>\d{3}) error",
+        code="index-failed",
+        message="the index answers {status}",
+        hint="wait a little and run again",
+    ),
+    _Sign(
+        pattern=r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        code="certificate",
+        message="its certificate is signed by nobody that is known here",
+        hint="name the company's CA with --ca-bundle in a build, with SSL_CERT_FILE otherwise",
+    ),
+    _Sign(
+        pattern=r"dns error|failed to lookup|[Nn]ame or service not known|NameResolutionError"
+        r"|[Tt]emporary failure in name resolution",
+        code="index-unreachable",
+        message="its host name is not known",
+        hint="look at the index's address and at the name service, then run again",
+    ),
+    _Sign(
+        pattern=r"[Cc]onnection refused", code="index-unreachable", message="the connection is refused"
+    ),
+    _Sign(
+        pattern=r"timed out|ReadTimeout|ConnectTimeout",
+        code="index-unreachable",
+        message="no answer in time",
+    ),
+    _Sign(
+        pattern=r"end of file before|IncompleteRead|[Cc]onnection reset|error decoding response body"
+        r"|incomplete-download|[Cc]onnection broken|RemoteDisconnected|error reading a body",
+        code="index-broke-off",
+        message="the answer broke off",
+        hint="run again",
+    ),
+    _Sign(
+        pattern=r"Invalid zip file structure|Failed to extract archive|invalid package format"
+        r"|is invalid\.|BadZipFile",
+        code="file-damaged",
+        message="a file of the index is no wheel",
+        hint="something between here and the index may have answered in its place; run again",
+    ),
+    _Sign(
+        pattern=r"[Ff]ailed to fetch|[Nn]etwork is unreachable|NewConnectionError|client error \(Connect\)"
+        r"|HTTP status|error sending request",
+        code="index-unreachable",
+        message="the index cannot be reached",
+    ),
+)
+_GONE = re.compile(
+    r"there is no version of (?P<name>[\w.-]+==[^\s,]+)|(?P<name2>\S+) was not found in the package"
+    r"|No matching distribution found for (?P<name3>\S+)"
+)
+
+
+def network_error(text: str, *, where: str = "index") -> VenvsmithError | None:
+    """Return the error that a tool's words tell of, or None where they tell of no network's fault.
+
+    :param text: what uv or pip printed, in full.
+    :param where: what the error is about, where the text names no address.
+    """
+    for sign in _SIGNS:
+        found = re.search(sign.pattern, text, re.DOTALL)
+        if found is None:
+            continue
+        words = _groups(found)
+        address = _address(text, near=found.start())
+        message = sign.message.format(**words)
+        if where != "index" and address:
+            message = f"{address}: {message}"
+        kind = SurroundingsError if sign.retry else JudgedError
+        place = address if where == "index" and address else where
+        return kind(message, where=place, hint=sign.hint, code=sign.code)
+    return None
+
+
+def gone_error(text: str, *, where: str) -> JudgedError | None:
+    """Return the error for a locked distribution that the index does not offer, or None."""
+    found = _GONE.search(text)
+    if found is None:
+        return None
+    return JudgedError(
+        f"the index does not offer {_groups(found)['name']}, which is locked",
+        where=where,
+        hint="run 'venvsmith lock --check'; it was removed, or this index is another one",
+        code="file-gone",
+    )
+
+
+def redact_urls(text: str) -> str:
+    """Return the text with every address in it without user, password, query and fragment."""
+    return _URL.sub(lambda found: redact_url(found[0]), text)
+
+
+def redact_url(url: str) -> str:
+    """Return an address without user, password and query."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def _groups(found: re.Match[str]) -> dict[str, str]:
+    """Return the named groups that took part; ``name2`` stands in for ``name``."""
+    return {
+        re.sub(r"\d+$", "", name): text for name, text in found.groupdict().items() if text is not None
+    }
+
+
+def _address(text: str, *, near: int) -> str:
+    """Return the address that stands nearest to a place in a text, or nothing."""
+    found = [(abs(match.start() - near), match[0]) for match in _URL.finditer(text)]
+    return redact_url(min(found)[1]).rstrip(".,:") if found else ""
