@@ -71,6 +71,11 @@ class FaultyIndex:
         write_wheel(wheel, name=name, version=version, requires=requires)
         return wheel
 
+    def change(self, wheel: Path) -> None:
+        """Replace a wheel by another one of the same name, as a careless owner does."""
+        with zipfile.ZipFile(wheel, "a") as archive:
+            archive.writestr("changed.txt", "changed")
+
     def put(self, fault: Fault | None) -> None:
         self.fault, self._struck = fault, 0
 
@@ -86,12 +91,8 @@ class FaultyIndex:
         return f"{scheme}://{USER}:{PASSWORD}@127.0.0.1:{self.port}/simple"
 
     def __enter__(self) -> Self:
-        index = self
-
-        class Handler(_Handler):
-            serves = index
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (_Handler,), {"serves": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         if self.tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -134,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def do_GET(self) -> None:
-        self._answer(body=True)
+        # A client that has read what it needs may hang up.
+        with contextlib.suppress(OSError):
+            self._answer(body=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         pass
@@ -148,8 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         fault = self.serves.strikes(self.path)
         if fault is not None and fault.kind not in {"wrong-hash", "yanked"}:
-            with contextlib.suppress(OSError):
-                self._fail(fault, body=body)
+            self._fail(fault, body=body)
             return
         parts = self.path.strip("/").split("/")
         file = self.serves.folder / parts[-1]
@@ -164,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, data: bytes, *, body: bool, header: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         if header:
             self.send_header(*header.split(": ", 1))
         self.end_headers()
@@ -176,20 +180,24 @@ class _Handler(BaseHTTPRequestHandler):
             case "status":
                 self._send(fault.status, b"no", body=body)
             case "garbage":
-                self._send(200, b"\x00\xff<a <a href=\x80>>", body=body, header="Content-Type: text/html")
+                page = b"\x00\xff<a <a href=\x80>>"
+                self._send(200, page, body=body, header="Content-Type: text/html")
             case "redirect":
                 self._send(302, b"", body=body, header=f"Location: {fault.target}{self.path}")
             case "silent":
                 time.sleep(60)
             case _:
-                self._half(fault)
+                self._half(fault, body=body)
 
-    def _half(self, fault: Fault) -> None:
+    def _half(self, fault: Fault, *, body: bool) -> None:
         """Begin an answer and do not end it."""
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(PROMISED))
+        self.send_header("Connection", "close")
         self.end_headers()
+        if not body:
+            return
         self.wfile.write(b"<!DOCTYPE html><html><body>\n")
         while fault.kind == "drip":
             time.sleep(DRIP_SECONDS)
@@ -221,12 +229,13 @@ def nobody_listens() -> Iterator[str]:
         yield f"http://{USER}:{PASSWORD}@127.0.0.1:{held.getsockname()[1]}/simple"
 
 
-def add_uv(folder: Path) -> None:
+def add_uv(folder: Path) -> Path:
     """Put the uv that is installed here back into a wheel, as builds install it by hash."""
     folder.mkdir(parents=True, exist_ok=True)
     found = distribution("uv")
     stem = f"uv-{found.version}"
-    with zipfile.ZipFile(folder / f"{stem}-{ANY}.whl", "w") as archive:
+    wheel = folder / f"{stem}-{ANY}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
         for file in found.files or ():
             name = str(file)
             if name.endswith("/bin/uv"):
@@ -237,3 +246,4 @@ def add_uv(folder: Path) -> None:
             info.external_attr = 0o100755 << 16
             archive.writestr(info, Path(str(file.locate())).read_bytes())
         archive.writestr(f"{stem}.dist-info/RECORD", "")
+    return wheel

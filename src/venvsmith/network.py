@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"[a-z+]+://[^\s`'\"<>)\]]+")
 _RETRY = "look at the index, the proxy and the network, then run again"
-_RELOCK = "run 'venvsmith lock --check', then 'venvsmith lock --upgrade-package {name}'"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,13 +34,17 @@ class _Sign:
     retry: bool = True
 
 
-_HASHES = r"[Ee]xpected:?\s+(?:sha256[ :])?(?P<wanted>\w+).*?(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
+_HASHES = (
+    r"[Ee]xpected:?\s+(?:sha256[ :])?(?P<wanted>\w+)"
+    r".*?(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
+)
 _SIGNS = (
     _Sign(
-        pattern=rf"(?:ash mismatch for `(?P<name>[^`]+)`|\n\s*(?P<name2>[\w.-]+==\S+) from \S+).*?{_HASHES}",
+        pattern=r"(?:ash mismatch for `(?P<name>[^`]+)`|\n\s*(?P<name2>[\w.-]+==\S+) from \S+).*?"
+        + _HASHES,
         code="hash-mismatch",
         message="{name} is not the file that was locked: expected sha256 {wanted}, got {got}",
-        hint="ask the index's owner why it changed; 'venvsmith lock --upgrade-package' takes another version",
+        hint="find out why it changed; 'venvsmith lock --check' tells what the index offers now",
         retry=False,
     ),
     _Sign(
@@ -51,15 +54,16 @@ _SIGNS = (
         hint="set VENVSMITH_INDEX_<NAME>_USERNAME and _PASSWORD, or look at the mirror's address",
     ),
     _Sign(
-        pattern=r"client error \((?P<status>4(?:04|10) [\w ]+)\)|HTTP error (?P<status2>4(?:04|10)) while",
+        pattern=r"client error \((?P<status>4(?:04|10) [\w ]+)\)"
+        r"|HTTP error (?P<status2>4(?:04|10)) while",
         code="file-gone",
         message="the index lists a file that it does not have ({status})",
         hint="it was removed, or the mirror is behind: lock again, or pin another version",
         retry=False,
     ),
     _Sign(
-        pattern=r"HTTP status \w+ error \((?P<status>\d{3}[\w ]*)\)|HTTP error (?P<status2>\d{3}) while"
-        r"|too many (?P<status3>\d{3}) error",
+        pattern=r"HTTP status \w+ error \((?P<status>\d{3}[\w ]*)\)"
+        r"|HTTP error (?P<status2>\d{3}) while|too many (?P<status3>\d{3}) error",
         code="index-failed",
         message="the index answers {status}",
         hint="wait a little and run again",
@@ -72,13 +76,15 @@ _SIGNS = (
     ),
     _Sign(
         pattern=r"dns error|failed to lookup|[Nn]ame or service not known|NameResolutionError"
-        r"|[Tt]emporary failure in name resolution",
+        r"|[Tt]emporary failure (?:in name resolution|resolving)",
         code="index-unreachable",
         message="its host name is not known",
         hint="look at the index's address and at the name service, then run again",
     ),
     _Sign(
-        pattern=r"[Cc]onnection refused", code="index-unreachable", message="the connection is refused"
+        pattern=r"[Cc]onnection refused",
+        code="index-unreachable",
+        message="the connection is refused",
     ),
     _Sign(
         pattern=r"timed out|ReadTimeout|ConnectTimeout",
@@ -86,7 +92,7 @@ _SIGNS = (
         message="no answer in time",
     ),
     _Sign(
-        pattern=r"end of file before|IncompleteRead|[Cc]onnection reset|error decoding response body"
+        pattern=r"end of file before|IncompleteRead|[Cc]onnection reset|error decoding response"
         r"|incomplete-download|[Cc]onnection broken|RemoteDisconnected|error reading a body",
         code="index-broke-off",
         message="the answer broke off",
@@ -100,8 +106,8 @@ _SIGNS = (
         hint="something between here and the index may have answered in its place; run again",
     ),
     _Sign(
-        pattern=r"[Ff]ailed to fetch|[Nn]etwork is unreachable|NewConnectionError|client error \(Connect\)"
-        r"|HTTP status|error sending request",
+        pattern=r"[Ff]ailed to fetch|[Nn]etwork is unreachable|NewConnectionError"
+        r"|client error \(Connect\)|Could not connect to|HTTP status|error sending request",
         code="index-unreachable",
         message="the index cannot be reached",
     ),
@@ -162,9 +168,8 @@ def redact_url(url: str) -> str:
 
 def _groups(found: re.Match[str]) -> dict[str, str]:
     """Return the named groups that took part; ``name2`` stands in for ``name``."""
-    return {
-        re.sub(r"\d+$", "", name): text for name, text in found.groupdict().items() if text is not None
-    }
+    groups = found.groupdict().items()
+    return {re.sub(r"\d+$", "", name): text for name, text in groups if text is not None}
 
 
 def _address(text: str, *, near: int) -> str:

@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO
 
+from venvsmith.errors import UsageError
+
 GRACE_SECONDS = 3.0
 """How long a program may take to end after each step of the kill ladder."""
 POLL_SECONDS = 0.1
@@ -165,6 +167,24 @@ def run(
         truncated=out.truncated or err.truncated,
         seconds=time.monotonic() - start,
     )
+
+
+def patience(name: str, default: float) -> float:
+    """Return how many seconds to wait for something: the variable's, or the default.
+
+    :param name: ``VENVSMITH_TOOL_TIMEOUT`` or another variable that the documentation names.
+    :raises UsageError: where it holds no positive number.
+    """
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"'{text}' is no number of seconds", where=name, hint=f"try {name}=600")
+    return seconds
 
 
 def environment(

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from venvsmith.errors import JudgedError, SurroundingsError, VenvsmithError
+from venvsmith.network import gone_error, network_error, redact_urls
 from venvsmith.plan import EPOCH
-from venvsmith.process import Command, Completed, run
+from venvsmith.process import Command, Completed, patience, run
 from venvsmith.sandbox import Bind, Sandbox
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ WORKERS = 2
 _PASSED = (
     "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY",
     "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL",
+    "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
 )  # fmt: skip
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -198,14 +200,15 @@ class _Engine:
     def shell(self, step: Step, *, network: bool, env: dict[str, str], cwd: str) -> None:
         self.say(f"{step.id}: {step.title}")
         argv: tuple[str, ...] = ("sh", "-ec", "\n".join(step.run))
+        timeout = patience("VENVSMITH_TOOL_TIMEOUT", STEP_TIMEOUT)
         if self.sandbox is not None:
             cwd = cwd if Path(cwd).is_dir() else "/"
             argv = self.sandbox.wrap(
                 argv, binds=self.binds(step), network=network, cwd=cwd, env=env
             )
-            done = run(Command(argv=argv, timeout=STEP_TIMEOUT))
+            done = run(Command(argv=argv, timeout=timeout))
         else:
-            done = run(Command(argv=argv, timeout=STEP_TIMEOUT, env=env))
+            done = run(Command(argv=argv, timeout=timeout, env=env))
         if done.returncode != 0:
             raise _step_failed(self.plan, step, done)
 
@@ -337,17 +340,26 @@ def step_failure(
 ) -> VenvsmithError:
     """Return the error for a failed step: our own sentence where there is one, else the last lines.
 
-    A full disk is the surroundings' fault, whatever step met it.
+    A full disk, a network and an index that fail are the surroundings' fault, whatever step met
+    them; a locked file that is gone or is another one is not.
 
     :param step: None where the failing step is not known.
     :param lines: what it printed.
     """
-    told = [line.strip() for line in lines]
-    ours = [line.partition("venvsmith: ")[2] for line in told if "venvsmith: " in line]
-    text = " | ".join(ours[-1:] or told[-3:]) or "it printed nothing"
-    what = "took too long" if timed_out else "failed"
+    told = [redact_urls(line.strip()) for line in lines]
     where = f"{plan.name}: step {step.id}" if step is not None else plan.name
-    if any("No space left on device" in line for line in told):
+    text = "\n".join(told)
+    if "No space left on device" in text:
         hint = "free some disk and build again"
         return SurroundingsError("the disk is full", where=where, hint=hint, code="disk")
-    return JudgedError(f"{what}: {text}", where=where, code="build-step")
+    if timed_out:
+        message = f"it took too long; it last said: {' | '.join(told[-1:]) or 'nothing'}"
+        hint = "look at the network, then build again; VENVSMITH_TOOL_TIMEOUT gives it more time"
+        return SurroundingsError(message, where=where, hint=hint, code="step-timeout")
+    if step is not None and step.network:
+        error = network_error(text, where=where) or gone_error(text, where=where)
+        if error is not None:
+            return error
+    ours = [line.partition("venvsmith: ")[2] for line in told if "venvsmith: " in line]
+    said = " | ".join(ours[-1:] or told[-3:]) or "it printed nothing"
+    return JudgedError(f"failed: {said}", where=where, code="build-step")

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from venvsmith.cli.main import Shared
+    from venvsmith.lock.drift import Drift
     from venvsmith.model.project import Project
     from venvsmith.resolve import LockChange, LockOptions
 
@@ -59,7 +62,8 @@ def command(
 
     Stages that share an ancestor are resolved together. Where the configuration and the locks
     are unchanged, nothing is written and no network is needed. One lock that cannot be resolved
-    leaves all of them as they were.
+    leaves all of them as they were. --check also asks the index, where it answers and without
+    --offline, whether what is locked was removed, replaced or yanked since.
     """
     from venvsmith.errors import UsageError  # noqa: PLC0415 - other commands must not pay for it
     from venvsmith.resolve import LockOptions  # noqa: PLC0415
@@ -86,19 +90,40 @@ def command(
 
 
 def _check(shared: Shared, project: Project, options: LockOptions) -> None:
-    from venvsmith.errors import JudgedError  # noqa: PLC0415
     from venvsmith.resolve import check_project  # noqa: PLC0415
 
     drift = check_project(project, options)
+    _refuse(project, drift, "differ{} from the configuration", "run 'venvsmith lock'", "drift")
+    withdrawn = _withdrawn(shared, project, options)
+    hint = "run 'venvsmith lock --upgrade-package NAME'"
+    _refuse(project, withdrawn, "hold{} what the index has withdrawn", hint, "withdrawn")
+    shared.say("the locks are up to date")
+
+
+def _refuse(project: Project, drift: Sequence[Drift], what: str, hint: str, code: str) -> None:
+    from venvsmith.errors import JudgedError  # noqa: PLC0415
+
     for item in drift:
         click.echo(f"{project.locks}/{item.file}: {item.reason}")
     if drift:
         files = len({item.file for item in drift})
-        message = (
-            f"{files} lockfile{'s differ' if files > 1 else ' differs'} from the configuration"
-        )
-        raise JudgedError(message, where=project.locks, hint="run 'venvsmith lock'", code="drift")
-    shared.say("the locks are up to date")
+        message = f"{files} lockfile{'s' if files > 1 else ''} " + what.format("s" * (files == 1))
+        raise JudgedError(message, where=project.locks, hint=hint, code=code)
+
+
+def _withdrawn(shared: Shared, project: Project, options: LockOptions) -> tuple[Drift, ...]:
+    """Ask the index too, where there is one to ask: unchanged locks need no network."""
+    from venvsmith.errors import SurroundingsError  # noqa: PLC0415
+    from venvsmith.resolve import check_offered  # noqa: PLC0415
+
+    if options.offline:
+        return ()
+    detail = shared.say if shared.verbosity > 0 else None
+    try:
+        return check_offered(project, options, detail=detail)
+    except SurroundingsError as error:
+        shared.say(f"the index was not asked what it still offers: {error.where}: {error.message}")
+        return ()
 
 
 def _lock(shared: Shared, project: Project, options: LockOptions) -> None:

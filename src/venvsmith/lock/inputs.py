@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.dependency_groups import resolve_dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
@@ -20,6 +19,7 @@ from venvsmith.lock.pyproject import (
     read_toml,
 )
 from venvsmith.lock.text import emit_pins
+from venvsmith.network import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,15 +127,6 @@ def environment_of(project: Project, key: LockKey) -> Environment:
         no_wheel=project.no_wheel,
         indexes=tuple(project.indexes.values()),
     )
-
-
-def redact_url(url: str) -> str:
-    """Return an address without user, password and query."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _stage_inputs(project: Project, stage: Stage) -> StageInputs:

@@ -121,7 +121,7 @@ class Steps:
             id="tools",
             kind="tools",
             title="uv, by hash, with a pip that needs nothing of the base.",
-            run=(_CA, f"{pip} {self.tools_options}"),
+            run=(_CA, self.telling(f"{pip} {self.tools_options}", "tools")),
             mounts=(self.script("pip.whl"), self.script("uv.txt")),
             network=True,
             secrets=_CA_SECRET,
@@ -166,13 +166,16 @@ class Steps:
             command = self.pip_install(venv, tree)
         links, link_mounts = self.find_links()
         command += f" --no-deps --require-hashes {self.only_wheels(layer)}{links}"
+        command += f" --requirement {pins.target}"
+        if self.project.installer != "uv":
+            command = self.telling(command, stage)
         return Step(
             id=f"install:{stage}",
             kind="install",
             title=f"{len(layer.pins)} distributions of stage {layer.stage}.",
             run=(
                 _CA,
-                f"{command} --requirement {pins.target}",
+                command,
                 self.normalise(venv, tree, of_venv=True),
             ),
             mounts=(*mounts, *link_mounts),
@@ -314,6 +317,18 @@ class Steps:
     def pip(self, python: str) -> str:
         """Return how to run the pip that the build brings along, with nothing of the machine's."""
         return f"PYTHONPATH={self.work}/in/pip.whl PIP_CONFIG_FILE=/dev/null {python} -m pip"
+
+    def telling(self, command: str, name: str) -> str:
+        """Return a line that runs pip and, where it fails, tells what pip says in its log alone.
+
+        It passes over a page of the index that cannot be fetched, and then reports that there is
+        no such distribution.
+        """
+        log = f"{self.work}/{name}.log"
+        return (
+            f"{command} --log {log} ||"
+            f" {{ grep -h 'Could not fetch URL' {log} | tail -n 3 >&2; exit 1; }}"
+        )
 
     def normalise(self, venv: VenvPlan, tree: str, *, of_venv: bool = False) -> str:
         """Return the line that makes a tree the same bytes everywhere."""

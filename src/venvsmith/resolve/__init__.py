@@ -1,13 +1,14 @@
 """From requirements to locks: one protocol for resolvers, and the joint resolution over it."""
 
 from venvsmith.resolve.outcome import LockChange, LockReport
-from venvsmith.resolve.run import LockOptions, check_project, lock_project
+from venvsmith.resolve.run import LockOptions, check_offered, check_project, lock_project
 from venvsmith.resolve.uv import wheel_platform
 
 __all__ = [
     "LockChange",
     "LockOptions",
     "LockReport",
+    "check_offered",
     "check_project",
     "lock_project",
     "wheel_platform",

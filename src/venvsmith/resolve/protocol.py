@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from venvsmith.lock.inputs import Environment
     from venvsmith.model.lock import Pin
 
@@ -20,6 +22,8 @@ class Request:
     """Bounds on what the requirements pull in; they pull in nothing themselves."""
     preferences: tuple[Pin, ...] = ()
     """Versions to keep where they can be kept; their hashes do not matter."""
+    alone: bool = False
+    """Whether only the requirements are asked for, without what they need themselves."""
     known: bool = False
     """Whether an earlier answer contains this one, so that a cache is enough to find it."""
 
@@ -29,6 +33,8 @@ class Solved:
     """The distributions with all hashes that the index lists, sorted by name."""
 
     pins: tuple[Pin, ...]
+    yanked: Mapping[str, str] = field(default_factory=dict)
+    """Those that were withdrawn by their maker but were asked for by version, and why."""
 
     def versions(self) -> dict[str, str]:
         """Return normalised name to version."""

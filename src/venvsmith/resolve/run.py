@@ -23,6 +23,7 @@ from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, to
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.resolve.bases import pin_bases
 from venvsmith.resolve.joint import Family, Node, resolve_family
+from venvsmith.resolve.offered import find_withdrawn
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.sizes import find_sizes
@@ -93,6 +94,18 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
         for path in orphans(project)
     ]
     return tuple(drift)
+
+
+def check_offered(
+    project: Project, options: LockOptions, *, detail: Callable[[str], None] | None = None
+) -> tuple[Drift, ...]:
+    """Return what the index no longer offers as it was locked: removed, replaced, yanked.
+
+    :raises SurroundingsError: where the network or an index fails.
+    """
+    inputs = _selected(project, options)
+    locks = {key: lock for key in inputs if (lock := find_lock(project, key)) is not None}
+    return find_withdrawn(locks, inputs, UvResolver(project.root, say=detail))
 
 
 def lock_project(

@@ -13,7 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from venvsmith.errors import JudgedError, SurroundingsError, UsageError
-from venvsmith.process import Command, Completed, run
+from venvsmith.process import Command, Completed, patience, run
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
     credentials,
@@ -24,7 +24,15 @@ from venvsmith.resolve.routes import (
     routed_names,
 )
 from venvsmith.resolve.surroundings import resolver_environment
-from venvsmith.resolve.uv_output import explain, read_parents, read_pins, redacted, refuse_refusal
+from venvsmith.resolve.uv_output import (
+    explain,
+    read_parents,
+    read_pins,
+    read_yanked,
+    redacted,
+    refuse_damaged,
+    refuse_refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
     from venvsmith.lock.inputs import Environment
 
 TIMEOUT_SECONDS = 900.0
+WARNINGS = {"RUST_LOG": "uv_resolver=warn"}
+"""uv passes over a wheel that arrives damaged, and says so in its log alone."""
 DEFAULT_MANYLINUX = "2_28"
 """What torch's own wheels ask for; Debian 10, Ubuntu 18.10 and RHEL 8 have it."""
 MANYLINUX = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
@@ -96,9 +106,12 @@ class UvResolver:
             if not more:
                 break
             routed |= more
+        refuse_damaged(done)
         if done.returncode == 0:
             pins = read_pins(done)
-            return Solved(pins=needed(pins, read_parents(done), request) if routed else pins)
+            if routed:
+                pins = needed(pins, read_parents(done), request)
+            return Solved(pins=pins, yanked=read_yanked(done))
         answer = explain(done)
         if routed and "was not found" in answer.explanation:
             # Of an index that only routed names come from, uv tells a refusal in its log alone.
@@ -153,6 +166,7 @@ class UvResolver:
                 *("--python", sys.executable, "--color", "never"),
                 *self._environment_options(request.environment),
                 *(("--offline",) if offline else ()),
+                *(("--no-deps",) if request.alone else ()),
                 *(("--verbose",) if log else ()),
             )
             if self.say is not None:
@@ -162,8 +176,8 @@ class UvResolver:
             return run(
                 Command(
                     argv=argv,
-                    timeout=TIMEOUT_SECONDS,
-                    env={**self._env, **own},
+                    timeout=patience("VENVSMITH_TOOL_TIMEOUT", TIMEOUT_SECONDS),
+                    env={**self._env, **own, **({} if log else WARNINGS)},
                     cwd=folder,
                     secrets=(*secrets, *own.values()),
                 ),

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError, SurroundingsError
-from venvsmith.lock.inputs import redact_url
 from venvsmith.model.lock import Pin
+from venvsmith.network import network_error, redact_urls
 from venvsmith.resolve.protocol import Unsolvable
 from venvsmith.resolve.routes import PROJECT
 
 if TYPE_CHECKING:
+    from venvsmith.errors import VenvsmithError
     from venvsmith.process import Completed
 
-_URL = re.compile(r"[a-z+]+://[^\s`'\")\]]+")
+_ASIDE = re.compile(r"(warning:|WARN )")
+"""What uv says by the way, and what its log says."""
 
 
 def read_pins(done: Completed) -> tuple[Pin, ...]:
@@ -49,6 +51,14 @@ def read_parents(done: Completed) -> dict[str, frozenset[str]]:
     return found
 
 
+def read_yanked(done: Completed) -> dict[str, str]:
+    """Read from uv's warnings which of the versions were withdrawn by their makers, and why."""
+    found = re.findall(
+        r'warning: `([^`=]+)==[^`]+` is yanked(?: \(reason: "(.*)"\))?', done.error_text
+    )
+    return {canonicalize_name(name): reason or "no reason is given" for name, reason in found}
+
+
 def explain(done: Completed) -> Unsolvable:
     """Tell a conflict from a failure of the surroundings.
 
@@ -76,7 +86,7 @@ def explain(done: Completed) -> Unsolvable:
 
 def redacted(done: Completed) -> str:
     """Return what uv wrote to stderr, its addresses without user, password and query."""
-    return _URL.sub(lambda found: redact_url(found[0]), done.error_text)
+    return redact_urls(done.error_text)
 
 
 def refuse_refusal(text: str) -> None:
@@ -84,29 +94,36 @@ def refuse_refusal(text: str) -> None:
 
     :raises SurroundingsError: where the text speaks of a refusal.
     """
-    refused = re.search(r"40[13] (Unauthorized|Forbidden)", text)
-    if refused is not None:
-        hint = "set VENVSMITH_INDEX_<NAME>_USERNAME and _PASSWORD, or look at the mirror's address"
-        message = f"the index refused us ({refused[0]})"
-        where = _first_url(text)
-        raise SurroundingsError(message, where=where, hint=hint, code="index-refused")
+    error = network_error(text)
+    if error is not None and error.code == "index-refused":
+        raise error
 
 
-def _first_url(text: str) -> str:
-    found = _URL.search(text)
-    return found[0] if found is not None else "index"
+def refuse_damaged(done: Completed) -> None:
+    """Tell of a wheel that arrived damaged: uv passes it over and takes an older version.
+
+    :raises SurroundingsError: where the resolution met one.
+    """
+    found = re.search(r"`(\S+)` has an invalid package format", done.error_text)
+    if found is not None:
+        message = f"the wheel of {found[1]} arrived damaged, and another version would be locked"
+        name, _, version = found[1].partition("==")
+        hint = f"run again; where it stays so, ask for {name}!={version}"
+        raise SurroundingsError(message, where="index", hint=hint, code="file-damaged")
 
 
-def _failure(text: str) -> JudgedError | SurroundingsError:
+def _failure(text: str) -> VenvsmithError:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [re.sub(r"^(error|cause): ", "", line) for line in lines if "warning:" not in line]
+    lines = [re.sub(r"^(error|cause): ", "", line) for line in lines if not _ASIDE.match(line)]
     message = ": ".join(dict.fromkeys(lines))[:600] or "it failed without a word"
-    if "ailed to build" in text or "Hash mismatch" in text:
+    if "ailed to build" in text:
         return JudgedError(message, where="uv", hint="see its own words", code="resolver-failed")
-    if re.search(r"ailed to fetch|[Nn]etwork|[Cc]onnect|timed out|HTTP status", text):
-        hint = "look at the index, the proxy and the certificates, then run again"
-        return SurroundingsError(message, where="index", hint=hint, code="index-unreachable")
-    return SurroundingsError(message, where="uv", hint="run again with -v", code="resolver-failed")
+    if "No space left on device" in text:
+        hint = "free some space in uv's cache and the temporary folder, then run again"
+        return SurroundingsError("the disk is full", where="uv", hint=hint, code="disk-full")
+    return network_error(text) or SurroundingsError(
+        message, where="uv", hint="run again with -v", code="resolver-failed"
+    )
 
 
 def _condensed(text: str) -> str:
