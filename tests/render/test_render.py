@@ -170,17 +170,6 @@ def test_no_value_adds_an_instruction_or_changes_on_the_way(
     assert json.loads(argv["CMD"]) == [word]
 
 
-def test_a_copied_path_is_that_path_and_no_pattern() -> None:
-    from venvsmith.model.project import CopyFile  # noqa: PLC0415
-
-    copy = (CopyFile(source="data [1]*?/$x", to="/app/$y"),)
-    text = dockerfile(plan(project(image={"copy": copy})))
-    line = next(r for k, r in instructions(text) if k == "COPY" and "data" in r)
-    source, target = json.loads(line)
-    assert source == r"data \\[1]\\*\\?/\$x"
-    assert target == r"/venvsmith/files/app/\$y"
-
-
 @pytest.mark.engine
 @settings(max_examples=5, deadline=None)
 @given(values=st.lists(hostile, min_size=20, max_size=60))

@@ -13,7 +13,7 @@ from venvsmith.lock.bases import read_bases
 from venvsmith.plan import Assets, plan_image
 from venvsmith.plan.assignments import parse_assignments
 from venvsmith.plan.layers import Layering, stage_limits
-from venvsmith.render import LAYERS_PATH, render_project
+from venvsmith.render import LAYERS_PATH, UserTemplate, render_project
 from venvsmith.resolve import LockOptions, check_project
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from venvsmith.plan.layers import Assignment
 
 OURS = "# Written by `venvsmith render`."
+HEAD = 10_000
+"""Characters of a Dockerfile among which that line stands; a user's template may put some first."""
+TEMPLATE_LIMIT = 256 * 1024
 
 
 def make_plans(
@@ -114,17 +117,52 @@ def read_assets(project: Project) -> Assets:
     return Assets(steps=steps, tools=tools, pip_wheel=_pip_wheel(project))
 
 
-def rendered(project: Project, plans: list[Plan]) -> dict[Path, bytes | None]:
-    """Return what `render` writes, and (as None) what it wrote once and no longer does."""
-    files = render_project(project, plans, pins=read_bases(project))
+def rendered(
+    project: Project, plans: list[Plan], *, template: Path | None = None
+) -> dict[Path, bytes | None]:
+    """Return what `render` writes, and (as None) what it wrote once and no longer does.
+
+    :param template: the user's template; the one that the configuration names where None.
+    :raises UsageError: where the template cannot be read or is wrong.
+    """
+    files = render_project(
+        project, plans, pins=read_bases(project), template=read_template(project, template)
+    )
     changes: dict[Path, bytes | None] = {project.root / path: data for path, data in files.items()}
     changes.update((path, None) for path in _orphans(project) if path not in changes)
     return changes
 
 
-def render_to_disk(project: Project, plans: list[Plan]) -> frozenset[Path]:
+def render_to_disk(
+    project: Project, plans: list[Plan], *, template: Path | None = None
+) -> frozenset[Path]:
     """Write the build files where they differ; return the paths that changed."""
-    return write_files(rendered(project, plans))
+    return write_files(rendered(project, plans, template=template))
+
+
+def read_template(project: Project, named: Path | None) -> UserTemplate | None:
+    """Read the template that a command line names, or else the configuration, or None.
+
+    :raises UsageError: where it cannot be read.
+    """
+    if named is None and project.template is None:
+        return None
+    path = named if named is not None else project.root / (project.template or "")
+    name = str(named) if named is not None else str(project.template)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(TEMPLATE_LIMIT + 1)
+    except OSError as exc:
+        message = f"the template cannot be read: {(exc.strerror or str(exc)).lower()}"
+        raise UsageError(message, where=name, code="template") from exc
+    if len(data) > TEMPLATE_LIMIT:
+        message = f"the template is longer than {TEMPLATE_LIMIT // 1024} KiB"
+        raise UsageError(message, where=name, code="template")
+    try:
+        return UserTemplate(name=name, text=data.decode())
+    except UnicodeDecodeError as exc:
+        message = "the template is not UTF-8"
+        raise UsageError(message, where=name, code="template") from exc
 
 
 def _refuse_drift(project: Project) -> None:
@@ -186,5 +224,5 @@ def _orphans(project: Project) -> Iterator[Path]:
         yield from (path for path in sorted((output / folder).glob("*")) if path.is_file())
     for path in sorted(output.glob("Dockerfile.*")):
         dockerfile = path.with_suffix("") if path.suffix == ".dockerignore" else path
-        if dockerfile.is_file() and OURS in dockerfile.read_text("utf-8", "replace")[:500]:
+        if dockerfile.is_file() and OURS in dockerfile.read_text("utf-8", "replace")[:HEAD]:
             yield path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from venvsmith.cli.options import images_option, variants_option
+from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
     from venvsmith.build.docker import DockerOptions
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--push", is_flag=True, help="Push, instead of loading into the local engine.")
 @click.option("--no-cache", is_flag=True, help="Take nothing from earlier builds.")
+@template_option
 @click.option("--no-verify", is_flag=True, help="Do not verify what was built.")
 @click.pass_obj
 def command(
@@ -48,6 +49,7 @@ def command(
     ca_bundle: Path | None,
     push: bool,
     no_cache: bool,
+    template: Path | None,
     no_verify: bool,
 ) -> int:
     """Build each IMAGE (all by default) from its locks, then verify it.
@@ -60,10 +62,14 @@ def command(
 
     project = shared.project()
     if engine == "local":
+        if template is not None or project.template is not None:
+            shared.say("the local engine carries out the plan; what the template adds is left out")
         targets = _local(shared, project, images=images, variants=variants, ca_bundle=ca_bundle)
     else:
         options = DockerOptions(builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache)
-        targets = _docker(shared, project, images=images, variants=variants, options=options)
+        targets = _docker(
+            shared, project, images=images, variants=variants, options=options, template=template
+        )
     if no_verify or push:
         return 0
     return max((_verify(shared, target) for target in targets), default=0)
@@ -76,6 +82,7 @@ def _docker(
     images: tuple[str, ...],
     variants: tuple[str, ...],
     options: DockerOptions,
+    template: Path | None,
 ) -> list[str]:
     """Build through BuildKit; return what to verify."""
     from venvsmith.build import plans as plans_  # noqa: PLC0415
@@ -86,7 +93,7 @@ def _docker(
     chosen = plans_.select(project, images=images, variants=variants)
     every = plans_.make_plans(project)
     chosen = plans_.with_those_below(every, chosen)
-    for path in sorted(plans_.render_to_disk(project, every)):
+    for path in sorted(plans_.render_to_disk(project, every, template=template)):
         shared.say(f"rendered {path.relative_to(project.root)}")
     plans = []
     for plan in every:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from venvsmith.cli.options import images_option, variants_option
+from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
 @click.option("--stdout", is_flag=True, help="Print the Dockerfiles instead of writing anything.")
+@template_option
 @click.pass_obj
 def command(
     shared: Shared,
@@ -42,6 +43,7 @@ def command(
     recut: bool,
     check: bool,
     stdout: bool,
+    template: Path | None,
 ) -> int:
     """Write Dockerfile.IMAGE.VARIANT for each IMAGE (all by default), and docker-bake.json.
 
@@ -56,9 +58,10 @@ def command(
     if stdout:
         for plan in plans:
             if plan.name in chosen:
-                click.echo(_dockerfile(project, plans_.rendered(project, [plan]), plan.name))
+                files = plans_.rendered(project, [plan], template=template)
+                click.echo(_dockerfile(project, files, plan.name))
         return 0
-    changes = plans_.rendered(project, plans)
+    changes = plans_.rendered(project, plans, template=template)
     left = {f"{project.output}/Dockerfile.{plan.name}" for plan in plans if plan.name not in chosen}
     changes = {
         path: data

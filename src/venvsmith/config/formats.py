@@ -84,8 +84,19 @@ def _inside(text: str) -> str:
     return path
 
 
+def _in_context(text: str) -> str:
+    """Accept what a build can name exactly: Docker reads such paths as patterns, and trims them."""
+    path = _inside(text)
+    if found := re.search(r"[*?\[\]^]|^!|^\s|\s$", path):
+        message = f"{shown(text)} holds {shown(found[0])}, which Docker takes for part of a pattern"
+        raise ValueError(
+            message if found[0].strip() else f"{shown(text)} begins or ends in a space"
+        )
+    return path
+
+
 def _folder(text: str) -> str:
-    if (path := _inside(text)) == ".":
+    if (path := _in_context(text)) == ".":
         message = "expected a folder of its own, got the configuration's folder itself"
         raise ValueError(message)
     return path
@@ -134,7 +145,9 @@ def _wheels(text: str) -> str:
     if not text or text.startswith("-"):
         message = f"expected a folder or a URL, got {shown(text)}"
         raise ValueError(message)
-    return _normalised(text)
+    if text.startswith(("/", "..")):
+        return _normalised(text)
+    return _in_context(text)
 
 
 def _requirement(text: str) -> str:
@@ -231,6 +244,8 @@ VENV = Text(
 ABSOLUTE = Text(parse=_absolute)
 WRITABLE = Text(parse=_below_root)
 INSIDE = Text(parse=_inside)
+IN_CONTEXT = Text(parse=_in_context)
+LABEL = Text("a label's name without =", pattern=r"[^=]+")
 FOLDER = Text(parse=_folder)
 VARIABLE = Text("the name of an environment variable", pattern="[A-Za-z_][A-Za-z0-9_]*")
 ENV_NAME = Text(VARIABLE.label, pattern=VARIABLE.pattern, parse=_env_name)

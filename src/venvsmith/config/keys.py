@@ -34,6 +34,10 @@ PROJECT = Table(
         "venv": Key(f.VENV, "where an image's venv lies"),
         "locks": Key(f.FOLDER, "folder of the lockfiles"),
         "output": Key(f.FOLDER, "folder of what `render` writes"),
+        "template": Key(
+            f.INSIDE,
+            "Jinja template that extends the Dockerfiles block by block, see docs/templates.md",
+        ),
         "exclude-newer": Key(
             Moment(), "resolve as of that day, or that time with its offset from UTC"
         ),
@@ -139,7 +143,8 @@ STAGE = Table(
             "its variants, of which it has those that its parent has too; all where not given",
         ),
         "source": Key(
-            f.INSIDE, "folder of a project that is built to a wheel and installed, never editable"
+            f.IN_CONTEXT,
+            "folder of a project that is built to a wheel and installed, never editable",
         ),
     },
     model=model.Stage,
@@ -148,7 +153,7 @@ STAGE = Table(
 
 COPY = Table(
     {
-        "from": Key(f.INSIDE, "file or folder of the project", required=True, field="source"),
+        "from": Key(f.IN_CONTEXT, "file or folder of the project", required=True, field="source"),
         "to": Key(f.ABSOLUTE, "its absolute path in the image", required=True),
     },
     model=model.CopyFile,
@@ -178,7 +183,7 @@ IMAGE = Table(
         "copy": Key(ListOf(COPY), "files and folders of the project, `{ from, to }`"),
         "entrypoint": Key(ListOf(f.VALUE), "how it starts, one word an item"),
         "cmd": Key(ListOf(f.VALUE), "arguments, or how it starts without an entrypoint"),
-        "labels": Key(MapOf(f.WORD, f.VALUE), "labels besides venvsmith's own"),
+        "labels": Key(MapOf(f.LABEL, f.VALUE), "labels besides venvsmith's own"),
         "tags": Key(
             ListOf(f.TAG, unique=True),
             "tags besides `<image>:<variant>`; `{image}`, `{stage}` and `{variant}` are filled in",

@@ -162,6 +162,7 @@ class Project:
     venv: str = "/venv"
     locks: str = "locks"
     output: str = "docker"
+    template: str | None = None
     exclude_newer: str | None = None
     no_wheel: tuple[str, ...] = ()
     layers: LayerCut = "balanced"

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
-
 from venvsmith.render import quote
+from venvsmith.render.template import UserTemplate, render_template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from venvsmith.model.plan import BuildStage, CopyTree, Plan, Step
 
 LINE_WIDTH = 100
 
 
-def emit_dockerfile(plan: Plan, *, path: str, config: str, pins: Mapping[str, str]) -> str:
+def emit_dockerfile(
+    plan: Plan,
+    *,
+    path: str,
+    config: str,
+    pins: Mapping[str, str],
+    template: UserTemplate | None = None,
+) -> str:
     """Return the Dockerfile of a plan.
 
     :param path: where it will lie, for its header.
     :param config: name of the configuration file, for its header.
     :param pins: base images to the digests that they are pinned to (``locks/bases.json``).
+    :param template: the user's own, which extends the one that ships with venvsmith.
+    :raises UsageError: where the user's template is wrong: its line, and what.
     """
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined,
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
     def parent(stage: BuildStage) -> str:
         if stage.parent_by_platform:
@@ -44,30 +41,24 @@ def emit_dockerfile(plan: Plan, *, path: str, config: str, pins: Mapping[str, st
         reference = f"{stage.parent}@{digest}" if digest else stage.parent
         return reference.replace("$", "\\$")
 
-    environment.filters.update(
-        parent=parent,
-        source=_source,
-        mounts=_mounts,
-        lines=_lines,
-        quoted=quote.quoted,
-        words=quote.words,
-        exec=quote.exec_form,
-        literal=quote.literal,
-        unspaced=quote.unspaced,
-    )
-    template = environment.from_string(template_text())
-    return template.render(plan=plan, dockerfile=path, config=config)
-
-
-@cache
-def template_text() -> str:
-    """Return the template that ships with venvsmith."""
-    packaged = resources.files("venvsmith") / "templates" / "Dockerfile.j2"
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    # An editable install reads the tree it was made from.
-    tree = Path(__file__).parents[3] / "templates" / "Dockerfile.j2"
-    return tree.read_text(encoding="utf-8")
+    filters: dict[str, Callable[..., str]] = {
+        "parent": parent,
+        "source": _source,
+        "mounts": _mounts,
+        "lines": _lines,
+        "quoted": quote.quoted,
+        "words": quote.words,
+        "exec": quote.exec_form,
+        "word": quote.word,
+        "comment": quote.comment,
+    }
+    context = {
+        "plan": plan,
+        "dockerfile": path,
+        "config": config,
+        "template": None if template is None else template.name,
+    }
+    return render_template(template, filters=filters, context=context)
 
 
 def _source(copy: CopyTree) -> str:
@@ -77,7 +68,7 @@ def _source(copy: CopyTree) -> str:
 
 def _mounts(step: Step) -> str:
     flags = [] if step.network else ["--network=none"]
-    flags += [f"--mount=type=bind,source={m.source},target={m.target}" for m in step.mounts]
+    flags += [quote.mount(m.source, m.target) for m in step.mounts]
     flags += [f"--mount=type=cache,target={folder}" for folder in step.caches]
     flags += [f"--mount=type=secret,id={name}" for name in step.secrets]
     return "".join(f"{flag} \\\n    " for flag in flags)

@@ -9,6 +9,7 @@ https://docs.docker.com/reference/dockerfile/#environment-replacement
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 
@@ -23,9 +24,8 @@ def quoted(value: str) -> str:
 
 
 def words(values: Sequence[str]) -> str:
-    """Return the JSON form of `COPY`, whose words are still expanded after decoding."""
-    escaped = [value.replace("\\", "\\\\").replace("$", "\\$") for value in values]
-    return json.dumps(escaped, ensure_ascii=False)
+    """Return the JSON form of `COPY`, whose words are expanded after decoding, quotes too."""
+    return json.dumps([_unexpanded(value) for value in values], ensure_ascii=False)
 
 
 def exec_form(argv: Sequence[str]) -> str:
@@ -33,21 +33,12 @@ def exec_form(argv: Sequence[str]) -> str:
     return json.dumps(list(argv), ensure_ascii=False)
 
 
-def literal(path: str) -> str:
-    """Return a `COPY` source that names one file, not a pattern (Go's ``filepath.Match``)."""
-    for char in "\\*?[":
-        path = path.replace(char, "\\" + char)
-    return path
-
-
 def ignore_pattern(path: str) -> str:
-    """Return a ``.dockerignore`` line that re-includes one path and nothing else."""
-    return "!" + literal(path)
+    """Return a ``.dockerignore`` line that re-includes one path.
 
-
-def unspaced(value: str) -> str:
-    """Return a `WORKDIR` argument: the rest of the line, expanded, not quoted."""
-    return value.replace("\\", "\\\\").replace("$", "\\$").replace('"', '\\"').replace("'", "\\'")
+    The configuration refuses paths that no pattern names exactly.
+    """
+    return "!" + path
 
 
 def bake(value: object) -> object:
@@ -68,3 +59,32 @@ def bake(value: object) -> object:
             return [bake(item) for item in value]
         case _:
             return value
+
+
+def word(value: str) -> str:
+    """Return one word that is expanded (`WORKDIR`, a label's name): bare where it may be."""
+    return value if re.fullmatch("[A-Za-z0-9._/][A-Za-z0-9._/-]*", value) else quoted(value)
+
+
+def comment(value: str) -> str:
+    """Return text that stays on the line of its comment."""
+    return "".join(char if char.isprintable() else "?" for char in value)
+
+
+def mount(source: str, target: str) -> str:
+    """Return a bind mount as a flag of `RUN`.
+
+    It is read four times: as words of the line, as CSV, as ``key=value``, and for ``$name``.
+    """
+    fields = [f"source={_unexpanded(source)}", f"target={_unexpanded(target)}"]
+    fields = [field if re.fullmatch('[^",]*', field) else _csv(field) for field in fields]
+    flag = ",".join(["type=bind", *fields])
+    return "--mount=" + re.sub(r"([\s\\'\"])", r"\\\1", flag)
+
+
+def _unexpanded(value: str) -> str:
+    return re.sub(r"""([\\$"'])""", r"\\\1", value)
+
+
+def _csv(field: str) -> str:
+    return '"' + field.replace('"', '""') + '"'
