@@ -28,7 +28,7 @@ _SECRET_NAME = re.compile(
 _SUPPORTED_MINOR = 8
 _SUGGESTED_FORM = {
     ("git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:"): 'write "NAME @ URL"',
-    ("./", "../", "/", "~"): 'write "NAME @ file:///PATH", or name a project under `source`',
+    ("/", "~"): "write a path relative to this file: ./PATH",
 }
 
 
@@ -154,6 +154,8 @@ def _requirement(text: str) -> str:
     if text.lstrip().startswith("-"):
         message = f"expected a requirement, got the option {shown(text)}"
         raise ValueError(message)
+    if text.startswith(("./", "../")):
+        return text
     try:
         requirement = Requirement(text)
     except InvalidRequirement as exc:

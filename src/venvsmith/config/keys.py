@@ -128,7 +128,10 @@ VARIANT = Table(
 STAGE = Table(
     {
         "extends": Key(f.NAME, "the stage of which it contains all, at the same versions"),
-        "requires": Key(ListOf(f.REQUIREMENT), "requirements, as PEP 508 writes them"),
+        "requires": Key(
+            ListOf(f.REQUIREMENT),
+            "requirements, as PEP 508 writes them, or a project's folder such as `./libs/acme`",
+        ),
         "requires-file": Key(
             ListOf(f.REQUIREMENTS_FILE),
             "requirements files, or `pyproject.toml:GROUP` for a dependency group",

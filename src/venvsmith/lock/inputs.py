@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.dependency_groups import resolve_dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from venvsmith.errors import ConfigError
@@ -19,10 +20,11 @@ from venvsmith.lock.pyproject import (
     read_toml,
 )
 from venvsmith.lock.text import emit_pins
+from venvsmith.lock.wheels import Built, direct_requirement, key_of
 from venvsmith.network import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from venvsmith.model.lock import Pin
@@ -53,6 +55,8 @@ class Environment:
     exclude_newer: str | None
     no_wheel: tuple[str, ...]
     indexes: tuple[Index, ...]
+    built: tuple[Built, ...] = ()
+    """Wheels that stand for requirements with an address; those ask for their exact version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,21 +101,57 @@ class Inputs:
             "chain": [[stage.stage, sorted(stage.requirements)] for stage in self.chain],
             "pins": emit_pins(pins),
         }
+        if env.built:
+            content["built"] = [[wheel.key, wheel.sha256] for wheel in env.built]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def lock_inputs(project: Project, key: LockKey) -> Inputs:
+def lock_inputs(project: Project, key: LockKey, built: Mapping[str, Built]) -> Inputs:
     """Gather what a lock is made from, reading the files that the stages name.
 
+    :param built: the wheels that stand for requirements with an address, by their keys. One that
+        is missing leaves its requirement as it is written.
     :raises ConfigError: where a file is missing or holds what cannot be locked; all that is wrong
         with one stage is told at once.
     """
+    used: dict[str, Built] = {}
+    chain = tuple(
+        replace(stage, requirements=tuple(_stand_in(line, built, used) for line in written))
+        for stage in (_stage_inputs(project, stage) for stage in project.ancestry(key.stage))
+        for written in [stage.requirements]
+    )
+    wheels = tuple(used[name] for name in sorted(used))
     return Inputs(
-        environment=environment_of(project, key),
-        chain=tuple(_stage_inputs(project, stage) for stage in project.ancestry(key.stage)),
+        environment=replace(environment_of(project, key), built=wheels),
+        chain=chain,
         resolver=project.resolver,
     )
+
+
+def direct_requirements(project: Project) -> dict[str, Requirement]:
+    """Return the requirements of all stages that name where they come from, by their keys.
+
+    :raises ConfigError: as `lock_inputs` does.
+    """
+    lines = {
+        line
+        for stage in project.stages.values()
+        for line in _stage_inputs(project, stage).requirements
+    }
+    found = [requirement for requirement in map(Requirement, sorted(lines)) if requirement.url]
+    return {key_of(requirement): requirement for requirement in found}
+
+
+def _stand_in(line: str, built: Mapping[str, Built], used: dict[str, Built]) -> str:
+    """Return what is asked of a resolver: for a built wheel, its exact version."""
+    requirement = Requirement(line)
+    if requirement.url is None or (wheel := built.get(key_of(requirement))) is None:
+        return line
+    used[wheel.key] = wheel
+    requirement.url = None
+    requirement.specifier = SpecifierSet(f"=={wheel.version}")
+    return str(requirement)
 
 
 def environment_of(project: Project, key: LockKey) -> Environment:
@@ -135,7 +175,7 @@ def _stage_inputs(project: Project, stage: Stage) -> StageInputs:
 
     def gather(key: str, found: Iterator[str]) -> None:
         try:
-            lines.extend(normal(line) for line in found)
+            lines.extend(normal(line, project) for line in found)
         except ProblemError as exc:
             problems.append((f"stages.{stage.name}.{key}", str(exc)))
 
@@ -150,11 +190,16 @@ def _stage_inputs(project: Project, stage: Stage) -> StageInputs:
     return StageInputs(stage=stage.name, requirements=tuple(sorted(set(lines))))
 
 
-def normal(line: str) -> str:
+def normal(line: str, project: Project | None = None) -> str:
     """Return a requirement in its one spelling.
 
+    :param project: whose locks may hold what is built from an address; None where nothing may be.
     :raises ProblemError: where it is none, or one that cannot be locked.
     """
+    if project is not None:
+        direct = direct_requirement(line, root=project.root, python=project.python)
+        if direct is not None:
+            return str(direct)
     try:
         requirement = Requirement(line)
     except InvalidRequirement as exc:
@@ -162,8 +207,8 @@ def normal(line: str) -> str:
         raise ProblemError(message) from exc
     if requirement.url is not None:
         message = (
-            f"'{requirement.name}' comes from an address, and only what an index or find-links "
-            "offers can be locked: build it to a wheel and name its folder in find-links"
+            f"'{requirement.name}' comes from an address, and only what an index offers can build "
+            "a project: name a version of it"
         )
         raise ProblemError(message)
     return str(requirement)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.pylock import Pylock, PylockValidationError
 
 from venvsmith.errors import JudgedError
+from venvsmith.lock.wheels import FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,7 @@ def _local_file(content: dict[str, Any]) -> str:
     for package in content["packages"]:
         files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
         for file in files:
-            if "path" in file or not file.get("url", "").startswith(("https://", "http://")):
+            kept = file.get("path", "").startswith(f"{FOLDER}/")
+            if not kept and not file.get("url", "").startswith(("https://", "http://")):
                 return str(package["name"])
     return ""

@@ -1,7 +1,9 @@
 """From requirements to locks: one protocol for resolvers, and the joint resolution over it."""
 
+from venvsmith.resolve.asked import LockOptions
+from venvsmith.resolve.check import check_offered, check_project
 from venvsmith.resolve.outcome import LockChange, LockReport
-from venvsmith.resolve.run import LockOptions, check_offered, check_project, lock_project
+from venvsmith.resolve.run import lock_project
 from venvsmith.resolve.uv import wheel_platform
 
 __all__ = [

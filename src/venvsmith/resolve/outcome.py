@@ -10,12 +10,14 @@ from venvsmith.lock.bases import bases_path, emit_bases
 from venvsmith.lock.sizes import emit_sizes, sizes_path
 from venvsmith.lock.store import lock_path, orphans, tools_path
 from venvsmith.lock.text import emit_lock, emit_tools
+from venvsmith.lock.wheels import FOLDER, RECORD, emit_wheels, stray_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from venvsmith.lock.sizes import Sizes
+    from venvsmith.lock.wheels import Built
     from venvsmith.model.lock import Lock, Pin
     from venvsmith.model.project import LockKey, Project
 
@@ -61,6 +63,8 @@ class Outcome:
     tools: tuple[Pin, ...] | None
     bases: Mapping[str, str]
     sizes: Sizes
+    wheels: Mapping[str, Built]
+    """What stands for requirements with an address, by their keys."""
 
 
 def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -> LockReport:
@@ -88,6 +92,7 @@ def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -
         changes[path] = LockChange(
             path=path, pins=len(outcome.bases), of="base image", new=not path.exists()
         )
+    _add_wheels(project, outcome.wheels, texts, changes)
     path = sizes_path(project)
     texts[path] = emit_sizes(outcome.sizes).encode() if any(outcome.sizes.values()) else None
     written = write_files(texts)
@@ -96,6 +101,26 @@ def write_outcome(project: Project, outcome: Outcome, keys: Iterable[LockKey]) -
         changed=tuple(changes[path] for path in texts if path in written and path in changes),
         unchanged=tuple(path for path in everything if path not in written),
     )
+
+
+def _add_wheels(
+    project: Project,
+    wheels: Mapping[str, Built],
+    texts: dict[Path, bytes | None],
+    changes: dict[Path, LockChange],
+) -> None:
+    folder = project.root / project.locks
+    for path in stray_wheels(project, wheels):
+        texts[path] = None
+        changes[path] = LockChange(path=path, pins=0, new=False)
+    for wheel in wheels.values():
+        texts[folder / FOLDER / wheel.file] = wheel.path.read_bytes()
+    path = folder / RECORD
+    if wheels or path.exists():
+        texts[path] = emit_wheels(wheels).encode() if wheels else None
+        changes[path] = LockChange(
+            path=path, pins=len(wheels), of="built wheel", new=not path.exists()
+        )
 
 
 def _change(path: Path, old: Lock | None, pins: tuple[Pin, ...]) -> LockChange:

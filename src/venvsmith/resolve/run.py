@@ -2,110 +2,49 @@
 
 from __future__ import annotations
 
-import difflib
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import locked
-from venvsmith.lock.bases import NAME as BASES_NAME
-from venvsmith.lock.bases import base_images, read_bases
-from venvsmith.lock.drift import Drift, find_drift
-from venvsmith.lock.inputs import Environment, lock_inputs
+from venvsmith.lock.inputs import Environment, direct_requirements
 from venvsmith.lock.layers import not_additive
 from venvsmith.lock.pylock import finish_pylock, pylock_inputs, pylock_path
 from venvsmith.lock.sizes import read_sizes
-from venvsmith.lock.source import BUILD_VARIANT, build_inputs, build_keys
-from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, tools_path
+from venvsmith.lock.source import BUILD_VARIANT
+from venvsmith.lock.store import find_tools, needs_tools
 from venvsmith.model.lock import Lock, Pin
+from venvsmith.resolve.asked import (
+    find_locks,
+    refuse_unknown_upgrades,
+    selected,
+    stale_families,
+)
 from venvsmith.resolve.bases import pin_bases
 from venvsmith.resolve.joint import Family, Node, resolve_family
-from venvsmith.resolve.offered import find_withdrawn
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.sizes import find_sizes
 from venvsmith.resolve.uv import UvResolver
+from venvsmith.resolve.wheels import WheelMaker, refuse_unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
-    from pathlib import Path
 
     from venvsmith.lock.inputs import Inputs
-    from venvsmith.model.project import LockKey, Platform, Project
+    from venvsmith.lock.wheels import Built
+    from venvsmith.model.project import LockKey, Project
+    from venvsmith.resolve.asked import LockOptions, Place
     from venvsmith.resolve.protocol import Resolver
 
 THREADS = 2
 """Families resolved at once: more only contend for uv's cache and the index."""
-
-_Place = tuple[str, str, "Platform"]
-"""A family: its root stage, the variant, the platform."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LockOptions:
-    """What to lock, and how freely.
-
-    :param stages: stages whose families are locked; all where empty.
-    :param variants: variants to lock; all where empty.
-    :param upgrade: forget the versions that are locked.
-    :param upgrade_packages: forget the versions of these names.
-    :param offline: use only what is in the resolver's cache.
-    """
-
-    stages: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
-    upgrade: bool = False
-    upgrade_packages: tuple[str, ...] = ()
-    offline: bool = False
-    pylock: bool = False
-    """Whether a PEP 751 file goes beside each lock; one that is there is kept up to date."""
-
-
-def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
-    """Return how the locks differ from what the configuration asks for.
-
-    Changes nothing, but for finishing what a killed run began.
-
-    :raises UsageError: where an option names what the configuration does not have.
-    :raises UnsafeInputError: where a lock is malformed.
-    """
-    _refuse_unsupported(project)
-    inputs = _selected(project, options)
-    with locked(project.root):
-        locks = _find_locks(project)
-    drift = list(find_drift(inputs, locks))
-    if needs_tools(project) and find_tools(project) is None:
-        drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
-    drift += [
-        Drift(file=key.pylock_filename, reason="it was made beside another lock")
-        for key, lock in locks.items()
-        if key in inputs and lock is not None and _pylock_stale(project, lock)
-    ]
-    drift += [
-        Drift(file=BASES_NAME, reason=f"the configuration does not build on {image}")
-        for image in sorted(read_bases(project).keys() - set(base_images(project)))
-    ]
-    drift += [
-        Drift(file=path.name, reason="the configuration does not ask for it")
-        for path in orphans(project)
-    ]
-    return tuple(drift)
-
-
-def check_offered(
-    project: Project, options: LockOptions, *, detail: Callable[[str], None] | None = None
-) -> tuple[Drift, ...]:
-    """Return what the index no longer offers as it was locked: removed, replaced, yanked.
-
-    :raises SurroundingsError: where the network or an index fails.
-    """
-    inputs = _selected(project, options)
-    locks = {key: lock for key in inputs if (lock := find_lock(project, key)) is not None}
-    return find_withdrawn(locks, inputs, UvResolver(project.root, say=detail))
 
 
 def lock_project(
@@ -126,14 +65,19 @@ def lock_project(
     :raises UsageError: where an option names what the configuration does not have.
     :raises UnsafeInputError: where an existing lock is malformed.
     """
-    _refuse_unsupported(project)
-    with locked(project.root):
-        inputs = _selected(project, options)
-        old = _find_locks(project)
-        _refuse_unknown_upgrades(options, old.values())
+    if project.resolver != "uv":
+        message = f"resolver '{project.resolver}' is not there yet"
+        raise UsageError(message, where="project.resolver", hint='set resolver = "uv"')
+    with locked(project.root), tempfile.TemporaryDirectory(prefix="venvsmith-") as folder:
+        old = find_locks(project)
+        refuse_unknown_upgrades(options, old.values())
         resolver = UvResolver(project.root, offline=options.offline, say=detail)
+        built = _build_wheels(project, options, resolver, Path(folder), say)
+        inputs = selected(project, options, built)
+        places = ((f"{key.variant}, {key.platform}", wanted) for key, wanted in inputs.items())
+        refuse_unfit(places, built.values())
         run = _Run(project=project, options=options, old=old, resolver=resolver, say=say)
-        stale = _stale(inputs, old, options)
+        stale = stale_families(inputs, old, options)
         tools = find_tools(project) if needs_tools(project) else None
         wants_tools = needs_tools(project) and (tools is None or options.upgrade)
         with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as other:
@@ -164,53 +108,15 @@ def lock_project(
             resolver=resolver, root=project.root, offline=options.offline, say=say,
         )  # fmt: skip
         outcome = Outcome(
-            old=old, locks=locks, pylocks=pylocks, tools=new_tools, bases=bases, sizes=sizes
+            old=old,
+            locks=locks,
+            pylocks=pylocks,
+            tools=new_tools,
+            bases=bases,
+            sizes=sizes,
+            wheels=built,
         )
         return write_outcome(project, outcome, inputs)
-
-
-def _selected(project: Project, options: LockOptions) -> dict[LockKey, Inputs]:
-    """Return the inputs of the locks that the options name: a stage stands for its family."""
-    for kind, names, known in (
-        ("stage", options.stages, project.stages),
-        ("variant", options.variants, project.variants),
-    ):
-        for name in names:
-            if name not in known:
-                message = f"there is no {kind} '{name}'"
-                raise UsageError(message, where=project.file.name, hint=_meant(name, known))
-    roots = {_root(project, stage) for stage in options.stages}
-    chosen = {
-        key: lock_inputs(project, key)
-        for key in project.lock_keys()
-        if (not roots or _root(project, key.stage) in roots)
-        and (not options.variants or key.variant in options.variants)
-    }
-    stages = {key.stage for key in chosen}
-    return chosen | {
-        key: build_inputs(project, key) for key in build_keys(project) if key.stage in stages
-    }
-
-
-def _find_locks(project: Project) -> dict[LockKey, Lock | None]:
-    """Read every lock of stages, and of what builds their sources; None where there is none."""
-    keys = (*project.lock_keys(), *build_keys(project))
-    return {key: find_lock(project, key) for key in keys}
-
-
-def _stale(
-    inputs: Mapping[LockKey, Inputs], old: Mapping[LockKey, Lock | None], options: LockOptions
-) -> dict[_Place, dict[LockKey, Inputs]]:
-    """Return the families in which something is out of date, or all where that is asked for."""
-    families: dict[_Place, dict[LockKey, Inputs]] = {}
-    for key, wanted in inputs.items():
-        place = (wanted.chain[0].stage, key.variant, key.platform)
-        families.setdefault(place, {})[key] = wanted
-    return {
-        place: keys
-        for place, keys in families.items()
-        if options.upgrade or options.upgrade_packages or find_drift(keys, old)
-    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,13 +129,13 @@ class _Run:
     resolver: Resolver
     say: Callable[[str], None]
 
-    def lock_family(self, place: _Place, keys: Mapping[LockKey, Inputs]) -> list[Lock]:
+    def lock_family(self, place: Place, keys: Mapping[LockKey, Inputs]) -> list[Lock]:
         """Resolve one family; a lock whose content stays keeps its header too."""
         _, variant, platform = place
         kept = self._kept(keys)
         family = Family(
             place=str(platform) if variant == BUILD_VARIANT else f"{variant}, {platform}",
-            environment=next(iter(keys.values())).environment,
+            environment=_of_all(keys.values()),
             nodes={
                 inputs.stage: Node(
                     stage=inputs.stage,
@@ -290,6 +196,39 @@ class _Run:
         return [pin for lock in locks for pin in lock.pins if pin.name not in upgraded]
 
 
+def _of_all(inputs: Iterable[Inputs]) -> Environment:
+    """Return the environment of a family, with the built wheels of all its stages."""
+    environments = [each.environment for each in inputs]
+    built = {wheel.key: wheel for each in environments for wheel in each.built}
+    return replace(environments[0], built=tuple(built[key] for key in sorted(built)))
+
+
+def _build_wheels(
+    project: Project,
+    options: LockOptions,
+    resolver: UvResolver,
+    folder: Path,
+    say: Callable[[str], None],
+) -> dict[str, Built]:
+    """Return the wheels of requirements with an address, by their keys."""
+    wanted = direct_requirements(project)
+    if not wanted:
+        return {}
+    maker = WheelMaker(
+        project=project,
+        uv=resolver.binary,
+        folder=folder,
+        offline=options.offline,
+        stop=resolver.stop,
+        say=say,
+    )
+    return maker.bring_up_to_date(
+        wanted.values(),
+        upgrade=options.upgrade,
+        upgrade_packages={canonicalize_name(name) for name in options.upgrade_packages},
+    )
+
+
 def _keep_hashes(pin: Pin, known: Mapping[tuple[str, str], Pin]) -> Pin:
     """Keep a lock as it is where its release has merely gained files since."""
     before = known.get((pin.name, pin.version))
@@ -325,32 +264,3 @@ def _lock_tools(project: Project, resolver: UvResolver) -> tuple[Pin, ...]:
         hint = "install a uv that it offers"
         raise JudgedError(message, where="tools", hint=hint, code="no-resolution")
     return answer.pins
-
-
-def _pylock_stale(project: Project, lock: Lock) -> bool:
-    path = pylock_path(project, lock.key)
-    return path.exists() and pylock_inputs(path) != lock.inputs
-
-
-def _root(project: Project, stage: str) -> str:
-    return project.ancestry(stage)[0].name
-
-
-def _refuse_unsupported(project: Project) -> None:
-    if project.resolver != "uv":
-        message = f"resolver '{project.resolver}' is not there yet"
-        raise UsageError(message, where="project.resolver", hint='set resolver = "uv"')
-
-
-def _refuse_unknown_upgrades(options: LockOptions, locks: Iterable[Lock | None]) -> None:
-    known = sorted({name for lock in locks if lock is not None for name in lock.names()})
-    for name in options.upgrade_packages:
-        if canonicalize_name(name) not in known:
-            message = f"'{name}' is in none of the locks"
-            hint = _meant(canonicalize_name(name), known)
-            raise UsageError(message, where="--upgrade-package", hint=hint)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{close[0]}'?" if close else f"there is {', '.join(known) or 'none'}"

@@ -6,13 +6,19 @@ import os
 import re
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
 from venvsmith.errors import JudgedError, SurroundingsError, UsageError
+from venvsmith.lock.wheels import FOLDER
 from venvsmith.process import Command, Completed, patience, run
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
@@ -98,11 +104,12 @@ class UvResolver:
         if not request.requirements:
             return Solved(pins=())
         indexes = request.environment.indexes
-        routed = routed_names(direct_names(request), indexes)
+        own = frozenset(wheel.name for wheel in request.environment.built)
+        routed = routed_names(direct_names(request), indexes) - own
         while True:
             done = self._run(request, routed)
             text = done.text if done.returncode == 0 else done.error_text
-            more = routed_names(names_in(text), indexes) - routed if indexes else frozenset()
+            more = routed_names(names_in(text), indexes) - own - routed if indexes else frozenset()
             if not more:
                 break
             routed |= more
@@ -130,7 +137,7 @@ class UvResolver:
         if done.returncode != 0:
             message = explain(done).explanation
             raise JudgedError(message, where="pylock", code="no-resolution")
-        return done.text
+        return _beside_locks(done.text, request.environment)
 
     def _run(
         self, request: Request, routed: frozenset[str], *, output: str = "out.txt"
@@ -150,6 +157,7 @@ class UvResolver:
         output: str,
         log: bool = False,
     ) -> Completed:
+        request = replace(request, requirements=_with_wheels(request))
         with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
             folder = Path(name)
             source = "pyproject.toml" if request.environment.indexes else "in.txt"
@@ -208,6 +216,36 @@ def wheel_platform(machine: str, manylinux: str | None) -> str:
     :raises UsageError: where the level is older than any that wheels are made for today.
     """
     return f"{machine}-manylinux_{_manylinux(manylinux)}"
+
+
+def _with_wheels(request: Request) -> tuple[str, ...]:
+    """Return the requirements, those that a built wheel stands for with the wheel's address.
+
+    No index has a part in them then, not even one that offers the name.
+    """
+    wheels = {f"{wheel.name}=={wheel.version}": wheel for wheel in request.environment.built}
+    lines: list[str] = []
+    for line in request.requirements:
+        requirement = Requirement(line)
+        wheel = wheels.get(f"{canonicalize_name(requirement.name)}{requirement.specifier}")
+        if wheel is not None:
+            requirement.specifier = SpecifierSet()
+            requirement.url = wheel.path.resolve().as_uri()
+        lines.append(str(requirement))
+    return tuple(lines)
+
+
+def _beside_locks(text: str, environment: Environment) -> str:
+    """Give built wheels in a PEP 751 file the path that they have from the file's own folder."""
+    for wheel in environment.built:
+        there = re.escape(str(wheel.path.resolve()))
+        size = wheel.path.stat().st_size
+        text = re.sub(
+            rf'(?m)^archive = {{ path = "{there}", (.*) }}$',
+            rf'wheels = [{{ path = "{FOLDER}/{wheel.file}", size = {size}, \1 }}]',
+            text,
+        )
+    return text
 
 
 def _manylinux(wanted: str | None) -> str:

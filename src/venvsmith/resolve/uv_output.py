@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.model.lock import Pin
@@ -26,7 +27,7 @@ def read_pins(done: Completed) -> tuple[Pin, ...]:
     pins: list[Pin] = []
     for line in done.text.replace("\\\n", " ").splitlines():
         text, *hashes = line.split("#")[0].split("--hash=")
-        name, equals, version = text.strip().partition("==")
+        name, equals, version = _versioned(text.strip()).partition("==")
         if not text.strip():
             continue
         found = tuple(sorted({item.strip() for item in hashes if item.startswith("sha256:")}))
@@ -38,6 +39,16 @@ def read_pins(done: Completed) -> tuple[Pin, ...]:
     return tuple(sorted(pins))
 
 
+def _versioned(text: str) -> str:
+    """Return ``name==version`` for a wheel that uv names by its address."""
+    name, at, url = text.partition(" @ ")
+    try:
+        version = parse_wheel_filename(unquote(url).rpartition("/")[2])[1] if at else ""
+    except InvalidWheelFilename:
+        return text
+    return f"{name}=={version}" if at else text
+
+
 def read_parents(done: Completed) -> dict[str, frozenset[str]]:
     """Read from the comments of uv's output which names ask for each name."""
     found: dict[str, frozenset[str]] = {}
@@ -45,7 +56,7 @@ def read_parents(done: Completed) -> dict[str, frozenset[str]]:
     for line in done.text.splitlines():
         comment = re.fullmatch(r"    # +(?:via +)?([\w.-]+)(\[.*\])?( \(.*\))?", line)
         if not line.startswith(" "):
-            name = canonicalize_name(line.partition("==")[0])
+            name = canonicalize_name(re.split(r"==| @ ", line)[0])
         elif comment is not None and comment[1] != "via":
             found[name] = found.get(name, frozenset()) | {canonicalize_name(comment[1])}
     return found

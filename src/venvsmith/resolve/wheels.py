@@ -9,12 +9,11 @@ import shutil
 import urllib.error
 import urllib.request
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from packaging import tags
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -30,6 +29,7 @@ from venvsmith.lock.wheels import (
     stale_reason,
 )
 from venvsmith.process import Command, Completed, environment, run
+from venvsmith.resolve.sizes import install_tags
 from venvsmith.resolve.surroundings import resolver_environment
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class WheelMaker:
 def refuse_unfit(inputs: Iterable[tuple[str, Inputs]], built: Iterable[Built]) -> None:
     """Refuse a wheel that was built for this machine alone where it has to run elsewhere.
 
-    :param inputs: what each lock is made from, with the name of its variant and platform.
+    :param inputs: variant and platform, for the message, and what a lock is made from there.
     :raises JudgedError: code ``wheel-unfit``.
     """
     wheels = {each.name: each for each in built}
@@ -218,8 +218,8 @@ def refuse_unfit(inputs: Iterable[tuple[str, Inputs]], built: Iterable[Built]) -
             wheel = wheels.get(canonicalize_name(requirement.name))
             if wheel is None or (requirement.marker and not requirement.marker.evaluate(markers)):
                 continue
-            machine, python = wanted.environment.machine, wanted.environment.python
-            if parse_wheel_filename(wheel.file)[3].isdisjoint(_tags(machine, python)):
+            if parse_wheel_filename(wheel.file)[3].isdisjoint(install_tags(wanted.environment)):
+                python = wanted.environment.python
                 message = f"{wheel.file}, built here, does not run on {place} with Python {python}"
                 raise JudgedError(
                     message,
@@ -228,26 +228,6 @@ def refuse_unfit(inputs: Iterable[tuple[str, Inputs]], built: Iterable[Built]) -
                     "variant's find-links",
                     code="wheel-unfit",
                 )
-
-
-def moved_to(folder: Path, built: Built) -> Built:
-    """Return where a wheel will lie once it is written."""
-    return replace(built, path=folder / built.file)
-
-
-def _tags(machine: str, python: str) -> frozenset[tags.Tag]:
-    """Return what a wheel for a machine may be tagged with; which glibc it needs is not judged."""
-    major, _, minor = python.partition(".")
-    version = (int(major), int(minor))
-    platforms = [f"manylinux_2_{level}_{machine}" for level in range(5, 60)]
-    platforms += [f"{old}_{machine}" for old in ("manylinux1", "manylinux2010", "manylinux2014")]
-    platforms += [f"linux_{machine}"]
-    return frozenset(
-        [
-            *tags.cpython_tags(version, platforms=platforms),
-            *tags.compatible_tags(version, f"cp{major}{minor}", platforms),
-        ]
-    )
 
 
 def _downloaded(key: str, url: str, work: Path) -> tuple[Path, str]:
@@ -286,8 +266,10 @@ def _downloaded(key: str, url: str, work: Path) -> tuple[Path, str]:
 
 
 def _tail(done: Completed) -> str:
-    """Return the last words of a program, on one line."""
+    """Return a program's last words, or the last exception that it tells of, on one line."""
     if done.timed_out:
         return f"no end within {done.command.timeout:g} s"
     lines = [line.strip() for line in done.error_text.splitlines() if line.strip()]
-    return " / ".join(lines[-4:])[-500:] or "it failed without a word"
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
+    said = raised[-1:] or [line for line in lines if not line.startswith("hint:")][-3:]
+    return " / ".join(said)[-500:] or "it failed without a word"
