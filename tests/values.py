@@ -26,7 +26,8 @@ ASSETS = Assets(
     steps={
         name: name.encode()
         for name in (
-            "apt.sh", "user.sh", "capture.sh", "interpreter.sh", "normalise.py", "rehearse.py",
+            "apt.sh", "apt-source.sh", "python.sh", "user.sh", "capture.sh", "interpreter.sh",
+            "normalise.py", "rehearse.py",
         )
     },
     tools=(Pin(name="uv", version="1", hashes=("sha256:" + "a" * 64,)),),

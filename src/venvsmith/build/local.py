@@ -180,6 +180,9 @@ class _Engine:
             case "apt":
                 self.check_packages(step)
                 self.left_out.append((step.id, "system packages are checked here, not installed"))
+            case "python":
+                why = "this machine's own Python stands in for uv's"
+                self.left_out.append((step.id, why))
             case "user":
                 self.left_out.append((step.id, "there is no base image whose users could change"))
             case "interpreter" | "tools" | "venv" | "install" | "files":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import write_files
-from venvsmith.lock import read_locks, read_sizes, read_tools, sizes_of
+from venvsmith.lock import needs_tools, read_locks, read_sizes, read_tools, sizes_of
 from venvsmith.lock.bases import read_bases
 from venvsmith.plan import Assets, plan_image
 from venvsmith.plan.assignments import parse_assignments
@@ -113,7 +113,7 @@ def read_assets(project: Project) -> Assets:
         for file in folder.iterdir()
         if file.name.endswith((".sh", ".py")) and file.name != "__init__.py"
     }
-    tools = read_tools(project) if project.installer == "uv" else ()
+    tools = read_tools(project) if needs_tools(project) else ()
     return Assets(steps=steps, tools=tools, pip_wheel=_pip_wheel(project))
 
 

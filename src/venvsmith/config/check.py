@@ -87,6 +87,7 @@ def coherence(draft: Project, project: Project) -> Problems:
     """
     return [
         *_folders(project),
+        *_bases(project),
         *_indexes(project),
         *_stages(project),
         *_names(project),
@@ -129,6 +130,20 @@ def _bases(project: Project) -> Iterator[tuple[str, str]]:
 def _folders(project: Project) -> Iterator[tuple[str, str]]:
     if project.locks == project.output and project.locks:
         yield "project.output", f"is the folder of the locks too, {shown(project.locks)}"
+
+
+def _bases(project: Project) -> Iterator[tuple[str, str]]:
+    for base in project.bases.values():
+        path = join("bases", base.name)
+        for number, source in enumerate(base.apt_sources):
+            if source.key is not None and not source.key_sha256:
+                message = "is nothing without `key-sha256`, the digest that it must have"
+                yield f"{path}.apt-sources[{number}].key", message
+        if base.python == "uv" and base.python_path is not None:
+            message = 'with python = "uv" it lies where venvsmith puts it; leave this out'
+            yield f"{path}.python-path", message
+        if base.python != "uv" and base.uv_image is not None:
+            yield f"{path}.uv-image", 'serves only python = "uv"'
 
 
 def _indexes(project: Project) -> Iterator[tuple[str, str]]:

@@ -139,6 +139,10 @@ def _apt_uri(text: str) -> str:
     return text
 
 
+def _apt_key(text: str) -> str:
+    return _apt_uri(text) if "://" in text else _inside(text)
+
+
 def _wheels(text: str) -> str:
     if "://" in text:
         return _index_url(text)
@@ -260,6 +264,7 @@ APT_PACKAGE = Text(
     pattern=r"[a-z0-9]([a-z0-9.+-]*[a-z0-9.+])?(:[a-z0-9]+)?(=[A-Za-z0-9][A-Za-z0-9.+:~*-]*)?",
 )
 APT_URI = Text(parse=_apt_uri)
+APT_KEY = Text(parse=_apt_key)
 APT_WORD = Text("a word", pattern="[A-Za-z0-9./][A-Za-z0-9._/+-]*")
 SHA256 = Text("64 hexadecimal digits", pattern="[0-9a-f]{64}")
 GLIBC = Text('a glibc version such as "2_28"', pattern="2_[0-9]{1,3}")

@@ -78,8 +78,18 @@ APT_SOURCE = Table(
     {
         "uri": Key(f.APT_URI, "the repository, http or https", required=True),
         "suite": Key(f.APT_WORD, "its suite, such as `bookworm`", required=True),
-        "components": Key(ListOf(f.APT_WORD), "its components, such as `main`"),
-        "key-sha256": Key(f.SHA256, "digest of its signing key"),
+        "components": Key(
+            ListOf(f.APT_WORD), "its components; `main` where not given and the suite is no folder"
+        ),
+        "key-sha256": Key(
+            f.SHA256,
+            "digest of its signing key; without it a key that the base trusts has to do",
+        ),
+        "key": Key(
+            f.APT_KEY,
+            "the key, a file of the project or a URL; where not given, the one of that digest at "
+            "`gpg`, `gpg.key`, `key.asc`, `key.gpg`, `KEY.gpg` or `Release.key` below `uri`",
+        ),
     },
     model=model.AptSource,
 )
@@ -96,6 +106,11 @@ BASE = Table(
         ),
         "python-path": Key(
             f.WRITABLE, "the interpreter, the same in build and runtime; found where not given"
+        ),
+        "uv-image": Key(
+            f.IMAGE,
+            'image that holds `/uv`, for `python = "uv"`; '
+            "`ghcr.io/astral-sh/uv` of the locked version where not given",
         ),
         "manylinux": Key(f.GLIBC, "the glibc that wheels may need, such as `2_28`"),
         "apt": Key(ListOf(f.APT_PACKAGE), "system packages that every image on it has"),

@@ -3,7 +3,14 @@
 from venvsmith.lock.layers import delta
 from venvsmith.lock.sizes import read_sizes, sizes_of, wheel_sizes
 from venvsmith.lock.source import build_key, own_project
-from venvsmith.lock.store import lock_path, read_lock, read_locks, read_tools, tools_path
+from venvsmith.lock.store import (
+    lock_path,
+    needs_tools,
+    read_lock,
+    read_locks,
+    read_tools,
+    tools_path,
+)
 from venvsmith.lock.text import emit_lock, emit_pins, emit_tools, parse_lock, parse_tools
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "emit_pins",
     "emit_tools",
     "lock_path",
+    "needs_tools",
     "own_project",
     "parse_lock",
     "parse_tools",

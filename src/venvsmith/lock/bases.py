@@ -31,6 +31,7 @@ def base_images(project: Project) -> tuple[str, ...]:
     """Return the images that variants build on and run on, sorted; those with a digest left out."""
     bases = [project.bases[variant.base] for variant in project.variants.values()]
     images = {image for base in bases for image in (base.build, base.runtime)}
+    images |= {base.uv_image for base in bases if base.python == "uv" and base.uv_image}
     return tuple(sorted(image for image in images if "@" not in image))
 
 

@@ -90,8 +90,9 @@ def find_tools(project: Project) -> tuple[Pin, ...] | None:
 
 
 def needs_tools(project: Project) -> bool:
-    """Tell whether builds install uv first; pip comes along as a wheel."""
-    return project.installer == "uv"
+    """Tell whether builds need a uv; pip comes along as a wheel."""
+    own_python = any(base.python == "uv" for base in project.bases.values())
+    return project.installer == "uv" or own_python
 
 
 def orphans(project: Project) -> tuple[Path, ...]:

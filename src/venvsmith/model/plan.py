@@ -22,7 +22,9 @@ from typing import Literal
 from venvsmith.model.lock import Pin
 from venvsmith.model.project import Platform
 
-StepKind = Literal["apt", "user", "interpreter", "tools", "venv", "install", "files", "rehearse"]
+StepKind = Literal[
+    "apt", "user", "python", "interpreter", "tools", "venv", "install", "files", "rehearse"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,6 +32,8 @@ class AptSource:
     suite: str
     components: tuple[str, ...] = ()
     key_sha256: str = ""
+    key: str | None = None
+    """A file of the project, or a URL; None where it lies at a usual place below ``uri``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +45,7 @@ class Base:
     runtime: str
     python: PythonSource = "image"
     python_path: str | None = None
+    uv_image: str | None = None
     manylinux: str | None = None
     apt: tuple[str, ...] = ()
     apt_sources: tuple[AptSource, ...] = ()

@@ -73,6 +73,7 @@ def plan_image(
         work=work,
         prefix=prefix,
         below=None if flat else families.below(project, image, variant),
+        uv_version=next((pin.version for pin in assets.tools if pin.name == "uv"), ""),
     )
     planner = _Planner(steps=steps, locks=locks, layering=layering or Layering())
     venvs = tuple(planner.venv(path, stage) for path, stage in steps.image.venvs.items())
@@ -113,10 +114,7 @@ def venv_manifest(project: Project, lock: Lock) -> str:
 
 def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
     """Name what is read but cannot be built by this version, before anything is written."""
-    base = project.bases[project.variants[variant].base]
     unsupported = {
-        f"bases.{base.name}.python": base.python == "uv",
-        f"bases.{base.name}.apt-sources": bool(base.apt_sources),
         "indexes": bool(project.indexes),
         f"variants.{variant}.torch-backend": (
             project.variants[variant].torch_backend is not None and project.installer == "pip"
@@ -244,7 +242,7 @@ class _Planner:
         if self.steps.project.installer == "uv":
             stages.append(BuildStage(name="tools", parent=base, steps=(self.steps.tools(),)))
             base = "tools"
-        copies: list[tuple[Platform | None, CopyTree]] = []
+        copies: list[tuple[Platform | None, CopyTree]] = [*bases.python_layers()]
         names = ["venv"] if len(venvs) == 1 else [f"venv-{n}" for n in range(len(venvs))]
         for name, venv in zip(names, venvs, strict=True):
             made, taken = self.venv_stages(venv, name=name, base=base)

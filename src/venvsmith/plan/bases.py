@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from venvsmith.model.plan import BuildStage, CopyTree, Step, VenvPlan
+from venvsmith.model.project import Platform
 from venvsmith.plan.steps import Steps
+from venvsmith.plan.system import apt, python_stages, python_tree
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +38,7 @@ class Bases:
         packages = self.runtime_packages()
         user = self.steps.user()
         changes = [
-            *([self.steps.apt("runtime", packages)] if packages else []),
+            *([apt(self.steps, "runtime", packages)] if packages else []),
             *([user] if user is not None else []),
         ]
         if not changes:
@@ -81,6 +83,8 @@ class Bases:
         """Return the stages in which both bases agree on one interpreter at one path."""
         base = self.steps.base
         found = f"{self.steps.work}/runtime"
+        brought = python_stages(self.steps, native=self.native) if self.own_python else []
+        here = (python_tree(self.steps),) if self.own_python else ()
         question = self.steps.interpreter("runtime", venvs)
         # For other platforms the runtime base as the builder's platform has it says where Python
         # lies, and for an image on another one the base of both, so that its layers need not wait
@@ -92,10 +96,14 @@ class Bases:
             as_root=True,
             native=self.native,
             title="Where does the runtime base have its Python?",
+            copies=here,
             steps=(*self.python("runtime-python"), question),
         )
-        own = BuildStage(name="runtime-python", parent="runtime", as_root=True, steps=(question,))
+        own = BuildStage(
+            name="runtime-python", parent="runtime", as_root=True, copies=here, steps=(question,)
+        )
         return [
+            *brought,
             bare if self.native or self.steps.below is not None else own,
             BuildStage(
                 name="interpreter",
@@ -104,7 +112,7 @@ class Bases:
                 as_root=True,
                 native=self.native,
                 title="Where the venv is built. Nothing of this reaches the image but the venv.",
-                copies=(CopyTree(stage="runtime-python", path=found, to=found),),
+                copies=(CopyTree(stage="runtime-python", path=found, to=found), *here),
                 steps=(*self.python("build"), self.steps.interpreter("build", venvs)),
             ),
         ]
@@ -112,4 +120,16 @@ class Bases:
     def python(self, where: str) -> Sequence[Step]:
         """Return the steps that bring Python into a base that is to have it from elsewhere."""
         packages = self.python_packages
-        return [self.steps.apt(where, packages)] if packages else []
+        return [apt(self.steps, where, packages)] if packages else []
+
+    @property
+    def own_python(self) -> bool:
+        """Return whether the bases get a Python of uv's own."""
+        return self.steps.base.python == "uv"
+
+    def python_layers(self) -> list[tuple[Platform | None, CopyTree]]:
+        """Return the layers, each of a platform or (None) of all, that bring an image Python."""
+        if not self.own_python or self.steps.below is not None:
+            return []
+        platforms = self.steps.variant.platforms if self.native else (None,)
+        return [(platform, python_tree(self.steps, platform)) for platform in platforms]

@@ -28,6 +28,7 @@ class Steps:
     :param work: where the build keeps its own things.
     :param prefix: what stands before each venv's path, where a build cannot have the final path.
     :param below: what the image finds in the one that it builds on.
+    :param uv_version: the version that the build tools' lock holds.
     """
 
     project: Project
@@ -37,6 +38,7 @@ class Steps:
     work: str
     prefix: str
     below: Below | None = None
+    uv_version: str = ""
 
     # -- the system ----------------------------------------------------------------------------
 
@@ -47,19 +49,6 @@ class Steps:
             kind="user",
             title="What changes from here on goes into the image.",
             run=(f"mkdir -p {self.work}/system", f"touch {self.work}/stamp"),
-        )
-
-    def apt(self, where: str, packages: Sequence[str]) -> Step:
-        """Install system packages into the ``build`` or ``runtime`` base."""
-        return Step(
-            id=f"apt:{where}",
-            kind="apt",
-            title=f"System packages of the {where} base.",
-            run=(f"sh {self.work}/in/apt.sh {shlex.join(packages)}",),
-            mounts=(self.script("apt.sh"),),
-            network=True,
-            secrets=_CA_SECRET,
-            packages=tuple(packages),
         )
 
     def user(self) -> Step | None:
@@ -106,6 +95,9 @@ class Steps:
             else "It must be the same one, at the same path, where the venv is built."
         )
         script = f"sh {self.work}/in/interpreter.sh"
+        if self.base.python == "uv":
+            # Before whatever else the base calls so; where there is none of uv's, the machine's.
+            script = f"PATH=/opt/python/{python}/bin:$PATH {script}"
         return Step(
             id=f"interpreter:{where}",
             kind="interpreter",

@@ -34,7 +34,7 @@ for candidate in ${wanted:-"python$minor" python3 python}; do
   [ "${version%.*}" = "$minor" ] && { found=$answer; break; }
   seen="${seen:-}${seen:+, }$path is $version"
 done
-[ -n "$found" ] || fail "the $base base has no Python $minor${wanted:+ at $wanted}${seen:+ ($seen)}: use a base that has it, or set python = \"apt\" in [bases]"
+[ -n "$found" ] || fail "the $base base has no Python $minor${wanted:+ at $wanted}${seen:+ ($seen)}: use a base that has it, or set python = \"apt\" or python = \"uv\" in [bases]"
 
 mkdir -p "$(dirname "$out")"
 printf '%s\n' "$found" > "$out"
