@@ -98,7 +98,7 @@ def coherence(draft: Project, project: Project) -> Problems:
         ),
         *_tags(project),
         *_caches(project),
-        *_bases(project),
+        *_origins(project),
     ]
 
 
@@ -132,7 +132,7 @@ def _folders(project: Project) -> Iterator[tuple[str, str]]:
         yield "project.output", f"is the folder of the locks too, {shown(project.locks)}"
 
 
-def _bases(project: Project) -> Iterator[tuple[str, str]]:
+def _origins(project: Project) -> Iterator[tuple[str, str]]:
     for base in project.bases.values():
         path = join("bases", base.name)
         for number, source in enumerate(base.apt_sources):
