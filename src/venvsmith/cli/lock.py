@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from venvsmith.cli.main import Shared
     from venvsmith.lock.drift import Drift
-    from venvsmith.model.project import Project
+    from venvsmith.model.project import Project, Resolver
     from venvsmith.resolve import LockChange, LockOptions
 
 SHOWN_CHANGES = 12
@@ -54,7 +55,7 @@ def command(
     check: bool,
     upgrade: bool,
     upgrade_packages: tuple[str, ...],
-    resolver: str | None,
+    resolver: Resolver | None,
     form: str,
     offline: bool,
 ) -> None:
@@ -68,9 +69,6 @@ def command(
     from venvsmith.errors import UsageError  # noqa: PLC0415 - other commands must not pay for it
     from venvsmith.resolve import LockOptions  # noqa: PLC0415
 
-    if resolver == "pip-tools":
-        message = "resolver 'pip-tools' is not there yet"
-        raise UsageError(message, where="lock", hint="use --resolver uv")
     if check and (upgrade or upgrade_packages):
         message = "--check changes nothing, so it goes with no --upgrade"
         raise UsageError(message, where="lock", hint="leave one of them out")
@@ -83,6 +81,8 @@ def command(
         pylock=form == "pylock",
     )
     project = shared.project()
+    if resolver is not None:
+        project = replace(project, resolver=resolver)
     if check:
         _check(shared, project, options)
     else:

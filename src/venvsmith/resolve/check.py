@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvsmith.files import locked
@@ -34,6 +35,10 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
     with locked(project.root):
         inputs = selected(project, options, find_wheels(project))
         locks = find_locks(project)
+    for key, lock in locks.items():
+        if key in inputs and lock is not None:
+            # A lock of the other resolver will do: `lock --resolver` is for that.
+            inputs[key] = replace(inputs[key], resolver=lock.resolver.partition(" ")[0])
     drift = [*_wheel_drift(project), *find_drift(inputs, locks)]
     if needs_tools(project) and find_tools(project) is None:
         drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.errors import JudgedError, UsageError
+from venvsmith.errors import JudgedError
 from venvsmith.files import locked
 from venvsmith.lock.inputs import Environment, direct_requirements
 from venvsmith.lock.layers import not_additive
@@ -28,6 +28,7 @@ from venvsmith.resolve.asked import (
 from venvsmith.resolve.bases import pin_bases
 from venvsmith.resolve.joint import Family, Node, resolve_family
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
+from venvsmith.resolve.pip_tools import PipToolsResolver, refuse_beyond_pip
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.sizes import find_sizes
 from venvsmith.resolve.uv import UvResolver
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from venvsmith.lock.wheels import Built
     from venvsmith.model.project import LockKey, Project
     from venvsmith.resolve.asked import LockOptions, Place
-    from venvsmith.resolve.protocol import Resolver
+from venvsmith.resolve.protocol import Resolver
 
 THREADS = 2
 """Families resolved at once: more only contend for uv's cache and the index."""
@@ -65,14 +66,16 @@ def lock_project(
     :raises UsageError: where an option names what the configuration does not have.
     :raises UnsafeInputError: where an existing lock is malformed.
     """
-    if project.resolver != "uv":
-        message = f"resolver '{project.resolver}' is not there yet"
-        raise UsageError(message, where="project.resolver", hint='set resolver = "uv"')
+    if project.resolver == "pip-tools":
+        refuse_beyond_pip(project)
     with locked(project.root), tempfile.TemporaryDirectory(prefix="venvsmith-") as folder:
         old = find_locks(project)
         refuse_unknown_upgrades(options, old.values())
-        resolver = UvResolver(project.root, offline=options.offline, say=detail)
-        built = _build_wheels(project, options, resolver, Path(folder), say)
+        uv = UvResolver(project.root, offline=options.offline, say=detail)
+        resolver: Resolver = uv
+        if project.resolver == "pip-tools":
+            resolver = PipToolsResolver(project.root, uv)
+        built = _build_wheels(project, options, uv, Path(folder), say)
         inputs = selected(project, options, built)
         places = ((f"{key.variant}, {key.platform}", wanted) for key, wanted in inputs.items())
         refuse_unfit(places, built.values())
@@ -87,18 +90,18 @@ def lock_project(
                     project,
                     upgrade=options.upgrade,
                     offline=options.offline,
-                    stop=resolver.stop,
+                    stop=uv.stop,
                     say=detail or (lambda _: None),
                 )
                 asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
-                asked_tools = pool.submit(_lock_tools, project, resolver) if wants_tools else None
+                asked_tools = pool.submit(_lock_tools, project, uv) if wants_tools else None
                 locks = tuple(lock for future in asked for lock in future.result())
                 pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
                 new_tools = asked_tools.result() if asked_tools is not None else tools
                 bases = asked_bases.result()
             except BaseException:
                 # One failure, or an interrupt, ends the run: the others are not waited for.
-                resolver.stop.set()
+                uv.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         now = {key: lock for key, lock in old.items() if lock is not None}
@@ -206,7 +209,7 @@ def _of_all(inputs: Iterable[Inputs]) -> Environment:
 def _build_wheels(
     project: Project,
     options: LockOptions,
-    resolver: UvResolver,
+    uv: UvResolver,
     folder: Path,
     say: Callable[[str], None],
 ) -> dict[str, Built]:
@@ -216,10 +219,10 @@ def _build_wheels(
         return {}
     maker = WheelMaker(
         project=project,
-        uv=resolver.binary,
+        uv=uv.binary,
         folder=folder,
         offline=options.offline,
-        stop=resolver.stop,
+        stop=uv.stop,
         say=say,
     )
     return maker.bring_up_to_date(

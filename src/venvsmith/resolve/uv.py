@@ -157,7 +157,7 @@ class UvResolver:
         output: str,
         log: bool = False,
     ) -> Completed:
-        request = replace(request, requirements=_with_wheels(request))
+        request = replace(request, requirements=with_wheels(request))
         with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
             folder = Path(name)
             source = "pyproject.toml" if request.environment.indexes else "in.txt"
@@ -180,7 +180,7 @@ class UvResolver:
             if self.say is not None:
                 self.say(f"uv pip compile: {' '.join(request.requirements)}"[:200])
             own = credentials(request.environment.indexes, os.environ)
-            secrets = _secrets(self._env.get("UV_DEFAULT_INDEX", ""))
+            secrets = secrets_of(self._env.get("UV_DEFAULT_INDEX", ""))
             return run(
                 Command(
                     argv=argv,
@@ -218,7 +218,7 @@ def wheel_platform(machine: str, manylinux: str | None) -> str:
     return f"{machine}-manylinux_{_manylinux(manylinux)}"
 
 
-def _with_wheels(request: Request) -> tuple[str, ...]:
+def with_wheels(request: Request) -> tuple[str, ...]:
     """Return the requirements, those that a built wheel stands for with the wheel's address.
 
     No index has a part in them then, not even one that offers the name.
@@ -275,7 +275,8 @@ def _write(path: Path, lines: list[str] | tuple[str, ...]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _secrets(url: str) -> tuple[str, ...]:
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Return the parts of an address that must not be shown."""
     credentials = re.search(r"://([^@/]+)@", url)
     if credentials is None:
         return ()
