@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Name on the command line to the module of `venvsmith.cli` that holds a click command `command`.
 COMMANDS = {
+    "init": "init",
     "lock": "lock",
     "render": "render",
     "build": "build",
@@ -31,6 +32,7 @@ COMMANDS = {
     "compare": "compare",
 }
 HELP = {
+    "init": "Write a first venvsmith.toml, from what is there or from nothing.",
     "lock": "Resolve the stages into hashed lockfiles.",
     "render": "Write Dockerfiles, a bake file and the layers' pins.",
     "build": "Build images through BuildKit, or on this machine without a daemon.",

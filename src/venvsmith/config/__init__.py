@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from venvsmith.config.kinds import Problems
     from venvsmith.model.project import Project
 
-__all__ = ["expand", "fill", "find", "load"]
+__all__ = ["FILE", "check", "expand", "fill", "find", "load"]
 
 FILE = "venvsmith.toml"
 PYPROJECT = "pyproject.toml"
@@ -42,6 +42,18 @@ def load(file: Path | None, *, start: Path | None = None) -> Project:
     settled, problems = _read(table, file=file)
     if problems:
         problems = [(f"{prefix}.{key}".strip("."), text) for key, text in problems]
+        raise ConfigError(problems, file=_named(file))
+    return settled
+
+
+def check(text: str, *, file: Path) -> Project:
+    """Return the configuration that a text would be, were it in a file.
+
+    :param file: the absolute path that it is meant for.
+    :raises ConfigError: with everything that is wrong in it.
+    """
+    settled, problems = _read(_parsed(text.encode("utf-8"), file=file), file=file)
+    if problems:
         raise ConfigError(problems, file=_named(file))
     return settled
 

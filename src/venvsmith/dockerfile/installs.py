@@ -88,7 +88,7 @@ class _Shell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Parsed:
+class Arguments:
     """A command's arguments divided."""
 
     options: frozenset[str]
@@ -96,6 +96,7 @@ class _Parsed:
     words: tuple[str, ...]
 
     def value(self, *names: str) -> str | None:
+        """Return the last value of an option, by any of its names."""
         for name in names:
             if self.values.get(name):
                 return self.values[name][-1]
@@ -196,7 +197,7 @@ class _Reader:
         self._shell = shell
         self._state = state
 
-    def _event(self, action: Action, tool: str, place: str | None, args: _Parsed) -> Event:
+    def _event(self, action: Action, tool: str, place: str | None, args: Arguments) -> Event:
         names: list[str] = []
         texts: list[str] = []
         own = bool(args.values.get("-e") or args.values.get("--editable"))
@@ -223,7 +224,7 @@ class _Reader:
             command=" ".join(self._command.argv[:3]),
         )
 
-    def _prefix(self, args: _Parsed) -> str | None:
+    def _prefix(self, args: Arguments) -> str | None:
         if "--user" in args.options:
             home = self._shell.env.get("PYTHONUSERBASE") or "/root/.local"
             return _path(home, self._shell)
@@ -236,22 +237,22 @@ class _Reader:
             args = args[2:] if args[0] in _VALUED else args[1:]
         match args[:2]:
             case ["pip", "install"]:
-                parsed = _parsed(args[2:])
+                parsed = divide(args[2:])
                 yield self._event("install", "uv", self._uv_place(parsed), parsed)
             case ["pip", "sync"]:
-                parsed = _parsed(args[2:])
+                parsed = divide(args[2:])
                 yield self._event("sync", "uv pip", self._uv_place(parsed), parsed)
             case ["sync", *_]:
-                parsed = _parsed(args[1:])
+                parsed = divide(args[1:])
                 yield self._event("sync", "uv", self._project_place(parsed), parsed)
             case ["venv", *_]:
-                yield from self._uv_venv(_parsed(args[1:]))
+                yield from self._uv_venv(divide(args[1:]))
             case ["python", "install"]:
-                yield self._event("fetch-python", "uv", None, _parsed(args[2:]))
+                yield self._event("fetch-python", "uv", None, divide(args[2:]))
             case _:
                 pass
 
-    def _uv_venv(self, args: _Parsed) -> Iterator[Event]:
+    def _uv_venv(self, args: Arguments) -> Iterator[Event]:
         where = args.words[0] if args.words else ".venv"
         event = self._event("create", "uv", _path(where, self._shell), args)
         python = args.value("--python", "-p") or self._shell.env.get("UV_PYTHON")
@@ -262,7 +263,7 @@ class _Reader:
         while args and args[0].startswith("-"):
             args = args[2:] if args[0] in _VALUED else args[1:]
         if args[:1] == ["install"]:
-            parsed = _parsed(args[1:])
+            parsed = divide(args[1:])
             yield self._event("install", "pip", self._pip_place(program, parsed), parsed)
 
     def module(self, argv: Sequence[str]) -> Iterator[Event]:
@@ -270,7 +271,7 @@ class _Reader:
         if module == "pip":
             yield from self.pip(rest, python)
         elif module in {"venv", "virtualenv"}:
-            parsed = _parsed(rest)
+            parsed = divide(rest)
             for word in parsed.words:
                 event = self._event("create", module, _path(word, self._shell), parsed)
                 yield replace(event, python=parsed.value("--python", "-p") or python)
@@ -278,7 +279,7 @@ class _Reader:
             yield from self.uv(rest)
 
     def other(self, program: str, argv: Sequence[str]) -> Iterator[Event]:
-        parsed = _parsed(argv)
+        parsed = divide(argv)
         if program == "pip-sync":
             yield self._event("sync", "pip-sync", self._pip_place("pip-sync", parsed), parsed)
             return
@@ -286,7 +287,7 @@ class _Reader:
             event = self._event("create", "virtualenv", _path(word, self._shell), parsed)
             yield replace(event, python=parsed.value("--python", "-p") or "python3")
 
-    def _uv_place(self, args: _Parsed) -> str | None:
+    def _uv_place(self, args: Arguments) -> str | None:
         if args.value("--target", "-t", "--prefix") is not None:
             return None
         python = args.value("--python", "-p")
@@ -311,7 +312,7 @@ class _Reader:
         match = re.fullmatch(r"(.+)/bin/python[0-9.]*", path)
         return _normal(match[1] if match else path)
 
-    def _project_place(self, args: _Parsed) -> str | None:
+    def _project_place(self, args: Arguments) -> str | None:
         folder = args.value("--project", "--directory")
         if "--active" in args.options:
             active = self._shell.active or self._shell.env.get("VIRTUAL_ENV")
@@ -320,7 +321,7 @@ class _Reader:
         base = _Shell(env=self._shell.env, cwd=_path(folder or ".", self._shell))
         return _normal(_path(named or ".venv", base))
 
-    def _pip_place(self, program: str, args: _Parsed) -> str | None:
+    def _pip_place(self, program: str, args: Arguments) -> str | None:
         if args.value("--target", "-t", "--prefix", "--root") or "--user" in args.options:
             return None
         if "/" in program:
@@ -347,7 +348,8 @@ def _true(value: str | None) -> bool:
     return (value or "").lower() in {"1", "true", "yes", "on"}
 
 
-def _parsed(argv: Sequence[str]) -> _Parsed:
+def divide(argv: Sequence[str]) -> Arguments:
+    """Divide the arguments of a command that installs."""
     options: set[str] = set()
     values: dict[str, tuple[str, ...]] = {}
     words: list[str] = []
@@ -367,12 +369,12 @@ def _parsed(argv: Sequence[str]) -> _Parsed:
             # -rrequirements.txt
             short = name[:2]
             values[short] = (*values.get(short, ()), name[2:])
-    return _Parsed(options=frozenset(options), values=values, words=tuple(words))
+    return Arguments(options=frozenset(options), values=values, words=tuple(words))
 
 
 def arguments(argv: Sequence[str]) -> tuple[str, ...]:
     """Return the words of a command line that are neither options nor their values."""
-    return _parsed(argv).words
+    return divide(argv).words
 
 
 def minor_in(text: str | None) -> str | None:
