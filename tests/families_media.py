@@ -10,7 +10,7 @@ from typing import Any
 
 import tomlkit
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "media-pipeline" / "venvsmith.toml"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "media-pipeline" / "venvsmith.toml"
 # Each stage's requirements and what they import as: pure or native, none above 2 MB.
 SMALL: dict[str, dict[str, str]] = {
     "common": {"packaging==26.0": "packaging"},
