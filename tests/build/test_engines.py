@@ -22,6 +22,8 @@ from engines import (
     tree_of_image,
     venvsmith,
 )
+from venvsmith.collect import CollectRequest, collect
+from venvsmith.target import open_target
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
@@ -39,6 +41,18 @@ def test_both_engines_leave_the_same_bytes_and_a_rebuild_the_same_layers(project
     assert manifest["host"]["python"] == "/usr/bin/python3.11"
     assert tree_of_folder(built / "root" / "venv") == tree_of_image(image, "/venv")
     assert tree_of_folder(built / "root" / "app") == tree_of_image(image, "/app")
+
+    # Both are, file by file, what the build recorded.
+    record = json.loads((project / "locks" / "trees.json").read_text())["stages"]
+    recorded = {n: x["tree"] for stage in record.values() for n, x in stage["layers"].items()}
+    assert recorded
+    for target in (f"docker:{image}", f"rootfs:{built / 'root'}"):
+        with open_target(target) as opened:
+            (env,) = collect(opened, CollectRequest(static=True)).environments
+        assert env.built is not None
+        assert (env.built.problem, env.built.difference_count) == ("", 0)
+        assert env.built.files > 100
+        assert {n: env.built.layers[n] for n in recorded} == recorded
 
     # Neither engine knows a step that the other does not.
     dockerfile = (project / "docker" / f"Dockerfile.{image.replace(':', '.')}").read_text()

@@ -11,9 +11,14 @@ import click
 from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from venvsmith.build.docker import DockerOptions
     from venvsmith.build.local import LocalBuild
     from venvsmith.cli.main import Shared
+    from venvsmith.model.facts import Facts
+    from venvsmith.model.finding import Report
+    from venvsmith.model.plan import Plan
     from venvsmith.model.project import Project
 
 VERIFIERS = 4
@@ -64,18 +69,20 @@ def command(
     from venvsmith.build.docker import DockerOptions  # noqa: PLC0415 - `--help` must not pay
 
     project = shared.project()
+    plans: dict[str, Plan] = {}
     if engine == "local":
         if template is not None or project.template is not None:
             shared.say("the local engine carries out the plan; what the template adds is left out")
         targets = _local(shared, project, images=images, variants=variants, ca_bundle=ca_bundle)
     else:
         options = DockerOptions(builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache)
-        targets = _docker(
+        plans = _docker(
             shared, project, images=images, variants=variants, options=options, template=template
         )
+        targets = list(plans)
     if no_verify or push:
         return 0
-    return _verify(shared, targets)
+    return _verify(shared, project, targets, plans)
 
 
 def _docker(
@@ -86,8 +93,8 @@ def _docker(
     variants: tuple[str, ...],
     options: DockerOptions,
     template: Path | None,
-) -> list[str]:
-    """Build through BuildKit; return what to verify."""
+) -> dict[str, Plan]:
+    """Build through BuildKit; return what to verify, and the plan of each."""
     from venvsmith.build import plans as plans_  # noqa: PLC0415
     from venvsmith.build.docker import build_docker, engine_platform  # noqa: PLC0415
     from venvsmith.errors import UsageError  # noqa: PLC0415
@@ -120,7 +127,7 @@ def _docker(
         options=options,
         say=shared.say,
     )
-    return [f"docker:{plan.tags[0]}" for plan in plans]
+    return {f"docker:{plan.tags[0]}": plan for plan in plans}
 
 
 def _local(
@@ -175,24 +182,33 @@ def _tell(shared: Shared, built: LocalBuild) -> None:
     shared.say(f"built {built.root}")
 
 
-def _verify(shared: Shared, targets: list[str]) -> int:
+def _verify(shared: Shared, project: Project, targets: list[str], plans: Mapping[str, Plan]) -> int:
     """Judge what was built against the manifests that it carries; return the worst exit code.
 
-    Several at a time, told in order: most of the time each one waits for its container.
+    Several at a time, told in order: most of the time each one waits for its container. The
+    layers of an image are held against the last build's, and recorded.
     """
     from collections import Counter  # noqa: PLC0415
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
+    from venvsmith.build.trees import expected_trees, record_trees  # noqa: PLC0415
     from venvsmith.report import render  # noqa: PLC0415
-    from venvsmith.verify import exit_code, verify  # noqa: PLC0415
+    from venvsmith.verify import examine, exit_code  # noqa: PLC0415
+
+    def judge(target: str) -> tuple[Facts, Report]:
+        plan = plans.get(target)
+        return examine(target, expectations=expected_trees(project, plan) if plan else ())
 
     codes: list[int] = []
     verdicts: Counter[str] = Counter()
     with ThreadPoolExecutor(min(VERIFIERS, os.cpu_count() or 1)) as pool:
-        for report in pool.map(verify, targets):
-            click.echo(render(report, "text", color=shared.use_color(), width=80), nl=False)
-            codes.append(exit_code(report))
-            verdicts[report.verdict] += 1
+        judged = list(zip(targets, pool.map(judge, targets), strict=True))
+    for target, (facts, report) in judged:
+        click.echo(render(report, "text", color=shared.use_color(), width=80), nl=False)
+        codes.append(exit_code(report))
+        verdicts[report.verdict] += 1
+        if target in plans and not any(f.rule == "tree-differs" for f in report.findings):
+            record_trees(project, plans[target], facts)
     if targets[1:]:
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
         shared.say(f"verified {len(targets)} images: {told}")

@@ -143,6 +143,7 @@ def _expectations(
 
 def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> Expected:
     from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
+    from venvsmith.lock.trees import recorded_trees  # noqa: PLC0415
     from venvsmith.verify.expectations import from_stage  # noqa: PLC0415
 
     project = shared.project()
@@ -159,4 +160,5 @@ def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> E
     platforms = project.variants[variant].platforms
     key = project.lock_key(stage=stage, variant=variant, platform=platforms[0])
     path = target.removeprefix("venv:") if target.startswith("venv:") else None
-    return from_stage(project, stage, read_lock(project, key), path=path)
+    trees = recorded_trees(project)
+    return from_stage(project, stage, read_lock(project, key), path=path, trees=trees)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,5 +26,7 @@ class Expected:
     """Commands that must exit 0."""
     variant: str = ""
     """The accelerator variant that is meant, where that is known."""
+    trees: Mapping[str, str] = field(default_factory=dict)
+    """Layer name to the digest that an earlier build of the same lock recorded for it."""
     source: str = ""
     """Where the pins were read, as a person would name it: ``locks/whisperx.cuda.txt``."""

@@ -330,6 +330,29 @@ class Shadow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TreeDifference:
+    """A file or link of a venv that is not as its layer brought it."""
+
+    path: str
+    kind: Literal["added", "removed", "changed", "mode"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltTree:
+    """A venv held against the lists of files that its layers brought when it was built."""
+
+    layers: Mapping[str, str] = field(default_factory=dict)
+    """Name of each layer to the digest of its list, which stands for all that it brought."""
+    files: int = 0
+    """How many files and links were compared."""
+    differences: tuple[TreeDifference, ...] = ()
+    """The first of them, by path."""
+    difference_count: int = 0
+    problem: str = ""
+    """Why the lists could not be read as a whole; nothing was compared then."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
     """One Python environment of a target: a venv, or the packages of an interpreter itself."""
 
@@ -392,6 +415,8 @@ class Environment:
     """Text of ``.venvsmith/manifest.json``: what the venv's builder says it holds."""
     bundle: BundleFacts | None = None
     """Of a frozen application."""
+    built: BuiltTree | None = None
+    """Of a venv whose layers brought lists of their files."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ Pure: nothing here reads a file or starts a program.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -20,7 +20,7 @@ from venvsmith.plan import families
 from venvsmith.plan.bases import Bases
 from venvsmith.plan.layers import Layering, cut_layers
 from venvsmith.plan.platforms import assembled, rehearsal
-from venvsmith.plan.steps import EPOCH, Steps
+from venvsmith.plan.steps import EPOCH, SKELETON, Steps
 
 __all__ = ["EPOCH", "MANIFEST_SCHEMA", "WORK", "Assets", "plan_image", "venv_manifest"]
 
@@ -97,8 +97,12 @@ def plan_image(
     )
 
 
-def venv_manifest(project: Project, lock: Lock) -> str:
-    """Return the text of the manifest that a venv carries: the lock's versions and the promises."""
+def venv_manifest(project: Project, lock: Lock, *, layers: Sequence[str] = ()) -> str:
+    """Return the text of the manifest that a venv carries: the lock's versions and the promises.
+
+    :param layers: names of the layers that it is made of, in the order in which they are stacked;
+        each has brought a list of its files, ``.venvsmith/tree/<name>.txt``.
+    """
     ancestry = project.ancestry(lock.key.stage)
     manifest = {
         "schema": MANIFEST_SCHEMA,
@@ -108,6 +112,7 @@ def venv_manifest(project: Project, lock: Lock) -> str:
         "imports": _unique(name for stage in ancestry for name in stage.imports),
         "commands": [list(command) for stage in ancestry for command in stage.commands],
         "pins": {pin.name: pin.version for pin in lock.pins},
+        "layers": [SKELETON, *layers],
     }
     return json.dumps(manifest, indent=1) + "\n"
 
@@ -161,7 +166,8 @@ class _Planner:
                 )
                 own = None if lock.key.single else platform
                 layers += (replace(layer, platform=own) for layer in cut)
-            manifests[platform] = venv_manifest(project, locks[-1])
+            held = [layer.name for layer in layers if layer.platform in {None, platform}]
+            manifests[platform] = venv_manifest(project, locks[-1], layers=held)
         return VenvPlan(
             path=self.steps.prefix + path,
             stage=stage,

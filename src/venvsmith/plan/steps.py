@@ -16,6 +16,8 @@ from venvsmith.resolve import wheel_platform
 
 EPOCH = 315532800
 """Time of every file in a layer: 1980-01-01, the earliest that zip archives can tell."""
+SKELETON = "venv"
+"""Name of the list of files that the empty venv carries; each layer's has the layer's name."""
 
 _CA = "[ ! -e /run/secrets/ca ] || export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca"
 _CA_SECRET = ("ca",)
@@ -139,7 +141,7 @@ class Steps:
                 make,
                 f"mkdir -p {skeleton}{venv.path}",
                 f"cp -a {venv.path}/. {skeleton}{venv.path}/",
-                self.normalise(venv, skeleton, of_venv=True),
+                self.normalise(venv, skeleton, name=SKELETON),
             ),
             mounts=(self.script("normalise.py"),),
         )
@@ -168,7 +170,7 @@ class Steps:
             run=(
                 _CA,
                 command,
-                self.normalise(venv, tree, of_venv=True),
+                self.normalise(venv, tree, name=layer.name),
             ),
             mounts=(*mounts, *link_mounts),
             caches=(f"{self.work}/cache/{self.project.installer}",),
@@ -322,10 +324,13 @@ class Steps:
             f" {{ grep -h 'Could not fetch URL' {log} | tail -n 3 >&2; exit 1; }}"
         )
 
-    def normalise(self, venv: VenvPlan, tree: str, *, of_venv: bool = False) -> str:
-        """Return the line that makes a tree the same bytes everywhere."""
+    def normalise(self, venv: VenvPlan, tree: str, *, name: str = "") -> str:
+        """Return the line that makes a tree the same bytes everywhere.
+
+        :param name: of the list of its files, where it is (a part of) the venv.
+        """
         script = f"{self.work}/in/normalise.py"
-        end = f" {venv.path}" if of_venv else ""
+        end = f" {venv.path} {name}" if name else ""
         return f"{venv.path}/bin/python -I -S -B {script} {tree} {EPOCH}{end}"
 
     def script(self, name: str) -> Mount:

@@ -1,19 +1,22 @@
 """Make a tree that is to become an image layer the same bytes on every machine.
 
-usage: normalise.py TREE EPOCH [VENV]
+usage: normalise.py TREE EPOCH [VENV LIST]
 
 Gives every file one of two modes and one time. Where VENV is named, the tree holds (a part of)
 that venv: what installers leave behind for themselves is removed, and all modules are compiled
 first: in timestamp mode with the sources' final time, by one worker with a fixed hash seed, with
-paths as they will be in the image. Runs under Python 3.8 and later.
+paths as they will be in the image. At last everything that the tree holds is listed with its
+digest, in VENV/.venvsmith/tree/LIST.txt. Runs under Python 3.8 and later.
 """
 
+import hashlib
 import os
 import stat
 import subprocess
 import sys
 
 # uv leaves a lock (mode 0666), a .gitignore and a cache tag in a prefix.
+DIGITS = 32
 LEFTOVERS = (".lock", ".gitignore", "CACHEDIR.TAG")
 
 
@@ -45,6 +48,35 @@ def compile_bytecode(tree: str) -> None:
         sys.exit("venvsmith: compiling the bytecode of %s failed with %d" % (tree, code))
 
 
+def describe(path: str) -> str:
+    """Return what one line says of a file or link: kind, mode, and a digest of the content."""
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        return "l - " + hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()[:DIGITS]
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return "f %o %s" % (stat.S_IMODE(mode), digest.hexdigest()[:DIGITS])
+
+
+def write_list(tree: str, venv: str, name: str) -> None:
+    """List what the tree holds of the venv, but for what lies in .venvsmith."""
+    top = tree + venv
+    lines = []
+    for folder, folders, files in os.walk(top):
+        folders[:] = [each for each in folders if (folder, each) != (top, ".venvsmith")]
+        links = [each for each in folders if os.path.islink(os.path.join(folder, each))]
+        for each in files + links:
+            path = os.path.join(folder, each)
+            shown = os.fsencode(os.path.relpath(path, top)).decode("utf-8", "backslashreplace")
+            lines.append("%s %s\n" % (describe(path), shown.replace("\n", "\\n")))
+    home = os.path.join(top, ".venvsmith", "tree")
+    os.makedirs(home, exist_ok=True)
+    with open(os.path.join(home, name + ".txt"), "w", encoding="utf-8", newline="") as file:
+        file.writelines(sorted(lines, key=lambda line: line.split(" ", 3)[3]))
+
+
 def main() -> None:
     """Run as a script."""
     tree, epoch = sys.argv[1].rstrip("/"), int(sys.argv[2])
@@ -55,6 +87,8 @@ def main() -> None:
                 os.unlink(path)
         settle(tree, epoch)
         compile_bytecode(tree)
+        settle(tree, epoch)
+        write_list(tree, sys.argv[3], sys.argv[4])
     settle(tree, epoch)
 
 

@@ -78,10 +78,18 @@ def _pylock(text: str, where: str) -> dict[str, str]:
         raise UnsafeInputError(message, where=where, code="lock-malformed") from exc
 
 
-def from_stage(project: Project, stage: str, lock: Lock, *, path: str | None = None) -> Expected:
+def from_stage(
+    project: Project,
+    stage: str,
+    lock: Lock,
+    *,
+    path: str | None = None,
+    trees: Mapping[str, str] | None = None,
+) -> Expected:
     """Return what a stage of the configuration promises: its pins, imports and commands.
 
     :param path: where its environment lies; the project's venv where None.
+    :param trees: what earlier builds recorded of its layers.
     """
     ancestry = project.ancestry(stage)
     return Expected(
@@ -91,6 +99,7 @@ def from_stage(project: Project, stage: str, lock: Lock, *, path: str | None = N
         imports=tuple(dict.fromkeys(name for s in ancestry for name in s.imports)),
         commands=tuple(dict.fromkeys(argv for s in ancestry for argv in s.commands)),
         variant=lock.key.variant,
+        trees=trees or {},
         source=f"{project.locks}/{lock.key.filename}",
     )
 
@@ -126,6 +135,7 @@ def united(first: Expected, second: Expected) -> Expected:
         imports=tuple(dict.fromkeys((*first.imports, *second.imports))),
         commands=tuple(dict.fromkeys((*first.commands, *second.commands))),
         variant=first.variant or second.variant,
+        trees={**second.trees, **first.trees},
         source=first.source if first.pins is not None else second.source,
     )
 

@@ -8,6 +8,7 @@ import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import (
+    built,
     bytecode,
     dists,
     elf,
@@ -90,7 +91,9 @@ class Reading:
         for site in self.sites:
             self.installed += dists.find(tree, site, prefix_of(place, site))
         self.owners = dists.owners(self.installed)
-        self._hashing = files.Hashing(tree, self.installed, workers=workers)
+        self._built = built.read(tree, place.path) if place.kind == "venv" else None
+        more = built.rows(self._built) if self._built else []
+        self._hashing = files.Hashing(tree, self.installed, more, workers=workers)
         self.walks = {site: files.walk(tree, site) for site in self.sites}
 
     def fact(self) -> Fact:
@@ -265,6 +268,8 @@ class Reading:
             self.installed, hashes, self.tree
         )
         fact["overlaps"] = files.overlaps(self.installed, hashes)
+        if self._built is not None:
+            fact["built"] = built.compare(self.tree, self._built, self.walks, hashes)
 
 
 def _real(tree: Tree, path: str) -> str:

@@ -62,8 +62,14 @@ def broken_links(tree: Tree, links: Dict[str, str]) -> List[Fact]:
 class Hashing:
     """The hashes of all files that RECORDs name, computed in forked processes."""
 
-    def __init__(self, tree: Tree, installed: List[Installed], *, workers: int) -> None:
-        wanted: Dict[Tuple[str, str], Row] = {}
+    def __init__(
+        self, tree: Tree, installed: List[Installed], more: List[Row], *, workers: int
+    ) -> None:
+        """Start to hash.
+
+        :param more: what else is to be hashed; a file is read once for each algorithm.
+        """
+        wanted: Dict[Tuple[str, str], Row] = {(row.path, row.algorithm): row for row in more}
         for item in installed:
             for row in item.rows:
                 if row.digest and row.algorithm in hashlib.algorithms_available:

@@ -1,0 +1,113 @@
+"""What each stage's layers held when they were built, recorded beside the locks.
+
+``trees.json`` has the digest of the list of files that each layer carries, keyed by the stem of
+the stage's lock: another machine's build, or a later one, is held against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from venvsmith.errors import UnsafeInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from venvsmith.model.project import Project
+
+TREES_NAME = "trees.json"
+SCHEMA = "venvsmith/trees/1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltLayer:
+    """One layer as it was built.
+
+    :param pins: digest of its pins (`pins_digest`); with others the record says nothing.
+    :param tree: digest of its list of files.
+    """
+
+    pins: str
+    tree: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltStage:
+    """The layers of one stage in one variant, and what they were built with.
+
+    :param base: the build base's digest, empty where it is not pinned.
+    :param uv: version of the uv that installed, empty where pip did.
+    :param python: the interpreter's full version.
+    """
+
+    base: str = ""
+    uv: str = ""
+    python: str = ""
+    layers: Mapping[str, BuiltLayer] = field(default_factory=dict)
+
+
+def trees_path(project: Project) -> Path:
+    """Return where the record lies."""
+    return project.root / project.locks / TREES_NAME
+
+
+def pins_digest(text: bytes) -> str:
+    """Return the digest of a layer's pins, as they stand in ``deltas/``."""
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+
+def read_trees(project: Project) -> dict[str, BuiltStage]:
+    """Return the recorded stages by the stems of their locks; empty where nothing is recorded.
+
+    :raises UnsafeInputError: where the file is not what `emit_trees` writes.
+    """
+    path = trees_path(project)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError(content["schema"])  # noqa: TRY301 - one message for all that is unsound
+        return {
+            str(stem): BuiltStage(
+                base=str(entry["base"]),
+                uv=str(entry["uv"]),
+                python=str(entry["python"]),
+                layers={
+                    str(name): BuiltLayer(pins=str(layer["pins"]), tree=str(layer["tree"]))
+                    for name, layer in entry["layers"].items()
+                },
+            )
+            for stem, entry in content["stages"].items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise UnsafeInputError(
+            f"not a record of built trees ({exc})",
+            where=path.relative_to(project.root).as_posix(),
+            hint="delete it and build again",
+            code="trees-malformed",
+        ) from exc
+
+
+def emit_trees(stages: Mapping[str, BuiltStage]) -> str:
+    """Return the record's text: equal records give equal text."""
+    content = {"schema": SCHEMA, "stages": {stem: asdict(each) for stem, each in stages.items()}}
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def recorded_trees(project: Project) -> dict[str, str]:
+    """Return the recorded digest of each layer whose pins are still those that `render` wrote.
+
+    :raises UnsafeInputError: where the record is malformed.
+    """
+    found: dict[str, str] = {}
+    for stage in read_trees(project).values():
+        for name, layer in stage.layers.items():
+            delta = project.root / project.output / "deltas" / f"{name}.txt"
+            if delta.is_file() and pins_digest(delta.read_bytes()) == layer.pins:
+                found[name] = layer.tree
+    return found
