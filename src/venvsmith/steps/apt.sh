@@ -19,7 +19,7 @@ minor() {
   for package in "$@"; do
     case $package in python3.*)
       apt-cache show "$package" >/dev/null 2>&1 || {
-        has=$(apt-cache pkgnames python3. | grep -x 'python3\.[0-9]*' | sort -V | tr '\n' ' ')
+        has=$(apt-cache pkgnames python3. | grep -x 'python3\.[0-9]*' | sort -V | paste -sd ' ')
         echo "venvsmith: no repository of this base has $package (it has ${has:-none}): use a base whose distribution has it, add a repository with apt-sources, or set python = \"uv\" in [bases]" >&2
         exit 1
       }
