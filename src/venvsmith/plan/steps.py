@@ -320,8 +320,7 @@ class Steps:
         """
         log = f"{self.work}/{name}.log"
         return (
-            f"{command} --log {log} ||"
-            f" {{ grep -h 'Could not fetch URL' {log} | tail -n 3 >&2; exit 1; }}"
+            f"if ! {command} --log {log}; then sed -n /Could.not.fetch.URL/p {log} >&2; exit 1; fi"
         )
 
     def normalise(self, venv: VenvPlan, tree: str, *, name: str = "") -> str:
