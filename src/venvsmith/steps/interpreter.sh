@@ -27,7 +27,9 @@ print("-".join(platform.libc_ver()))' 2>/dev/null
 }
 
 found=
-for candidate in ${wanted:-"python$minor" python3 python}; do
+# A path may hold spaces and what a shell takes for a pattern: it is one word.
+if [ -n "$wanted" ]; then set -- "$wanted"; else set -- "python$minor" python3 python; fi
+for candidate in "$@"; do
   path=$(command -v "$candidate" 2>/dev/null) || continue
   answer=$(ask "$path") || continue
   version=$(printf '%s\n' "$answer" | sed -n 2p)
