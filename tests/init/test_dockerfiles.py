@@ -102,6 +102,18 @@ VOLUME /data
 ADD https://example.com/tool.tar.gz /opt/
 CMD ["conda", "run", "--no-capture-output", "-n", "base", "python", "/src/run.py"]
 """
+PREFIX = """\
+FROM python:3.11-slim AS builder
+COPY requirements.txt .
+RUN pip install --prefix=/install -r requirements.txt && pip install --target /libs gunicorn
+FROM python:3.11-slim
+RUN apt-get update && apt-get install -y curl git
+COPY --from=builder /install /usr/local
+COPY --from=builder /libs /libs
+COPY . /app
+HEALTHCHECK CMD curl -f http://localhost:8000/health || exit 1
+CMD ["gunicorn", "wsgi:app"]
+"""
 ALPINE = """\
 FROM python:3.9-alpine
 RUN apk add --no-cache ffmpeg gcc musl-dev
@@ -225,6 +237,20 @@ def test_what_conda_does_is_told(make: Callable[..., Made]) -> None:
     notes = told(result)
     for what in ("numpy=1.26", "ONBUILD", "VOLUME", "tool.tar.gz", "continuumio"):
         assert what in notes
+
+
+def test_packages_that_are_copied_by_prefix_are_an_environment(
+    make: Callable[..., Made],
+) -> None:
+    project, result = make("Dockerfile", **{"Dockerfile": PREFIX, "requirements.txt": "flask\n"})
+    assert project.stages["shop"].requires == ("gunicorn",)
+    assert project.stages["shop"].requires_file == ("requirements.txt",)
+    assert project.stages["shop"].apt == ("curl",)  # its HEALTHCHECK calls it
+    assert [(c.source, c.to) for c in project.images["shop"].copy] == [(".", "/app")]
+    notes = told(result)
+    assert "apt: git" in notes
+    assert "HEALTHCHECK" in notes
+    assert "COPY" not in notes
 
 
 def test_musl_and_files_within_the_dockerfile_are_told(make: Callable[..., Made]) -> None:

@@ -109,6 +109,9 @@ def _hinted_pythons(scene: Scene, known: Base, image: str) -> Iterator[tuple[str
     pinned = scene.context / ".python-version"
     if pinned.is_file():
         yield minor_in(pinned.read_text(errors="replace").strip()[:40]), ".python-version"
+    if match := _PYTORCH.search(image):
+        old = tuple(map(int, match[1].split("."))) < (2, 4)
+        yield "3.10" if old else "3.11", f"{image} has it, as far as is known"
     if match := _TAGGED.search(image):
         yield match[1], f"the name of {image}"
     yield known.minor, f"that of {image}'s own packages"

@@ -9,11 +9,12 @@ from typing import Final
 
 from venvsmith.config.formats import ABSOLUTE, INSIDE
 from venvsmith.dockerfile.forecast import target_of
-from venvsmith.dockerfile.installs import SYSTEM, environments_of
+from venvsmith.dockerfile.installs import SYSTEM, environments_of, events
 from venvsmith.dockerfile.replay import Copy, Step
 from venvsmith.init.container.image import refusal
 from venvsmith.init.container.scene import Scene
 from venvsmith.init.requirements import inside
+from venvsmith.model.dockerfile import DockerStage
 
 _BUILD_INPUT: Final = re.compile(
     r"(.*requirements.*\.(txt|in)|constraints.*\.txt|pyproject\.toml|uv\.lock|poetry\.lock|"
@@ -57,6 +58,7 @@ def _from_elsewhere(scene: Scene, step: Step, found: Copy, what: str) -> None:
         places = environments_of(scene.reading, stage)
         venvs = [place for place in places if place != SYSTEM and target_of(found, place)]
         sources = [posixpath.normpath(posixpath.join("/", s)) for s in found.sources]
+        venvs += [s for s in sources if _filled(scene, stage, s)]
         if venvs or any(_LIBRARIES.search(source) or source in _PROGRAMS for source in sources):
             scene.enter(step.line, what, "replaced", "the environment is built and copied anyway")
             rest = [s for s in sources if not _LIBRARIES.search(s) and s not in _PROGRAMS]
@@ -76,6 +78,17 @@ def _from_elsewhere(scene: Scene, step: Step, found: Copy, what: str) -> None:
         why = f"files of the image {found.from_image} are not carried over"
     todo = "make them before, and name them under copy; or FROM this image in a Dockerfile"
     scene.note("image", step.line, what, why, todo)
+
+
+def _filled(scene: Scene, stage: DockerStage, path: str) -> bool:
+    """Tell whether an install of a stage went to a folder by --prefix or --target."""
+    if any(event.prefix == path for event in events(scene.reading, stage)):
+        return True
+    option = re.compile(rf"(--target|-t)[= ]{re.escape(path)}(\s|$)")
+    return any(
+        step.instruction.keyword == "RUN" and option.search(step.instruction.args)
+        for step in scene.reading.steps(stage)
+    )
 
 
 def _app_around(scene: Scene, step: Step, found: Copy, what: str) -> None:
@@ -117,7 +130,7 @@ def _into_image(scene: Scene, step: Step, found: Copy, what: str) -> None:
         return
     if not _take(scene, found, target):
         why = "what it names does not lie in this folder"
-        todo = "name it under copy, once it does"
+        todo = f'once it does: copy = [{{ from = "{found.sources[0]}", to = "{target}" }}]'
         scene.note("image", step.line, what, why, todo)
         return
     scene.enter(step.line, what, "carried", "copy")
