@@ -242,15 +242,30 @@ def test_what_conda_does_is_told(make: Callable[..., Made]) -> None:
 def test_packages_that_are_copied_by_prefix_are_an_environment(
     make: Callable[..., Made],
 ) -> None:
-    project, result = make("Dockerfile", **{"Dockerfile": PREFIX, "requirements.txt": "flask\n"})
+    project, result = make(
+        "Dockerfile",
+        **{
+            "Dockerfile": PREFIX,
+            "requirements.txt": "flask\n",
+            "wsgi.py": "",
+            "shop__main.py": "",
+            "notes.tmp": "",
+            ".env": "SECRET=1",
+            ".dockerignore": "*.tmp\n",
+        },
+    )
     assert project.stages["shop"].requires == ("gunicorn",)
     assert project.stages["shop"].requires_file == ("requirements.txt",)
     assert project.stages["shop"].apt == ("curl",)  # its HEALTHCHECK calls it
-    assert [(c.source, c.to) for c in project.images["shop"].copy] == [(".", "/app")]
+    assert [(c.source, c.to) for c in project.images["shop"].copy] == [
+        ("shop", "/app/shop"),
+        ("wsgi.py", "/app/wsgi.py"),
+    ]
     notes = told(result)
     assert "apt: git" in notes
     assert "HEALTHCHECK" in notes
-    assert "COPY" not in notes
+    assert "COPY /" not in notes
+    assert "COPY . /app" in notes
 
 
 def test_musl_and_files_within_the_dockerfile_are_told(make: Callable[..., Made]) -> None:
@@ -274,6 +289,11 @@ def _accounted(text: str, result: Draft) -> list[str]:
         if not lines.intersection(span):
             missing.append(f"{instruction.line}: {instruction.keyword} {instruction.args}")
     return missing + [f"FROM {stage.base}" for stage in facts.stages if stage.line not in lines]
+
+
+@pytest.mark.parametrize("text", [REPORT, DEADSNAKES, POETRY, UV_PROJECT, CONDA, ALPINE, PREFIX])
+def test_every_instruction_is_accounted_for(make: Callable[..., Made], text: str) -> None:
+    assert _accounted(text, make("Dockerfile", Dockerfile=text)[1]) == []
 
 
 CASES = [case for kind in ("broken", "healthy", "bases") for case in load(kind)]

@@ -12,13 +12,13 @@ from venvsmith.dockerfile.installs import SYSTEM, events
 from venvsmith.dockerfile.parse import parse
 from venvsmith.dockerfile.replay import Reading, Step, assignments
 from venvsmith.init.container.base import read_base
-from venvsmith.init.container.copies import copy
+from venvsmith.init.container.copies import copy, write_out
 from venvsmith.init.container.image import READERS, refusal, tell_arg
 from venvsmith.init.container.runs import run
 from venvsmith.init.container.scene import Scene
 from venvsmith.init.requirements import read_text
 from venvsmith.init.sketch import Sketch
-from venvsmith.model.dockerfile import DockerStage
+from venvsmith.model.dockerfile import DockerStage, Instruction
 
 
 def read_dockerfile(sketch: Sketch, path: Path, shown: str) -> None:
@@ -92,12 +92,20 @@ def _places(reading: Reading, stage: DockerStage) -> Iterator[str]:
 def _globals(scene: Scene) -> None:
     facts = scene.reading.facts
     for instruction in facts.global_args:
-        for name, value in assignments(instruction):
+        pairs = list(assignments(instruction))
+        for name, value in pairs:
             tell_arg(scene, instruction.line, name, value)
+        if not pairs:
+            _not_understood(scene, instruction)
     for instruction in facts.unknown:
         why = f"{instruction.keyword} is no instruction"
         what = f"{instruction.keyword} {instruction.args}"
         scene.note("image", instruction.line, what, why, "mend the Dockerfile")
+
+
+def _not_understood(scene: Scene, instruction: Instruction) -> None:
+    what = f"{instruction.keyword} {instruction.args}"
+    scene.note("image", instruction.line, what, "nothing of it is understood", "look at it")
 
 
 def _unbuilt(scene: Scene, stage: DockerStage) -> None:
@@ -117,7 +125,10 @@ def _stage(scene: Scene, stage: DockerStage) -> None:
         scene.sketch.platforms.append(stage.platform)
     for step in scene.reading.steps(stage):
         if step.stage == stage.index:
+            before = len(scene.sketch.entries)
             _step(scene, step, final=final)
+            if len(scene.sketch.entries) == before:
+                _not_understood(scene, step.instruction)
 
 
 def _step(scene: Scene, step: Step, *, final: bool) -> None:
@@ -157,3 +168,4 @@ def _settle(scene: Scene) -> None:
                 f'if it reads files there: copy = [{{ from = "{pair[0]}", to = "{pair[1]}" }}]',
             )
             sketch.copy.remove(pair)
+    write_out(scene)

@@ -9,11 +9,12 @@ from typing import Final
 
 from venvsmith.config.formats import ABSOLUTE, INSIDE
 from venvsmith.dockerfile.forecast import target_of
+from venvsmith.dockerfile.ignore import ignores, patterns_of
 from venvsmith.dockerfile.installs import SYSTEM, environments_of, events
 from venvsmith.dockerfile.replay import Copy, Step
 from venvsmith.init.container.image import refusal
 from venvsmith.init.container.scene import Scene
-from venvsmith.init.requirements import inside
+from venvsmith.init.requirements import inside, read_text
 from venvsmith.model.dockerfile import DockerStage
 
 _BUILD_INPUT: Final = re.compile(
@@ -21,6 +22,13 @@ _BUILD_INPUT: Final = re.compile(
     r"poetry\.toml|pdm\.lock|Pipfile(\.lock)?|setup\.(py|cfg)|\.python-version|environment\.ya?ml|"
     r"MANIFEST\.in)"
 )
+_LEAVINGS: Final = re.compile(
+    r"\..*|.*Dockerfile.*|.*Containerfile.*|(docker-)?compose.*\.ya?ml|venvsmith\.toml|locks|docker|"
+    r"venv|env|__pycache__|node_modules|tests?|docs|dist|build|.*\.egg-info|.*\.md|LICEN[CS]E.*|"
+    r"Makefile"
+)
+LISTED: Final = 20
+"""Files and folders that are named one by one; more are a checkout, which wants thought."""
 _UV: Final = re.compile(r"(ghcr\.io/)?astral(-sh)?/uv(:|@|$)|(^|/)uv(:|@|$)")
 _LIBRARIES: Final = re.compile(
     r"/\.?venv(/|$)|/lib/python3\.\d+|/site-packages|/\.local(/|$)|/wheels?(/|$)"
@@ -160,6 +168,37 @@ def _take(scene: Scene, found: Copy, target: str) -> bool:
         if pair not in scene.sketch.copy:
             scene.sketch.copy.append(pair)
     return bool(pairs)
+
+
+def write_out(scene: Scene) -> None:
+    """Name what ``COPY .`` takes: the build reads no .dockerignore, only what is named."""
+    sketch = scene.sketch
+    for pair in [pair for pair in sketch.copy if pair[0] == "."]:
+        names = _lying(scene)
+        if 0 < len(names) <= LISTED:
+            at = sketch.copy.index(pair)
+            sketch.copy[at : at + 1] = [(name, posixpath.join(pair[1], name)) for name in names]
+            why = "what lies here now is named one by one, without what builds and tests leave"
+            todo = "add what comes later to copy"
+        else:
+            why = "it takes all that lies here; a .dockerignore is not read"
+            todo = "name the files and folders that the program needs"
+        sketch.note("image", scene.shown, f"COPY . {pair[1]}", why, todo)
+
+
+def _lying(scene: Scene) -> list[str]:
+    """Return what lies in the folder for a program: no configuration, no leavings, no secrets."""
+    root = scene.sketch.root
+    ignore = root / ".dockerignore"
+    patterns = patterns_of(read_text(ignore)) if ignore.is_file() else ()
+    names = sorted(path.name for path in root.iterdir())
+    return [
+        name
+        for name in names
+        if not (_LEAVINGS.fullmatch(name) or _BUILD_INPUT.fullmatch(name))
+        and not ignores(patterns, name)
+        and refusal(INSIDE, name) is None
+    ]
 
 
 def _place(origin: Path, target: str, *, is_folder: bool) -> str:
