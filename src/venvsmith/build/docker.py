@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from venvsmith.build.local import step_failure
+from venvsmith.build.failures import step_failure
+from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.process import Command, run
+from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
 from venvsmith.target import engine
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 BAKE_TIMEOUT = 4 * 3600.0
 """Seconds for a whole family from nothing over a slow line."""
+MIRROR_VARIABLE = "VENVSMITH_DEFAULT_INDEX"
+"""How bake gets the address of the machine's default index."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +83,12 @@ def build_docker(
     if options.ca_bundle is not None and not options.ca_bundle.is_file():
         raise UsageError("there is no such file", where=str(options.ca_bundle))
     targets = [target_name(plan) for plan in plans]
-    with _override(project, targets, options.ca_bundle) as overrides:
+    secrets = gather_secrets(project, plans)
+    mirror = secrets.pop("default-index", "")
+    if mirror.startswith("file:"):
+        say("BuildKit cannot see the folder that is this machine's default index: it is not used")
+        mirror = ""
+    with _override(project, plans, ca_bundle=options.ca_bundle, mirror=bool(mirror)) as overrides:
         argv = ["docker", "buildx", "bake", "--progress=plain", "-f", str(bake_file), *overrides]
         if options.builder is not None:
             argv += ["--builder", options.builder]
@@ -91,14 +99,21 @@ def build_docker(
             argv += _limited(plans, here)
         lines: list[str] = []
 
-        def hear(line: str) -> None:
-            lines.append(line)
-            say(line)
+        command = Command(
+            argv=(*argv, *targets),
+            timeout=BAKE_TIMEOUT,
+            cwd=project.root,
+            env=environment({**secrets, MIRROR_VARIABLE: mirror}),
+            secrets=sensitive(project, {**secrets, "default-index": mirror}),
+        )
 
-        command = Command(argv=(*argv, *targets), timeout=BAKE_TIMEOUT, cwd=project.root)
+        def hear(line: str) -> None:
+            lines.append(command.redact(line))
+            say(lines[-1])
+
         done = run(command, on_line=hear)
     if done.returncode != 0:
-        raise _failure(plans, lines)
+        raise _failure(project, plans, lines)
 
 
 def _limited(plans: Sequence[Plan], here: str) -> list[str]:
@@ -113,25 +128,30 @@ def _limited(plans: Sequence[Plan], here: str) -> list[str]:
 
 @contextmanager
 def _override(
-    project: Project, targets: Sequence[str], ca_bundle: Path | None
+    project: Project, plans: Sequence[Plan], *, ca_bundle: Path | None, mirror: bool
 ) -> Iterator[list[str]]:
-    """Yield the options that add the CA bundle as a secret.
+    """Yield the options that add this machine's own secrets to those of the bake file.
 
-    A copy inside the project, because newer buildx asks before it reads a file elsewhere.
+    The CA bundle is copied into the project, because newer buildx asks before it reads a file
+    elsewhere; the default index is named by the variable that holds it.
     """
-    if ca_bundle is None:
+    if ca_bundle is None and not mirror:
         yield []
         return
     parent = project.root / ".venvsmith"
     parent.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bake-", dir=parent))
+    own: list[str] = []
     try:
-        copy = folder / "ca.crt"
-        shutil.copyfile(ca_bundle, copy)
-        ca_secret = f"type=file,id=ca,src={copy.relative_to(project.root)}"
-        secrets = [*secret_specs(project.build), ca_secret]
+        if ca_bundle is not None:
+            copy = folder / "ca.crt"
+            shutil.copyfile(ca_bundle, copy)
+            own.append(f"type=file,id=ca,src={copy.relative_to(project.root)}")
+        if mirror:
+            own.append(f"type=env,id=default-index,env={MIRROR_VARIABLE}")
+        targets = {target_name(plan): {"secret": [*secret_specs(plan), *own]} for plan in plans}
         override = folder / "override.json"
-        override.write_text(json.dumps({"target": {name: {"secret": secrets} for name in targets}}))
+        override.write_text(json.dumps({"target": targets}))
         yield ["-f", str(override)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -140,16 +160,17 @@ def _override(
 # ` > [whisperx_cuda layer-torch-cuda 1/1] RUN …:` opens BuildKit's account of a failed step; with
 # one target in the bake its name is left out.
 _FAILED = re.compile(r"^\s*> \[(?:(?P<target>[\w-]+) )?(?P<stage>[\w-]+) +\d+/\d+\] (?P<line>.*)")
+_ERROR = re.compile(r"#(\d+) ERROR: ")
 _OUTPUT = re.compile(r"^(?:#\d+ )?\d+\.\d+ (.*)")
 
 
-def _failure(plans: Sequence[Plan], lines: Sequence[str]) -> VenvsmithError:
+def _failure(project: Project, plans: Sequence[Plan], lines: Sequence[str]) -> VenvsmithError:
     for number, line in enumerate(lines):
         if found := _FAILED.match(line):
             plan = next((p for p in plans if target_name(p) == found["target"]), plans[0])
             step = _step_of(plan, found["stage"], found["line"])
-            told = [m[1] for m in map(_OUTPUT.match, lines[number + 1 :]) if m]
-            return step_failure(plan, step, told or lines[-3:])
+            told = _said(lines[:number]) or [m[1] for m in map(_OUTPUT.match, lines[number:]) if m]
+            return step_failure(plan, step, told or lines[-3:], indexes=project.indexes.values())
     last = next((line for line in reversed(lines) if line.startswith("ERROR")), "")
     text = last.removeprefix("ERROR: ") or " | ".join(line for line in lines[-3:] if line)
     if "no space left" in text:
@@ -159,6 +180,13 @@ def _failure(plans: Sequence[Plan], lines: Sequence[str]) -> VenvsmithError:
         hint="see the lines above; 'docker buildx ls' shows whether the builder runs",
         code="engine-failed",
     )
+
+
+def _said(lines: Sequence[str]) -> list[str]:
+    """Return all that the failed step printed: BuildKit's own account ends with ten lines of it."""
+    failed = [m[1] for m in map(_ERROR.match, lines) if m]
+    found = (re.match(rf"#{failed[0]} \d+\.\d+ (.*)", line) for line in lines if failed)
+    return [m[1] for m in found if m]
 
 
 def _step_of(plan: Plan, stage_name: str, line: str) -> Step | None:

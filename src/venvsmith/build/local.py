@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from venvsmith.errors import JudgedError, SurroundingsError, VenvsmithError
-from venvsmith.network import gone_error, network_error, redact_urls
+from venvsmith.build.failures import step_failure
+from venvsmith.build.secrets import gather_secrets, in_memory, sensitive
+from venvsmith.dockerfile.ignore import ignores
+from venvsmith.errors import SurroundingsError, VenvsmithError
 from venvsmith.plan import EPOCH
 from venvsmith.process import Command, Completed, patience, run
 from venvsmith.sandbox import Bind, Sandbox
@@ -27,16 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from venvsmith.model.plan import BuildStage, Mount, Plan, Step
+    from venvsmith.model.project import Index, Project
 
 MANIFEST_SCHEMA = "venvsmith/local/1"
 STEP_TIMEOUT = 3600.0
 """Seconds for one step; the longest known, CUDA's libraries over a slow line, takes minutes."""
 WORKERS = 2
-# What of this machine's environment a step sees: how to reach the network, and the default index.
+# What of this machine's environment a step sees: how to reach the network.
 _PASSED = (
     "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY",
-    "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL",
-    "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
+    "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES",
+    "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
 )  # fmt: skip
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -60,7 +63,7 @@ class LocalBuild:
 def build_local(
     plan: Plan,
     *,
-    project_root: Path,
+    project: Project,
     folder: Path,
     sandbox: Sandbox | None,
     uv_cache: Path,
@@ -85,19 +88,23 @@ def build_local(
         )
     plan = plan.on(here)
     fresh = folder.with_name(f".{folder.name}.new") if sandbox else folder
+    secrets = gather_secrets(project, [plan])
     try:
         _remove(fresh)
         fresh.mkdir(parents=True)
-        engine = _Engine(
-            plan=plan,
-            project_root=project_root,
-            folder=fresh,
-            sandbox=sandbox,
-            uv_cache=uv_cache,
-            say=say,
-            ca_bundle=ca_bundle,
-        )
-        engine.carry_out()
+        with in_memory(secrets) as hidden:
+            engine = _Engine(
+                plan=plan,
+                project=project,
+                folder=fresh,
+                sandbox=sandbox,
+                uv_cache=uv_cache,
+                say=say,
+                ca_bundle=ca_bundle,
+                secrets=hidden,
+                sensitive=sensitive(project, secrets),
+            )
+            engine.carry_out()
         manifest = engine.manifest()
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
         _remove(fresh / "work")
@@ -123,12 +130,16 @@ def build_local(
 @dataclass(kw_only=True, slots=True)
 class _Engine:
     plan: Plan
-    project_root: Path
+    project: Project
     folder: Path
     sandbox: Sandbox | None
     uv_cache: Path
     say: Callable[[str], None]
     ca_bundle: Path | None
+    secrets: Path
+    """The folder that holds a file for each secret."""
+    sensitive: tuple[str, ...]
+    """Values that nothing may show."""
     done: list[str] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     missing_packages: list[str] = field(default_factory=list)
@@ -151,6 +162,7 @@ class _Engine:
         self.uv_cache.mkdir(parents=True, exist_ok=True)
         if self.sandbox is None:
             (cache / "uv").symlink_to(self.uv_cache)
+            (self.work / "secrets").symlink_to(self.secrets)
         stages = list(self.plan.stages)
         while stages:
             batch = [stages.pop(0)]
@@ -185,7 +197,7 @@ class _Engine:
                 self.left_out.append((step.id, why))
             case "user":
                 self.left_out.append((step.id, "there is no base image whose users could change"))
-            case "interpreter" | "tools" | "venv" | "install" | "files":
+            case "interpreter" | "tools" | "source" | "venv" | "install" | "files":
                 self.shell(step, network=step.network, env=self.build_env(), cwd="/")
                 self.done.append(step.id)
             case "rehearse":
@@ -209,11 +221,11 @@ class _Engine:
             argv = self.sandbox.wrap(
                 argv, binds=self.binds(step), network=network, cwd=cwd, env=env
             )
-            done = run(Command(argv=argv, timeout=timeout))
+            done = run(Command(argv=argv, timeout=timeout, secrets=self.sensitive))
         else:
-            done = run(Command(argv=argv, timeout=timeout, env=env))
+            done = run(Command(argv=argv, timeout=timeout, env=env, secrets=self.sensitive))
         if done.returncode != 0:
-            raise _step_failed(self.plan, step, done)
+            raise _step_failed(self.plan, step, done, self.project.indexes.values())
 
     def binds(self, step: Step) -> list[Bind]:
         rehearsing = step.kind == "rehearse"
@@ -222,6 +234,10 @@ class _Engine:
             if folder.endswith("/uv"):
                 binds.append(Bind(source=self.uv_cache, target=folder, writable=True))
                 (self.work / "cache" / "uv").mkdir(parents=True, exist_ok=True)
+        for name in step.secrets:
+            if (self.secrets / name).is_file():
+                target = f"/run/secrets/{name}"
+                binds.append(Bind(source=self.secrets / name, target=target))
         for venv in self.plan.venvs:
             source = (
                 self.root / venv.path.lstrip("/") if rehearsing else self.venv_folder(venv.path)
@@ -255,12 +271,17 @@ class _Engine:
     def bring(self, mount: Mount) -> None:
         """Put a file of the project (or one that the plan carries) where the steps see it."""
         target = self.inside(mount.target)
-        source = self.project_root / mount.source
+        source = self.project.root / mount.source
         target.parent.mkdir(parents=True, exist_ok=True)
         if mount.source in self.plan.files:
             target.write_bytes(self.plan.files[mount.source])
         elif source.is_dir():
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+
+            def left_out(folder: str, names: list[str]) -> list[str]:
+                below = Path(folder).relative_to(source)
+                return [name for name in names if ignores(mount.exclude, str(below / name))]
+
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=left_out)
         else:
             shutil.copy2(source, target)
 
@@ -333,36 +354,9 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _step_failed(plan: Plan, step: Step, done: Completed) -> VenvsmithError:
-    lines = [line for line in (done.text + done.error_text).splitlines() if line.strip()]
-    return step_failure(plan, step, lines, timed_out=done.timed_out)
-
-
-def step_failure(
-    plan: Plan, step: Step | None, lines: Iterable[str], *, timed_out: bool = False
+def _step_failed(
+    plan: Plan, step: Step, done: Completed, indexes: Iterable[Index]
 ) -> VenvsmithError:
-    """Return the error for a failed step: our own sentence where there is one, else the last lines.
-
-    A full disk, a network and an index that fail are the surroundings' fault, whatever step met
-    them; a locked file that is gone or is another one is not.
-
-    :param step: None where the failing step is not known.
-    :param lines: what it printed.
-    """
-    told = [redact_urls(line.strip()) for line in lines]
-    where = f"{plan.name}: step {step.id}" if step is not None else plan.name
-    text = "\n".join(told)
-    if "No space left on device" in text:
-        hint = "free some disk and build again"
-        return SurroundingsError("the disk is full", where=where, hint=hint, code="disk")
-    if timed_out:
-        message = f"it took too long; it last said: {' | '.join(told[-1:]) or 'nothing'}"
-        hint = "look at the network, then build again; VENVSMITH_TOOL_TIMEOUT gives it more time"
-        return SurroundingsError(message, where=where, hint=hint, code="step-timeout")
-    if step is not None and step.network:
-        error = network_error(text, where=where) or gone_error(text, where=where)
-        if error is not None:
-            return error
-    ours = [line.partition("venvsmith: ")[2] for line in told if "venvsmith: " in line]
-    said = " | ".join(ours[-1:] or told[-3:]) or "it printed nothing"
-    return JudgedError(f"failed: {said}", where=where, code="build-step")
+    text = done.command.redact(done.text) + done.error_text
+    lines = [line for line in text.splitlines() if line.strip()]
+    return step_failure(plan, step, lines, indexes=indexes, timed_out=done.timed_out)

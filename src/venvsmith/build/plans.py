@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import write_files
-from venvsmith.lock import needs_tools, read_locks, read_sizes, read_tools, sizes_of
+from venvsmith.lock import (
+    build_key,
+    needs_tools,
+    own_project,
+    read_lock,
+    read_locks,
+    read_sizes,
+    read_tools,
+    sizes_of,
+)
 from venvsmith.lock.bases import read_bases
-from venvsmith.plan import Assets, plan_image
+from venvsmith.plan import Assets, Source, plan_image
 from venvsmith.plan.assignments import parse_assignments
 from venvsmith.plan.layers import Layering, stage_limits
 from venvsmith.render import LAYERS_PATH, UserTemplate, render_project
@@ -114,7 +123,20 @@ def read_assets(project: Project) -> Assets:
         if file.name.endswith((".sh", ".py")) and file.name != "__init__.py"
     }
     tools = read_tools(project) if needs_tools(project) else ()
-    return Assets(steps=steps, tools=tools, pip_wheel=_pip_wheel(project))
+    return Assets(
+        steps=steps, tools=tools, pip_wheel=_pip_wheel(project), sources=_sources(project)
+    )
+
+
+def _sources(project: Project) -> dict[str, Source]:
+    """Read what the user's own projects say of themselves, and the locks of what builds them."""
+    found: dict[str, Source] = {}
+    for stage in project.stages.values():
+        if stage.source is not None and stage.variants:
+            own = own_project(project, stage)
+            pins = read_lock(project, build_key(project, stage)).pins
+            found[stage.name] = Source(name=own.name, version=own.version, build_pins=pins)
+    return found
 
 
 def rendered(

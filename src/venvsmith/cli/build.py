@@ -159,7 +159,7 @@ def _local(
             continue
         built = build_local(
             plan,
-            project_root=project.root,
+            project=project,
             folder=folder,
             sandbox=sandbox,
             uv_cache=_uv_cache(),

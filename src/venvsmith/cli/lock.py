@@ -143,9 +143,9 @@ def _lock(shared: Shared, project: Project, options: LockOptions) -> None:
 
 def _sentence(change: LockChange, project: Project) -> str:
     name = change.path.relative_to(project.root).as_posix()
-    if not change.pins:
+    if not change.path.exists():
         return f"{name}: removed"
-    count = f"{change.pins} {change.of}{'s' if change.pins > 1 else ''}"
+    count = f"{change.pins} {change.of}{'' if change.pins == 1 else 's'}"
     if change.new:
         return f"{name}: {count}, new"
     moves = [

@@ -162,7 +162,8 @@ STAGE = Table(
         ),
         "source": Key(
             f.IN_CONTEXT,
-            "folder of a project that is built to a wheel and installed, never editable",
+            "folder of a project that is built to a wheel and installed, never editable; its "
+            "`[project] dependencies` are requirements of the stage",
         ),
     },
     model=model.Stage,

@@ -4,9 +4,10 @@ The Dockerfile is one reading of a plan, the local build another. Both read the 
 lines; neither may know a step that is not here.
 
 Paths inside a build, all below `Plan.work` (``/venvsmith``): ``in/`` holds what is mounted,
-``interpreter`` the path of the interpreter that was agreed on, ``tools/`` uv, ``skeleton/`` the
-empty venv, ``layers/<name>/`` what one delta installs, ``files/`` the user's own files. Each stage
-writes paths of its own, so that one folder can serve all stages where there is no BuildKit.
+``interpreter`` the path of the interpreter that was agreed on, ``tools/`` uv, ``source/`` and
+``wheels/`` the user's own projects, ``skeletons/`` the empty venvs, ``layers/<name>/`` what one
+delta installs, ``own/`` what one wheel installs, ``files/`` the user's own files. Each stage writes
+paths of its own, so that one folder can serve all stages where there is no BuildKit.
 
 A plan may be for several platforms: what differs between them (the layers, what is promised) stands
 in stages of one platform each, ``layer-torch-cpu-arm64``; a stage that goes on from there names the
@@ -23,16 +24,34 @@ from venvsmith.model.lock import Pin
 from venvsmith.model.project import Platform
 
 StepKind = Literal[
-    "apt", "user", "python", "interpreter", "tools", "venv", "install", "files", "rehearse"
+    "apt",
+    "user",
+    "python",
+    "interpreter",
+    "tools",
+    "source",
+    "venv",
+    "install",
+    "files",
+    "rehearse",
 ]
+
+NETWORK_SECRETS = ("ca", "default-index")
+"""Secrets that a machine may bring to every build: its certificates, and the address of the index
+that stands for the public one there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mount:
-    """A file that a step reads: a path below the project's root, seen at ``target``."""
+    """A file that a step reads: a path below the project's root, seen at ``target``.
+
+    :param exclude: what of a folder is not needed, as a ``.dockerignore`` in it would say; it may
+        be seen where another mount needs it.
+    """
 
     source: str
     target: str
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +137,25 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OwnDistribution:
+    """A project of the user's own, installed from the wheel that the build makes of it.
+
+    :param stage: whose ``source`` it is.
+    :param name: normalised.
+    :param version: None where only its build tells it.
+    """
+
+    stage: str
+    name: str
+    version: str | None
+
+    @property
+    def layer(self) -> str:
+        """Return the name of its layer; no stage's layer of distributions is called so."""
+        return f"{self.stage}.source.own"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VenvPlan:
     """One venv of an image: where it lies, what it holds, what must work in it."""
 
@@ -126,6 +164,8 @@ class VenvPlan:
     layers: tuple[Layer, ...]
     manifests: Mapping[Platform, str]
     """Text of ``<path>/.venvsmith/manifest.json``: what the platform's lock says it holds."""
+    own: tuple[OwnDistribution, ...] = ()
+    """The user's own projects in it, each a layer after all those of the lock."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,16 @@ class Index:
     url: str
     packages: tuple[str, ...] = ()
     """Patterns over normalised names, such as ``acme-*``."""
+
+    def takes(self, name: str) -> bool:
+        """Tell whether a normalised name comes from this index and from nowhere else."""
+        return any(fnmatchcase(name, pattern) for pattern in self.packages)
+
+    @property
+    def variables(self) -> tuple[str, str]:
+        """Return the variables that hold its user and its password."""
+        stem = f"VENVSMITH_INDEX_{self.name.upper().replace('-', '_')}"
+        return f"{stem}_USERNAME", f"{stem}_PASSWORD"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,22 +7,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from venvsmith.config import expand
 from venvsmith.errors import ConfigError
 from venvsmith.lock import delta, emit_pins
 from venvsmith.model.lock import Lock, Pin
-from venvsmith.model.plan import BuildStage, CopyTree, ImageSettings, Layer, Mount, Plan, VenvPlan
+from venvsmith.model.plan import (
+    BuildStage,
+    CopyTree,
+    ImageSettings,
+    Layer,
+    Mount,
+    OwnDistribution,
+    Plan,
+    VenvPlan,
+)
 from venvsmith.model.project import LockKey, Platform, Project
 from venvsmith.plan import families
 from venvsmith.plan.bases import Bases
+from venvsmith.plan.install import pin_files
 from venvsmith.plan.layers import Layering, cut_layers
 from venvsmith.plan.platforms import assembled, rehearsal
+from venvsmith.plan.source import Source, SourceStages, build_pin_files, own_distributions
 from venvsmith.plan.steps import EPOCH, SKELETON, Steps
 
-__all__ = ["EPOCH", "MANIFEST_SCHEMA", "WORK", "Assets", "plan_image", "venv_manifest"]
+__all__ = ["EPOCH", "MANIFEST_SCHEMA", "WORK", "Assets", "Source", "plan_image", "venv_manifest"]
 
 WORK = "/venvsmith"
 """Where a build keeps its own things; nothing of it reaches the image."""
@@ -41,6 +52,8 @@ class Assets:
     steps: Mapping[str, bytes]
     tools: tuple[Pin, ...]
     pip_wheel: bytes
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """What is known of the user's own projects, by the stages whose `source` they are."""
 
 
 def plan_image(
@@ -64,7 +77,7 @@ def plan_image(
     :param flat: plan an image that builds on another one as if it stood on its base directly.
     :raises ConfigError: for parts of the configuration that builds cannot carry out yet.
     """
-    _refuse_unsupported(project, image, variant)
+    _refuse_unsupported(project, variant)
     steps = Steps(
         project=project,
         image=(families.flattened if flat else families.on_top)(project, image, variant),
@@ -75,7 +88,9 @@ def plan_image(
         below=None if flat else families.below(project, image, variant),
         uv_version=next((pin.version for pin in assets.tools if pin.name == "uv"), ""),
     )
-    planner = _Planner(steps=steps, locks=locks, layering=layering or Layering())
+    planner = _Planner(
+        steps=steps, locks=locks, layering=layering or Layering(), sources=assets.sources
+    )
     venvs = tuple(planner.venv(path, stage) for path, stage in steps.image.venvs.items())
     stages = tuple(planner.stages(venvs))
     context = {mount.source for stage in stages for mount in stage.context}
@@ -97,8 +112,16 @@ def plan_image(
     )
 
 
-def venv_manifest(project: Project, lock: Lock, *, layers: Sequence[str] = ()) -> str:
+def venv_manifest(
+    project: Project,
+    lock: Lock,
+    *,
+    own: Iterable[OwnDistribution] = (),
+    layers: Sequence[str] = (),
+) -> str:
     """Return the text of the manifest that a venv carries: the lock's versions and the promises.
+
+    A version that only the build knows is null; the build fills it in.
 
     :param layers: names of the layers that it is made of, in the order in which they are stacked;
         each has brought a list of its files, ``.venvsmith/tree/<name>.txt``.
@@ -111,23 +134,22 @@ def venv_manifest(project: Project, lock: Lock, *, layers: Sequence[str] = ()) -
         "platform": str(lock.key.platform),
         "imports": _unique(name for stage in ancestry for name in stage.imports),
         "commands": [list(command) for stage in ancestry for command in stage.commands],
-        "pins": {pin.name: pin.version for pin in lock.pins},
+        "pins": {
+            **{pin.name: pin.version for pin in lock.pins},
+            **{each.name: each.version for each in own},
+        },
         "layers": [SKELETON, *layers],
     }
     return json.dumps(manifest, indent=1) + "\n"
 
 
-def _refuse_unsupported(project: Project, image: str, variant: str) -> None:
+def _refuse_unsupported(project: Project, variant: str) -> None:
     """Name what is read but cannot be built by this version, before anything is written."""
     unsupported = {
-        "indexes": bool(project.indexes),
         f"variants.{variant}.torch-backend": (
             project.variants[variant].torch_backend is not None and project.installer == "pip"
         ),
     }
-    for name in project.images[image].venvs.values():
-        for stage in project.ancestry(name):
-            unsupported[f"stages.{stage.name}.source"] = stage.source is not None
     problems = [
         (key, "this version reads this key but cannot build it yet")
         for key, present in unsupported.items()
@@ -142,6 +164,7 @@ class _Planner:
     steps: Steps
     locks: Mapping[LockKey, Lock]
     layering: Layering
+    sources: Mapping[str, Source]
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -154,6 +177,7 @@ class _Planner:
         project = self.steps.project
         layers: list[Layer] = []
         manifests: dict[Platform, str] = {}
+        projects: tuple[OwnDistribution, ...] = ()
         for platform in self.platforms:
             locks = self.lineage(stage, platform)
             for lock, parent in zip(locks, [None, *locks], strict=False):
@@ -167,12 +191,15 @@ class _Planner:
                 own = None if lock.key.single else platform
                 layers += (replace(layer, platform=own) for layer in cut)
             held = [layer.name for layer in layers if layer.platform in {None, platform}]
-            manifests[platform] = venv_manifest(project, locks[-1], layers=held)
+            projects = own_distributions(project, locks[-1], self.sources)
+            held += [each.layer for each in projects]
+            manifests[platform] = venv_manifest(project, locks[-1], own=projects, layers=held)
         return VenvPlan(
             path=self.steps.prefix + path,
             stage=stage,
             layers=tuple(layers),
             manifests=manifests,
+            own=projects,
         )
 
     def lineage(self, stage: str, platform: Platform) -> list[Lock]:
@@ -213,15 +240,19 @@ class _Planner:
 
     def files(self, venvs: tuple[VenvPlan, ...], assets: Assets) -> dict[str, bytes]:
         """Return every file that a build of venvsmith's may mount, by its path in the project."""
-        out = self.steps.project.output
+        project, out = self.steps.project, self.steps.project.output
         files = {f"{out}/steps/{name}": data for name, data in assets.steps.items()}
         files[f"{out}/steps/pip.whl"] = assets.pip_wheel
         files[f"{out}/steps/uv.txt"] = emit_pins(assets.tools).encode()
         for venv in [*venvs, *self.venvs_below()]:
             for platform, text in venv.manifests.items():
                 files[self.manifest_path(venv, platform)] = text.encode()
-            for layer in venv.layers:
-                files[f"{out}/deltas/{layer.filename}"] = emit_pins(layer.pins).encode()
+            pins = [
+                file for each in venv.layers for file in pin_files(project, each.name, each.pins)
+            ]
+            for own in venv.own:
+                pins += build_pin_files(project, own.stage, self.sources[own.stage])
+            files.update((file.path, emit_pins(file.pins).encode()) for file in pins)
         return files
 
     def venvs_below(self) -> list[VenvPlan]:
@@ -248,6 +279,9 @@ class _Planner:
         if self.steps.project.installer == "uv":
             stages.append(BuildStage(name="tools", parent=base, steps=(self.steps.tools(),)))
             base = "tools"
+        built = [own.stage for venv in venvs for own in self.own_projects(venv)]
+        for stage in _unique(built):
+            stages += self.source_stages.wheel(stage, base=base)
         copies: list[tuple[Platform | None, CopyTree]] = [*bases.python_layers()]
         names = ["venv"] if len(venvs) == 1 else [f"venv-{n}" for n in range(len(venvs))]
         for name, venv in zip(names, venvs, strict=True):
@@ -288,7 +322,21 @@ class _Planner:
                 BuildStage(name=stage, parent=name, steps=(step,), platform=layer.platform)
             )
             copies.append((layer.platform, CopyTree(stage=stage, path=tree)))
+        for own in self.own_projects(venv):
+            stages.append(self.source_stages.layer(venv, own, parent=name))
+            tree = self.source_stages.tree(own, parent=name)
+            copies.append((None, CopyTree(stage=stages[-1].name, path=tree)))
         return stages, copies
+
+    @property
+    def source_stages(self) -> SourceStages:
+        """Return what makes the stages of the user's own projects."""
+        return SourceStages(steps=self.steps, sources=self.sources)
+
+    def own_projects(self, venv: VenvPlan) -> list[OwnDistribution]:
+        """Return the user's own projects that a venv gets here, and not from an image below."""
+        below = self.steps.below
+        return [own for own in venv.own if below is None or not below.holds(venv.path, own)]
 
     def project_files(self, venv: VenvPlan, *, parent: str) -> BuildStage:
         """Return the stage that gathers the project's own files as a layer."""
@@ -321,9 +369,12 @@ class _Planner:
             ]
             for platform in self.platforms
         }
+        names = ["rehearse.py", "normalise.py"]
+        if any(own.version is None for venv in [*venvs, *below] for own in venv.own):
+            names.append("versions.py")
         return rehearsal(
             promises,
-            scripts=(self.steps.script("rehearse.py"), self.steps.script("normalise.py")),
+            scripts=tuple(self.steps.script(name) for name in names),
             steps=(
                 *map(self.steps.below_holds, below, seen_below),
                 self.steps.rehearse(venvs, seen),

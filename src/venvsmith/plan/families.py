@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from venvsmith.model.plan import ImageRef, Layer
+from venvsmith.model.plan import ImageRef, Layer, OwnDistribution
 from venvsmith.model.project import Image, Project
 
 ROOT = 0
@@ -30,9 +30,9 @@ class Below:
     users: frozenset[int]
     """Users that have a name and a home already."""
 
-    def holds(self, path: str, layer: Layer) -> bool:
-        """Return whether a layer of the venv at a path (of the configuration) is there."""
-        return (path, layer.stage) in self.stages
+    def holds(self, path: str, part: Layer | OwnDistribution) -> bool:
+        """Return whether a part of the venv at a path (of the configuration) is there."""
+        return (path, part.stage) in self.stages
 
 
 def flattened(project: Project, name: str, variant: str) -> Image:

@@ -9,18 +9,16 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from venvsmith.model.plan import Layer, Mount, Step, VenvPlan
+from venvsmith.model.plan import NETWORK_SECRETS, Layer, Mount, Step, VenvPlan
 from venvsmith.model.project import Base, Image, Project, Variant
 from venvsmith.plan.families import Below
+from venvsmith.plan.install import Installer, pin_files
 from venvsmith.resolve import wheel_platform
 
 EPOCH = 315532800
 """Time of every file in a layer: 1980-01-01, the earliest that zip archives can tell."""
 SKELETON = "venv"
 """Name of the list of files that the empty venv carries; each layer's has the layer's name."""
-
-_CA = "[ ! -e /run/secrets/ca ] || export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca"
-_CA_SECRET = ("ca",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,35 +108,34 @@ class Steps:
 
     def tools(self) -> Step:
         """Install uv by hash."""
-        pip = f"{self.pip(self.found_interpreter)} install --quiet --disable-pip-version-check"
+        pip = self.installer.bare_pip(self.found_interpreter)
         return Step(
             id="tools",
             kind="tools",
             title="uv, by hash, with a pip that needs nothing of the base.",
-            run=(_CA, self.telling(f"{pip} {self.tools_options}", "tools")),
+            run=(
+                *self.installer.surroundings(),
+                self.installer.telling(
+                    f"{pip} install --quiet --disable-pip-version-check {self.tools_options}",
+                    "tools",
+                ),
+            ),
             mounts=(self.script("pip.whl"), self.script("uv.txt")),
             network=True,
-            secrets=_CA_SECRET,
+            secrets=NETWORK_SECRETS,
         )
 
     # -- the venv ------------------------------------------------------------------------------
 
     def venv(self, venv: VenvPlan, *, skeleton: str) -> Step:
         """Make an empty venv at its final path, and a copy of it that becomes a layer."""
-        if self.project.installer == "uv":
-            make = (
-                f"{self.work}/tools/bin/uv venv --quiet --no-config --no-project"
-                f" --no-python-downloads --python {self.found_interpreter} {venv.path}"
-            )
-        else:
-            make = f"{self.found_interpreter} -I -m venv --without-pip {venv.path}"
         path = venv.path.removeprefix(self.prefix)
         return Step(
             id=f"venv:{path}",
             kind="venv",
             title=f"The empty venv, at its final path {path}.",
             run=(
-                make,
+                self.make_venv(venv.path),
                 f"mkdir -p {skeleton}{venv.path}",
                 f"cp -a {venv.path}/. {skeleton}{venv.path}/",
                 self.normalise(venv, skeleton, name=SKELETON),
@@ -148,46 +145,20 @@ class Steps:
 
     def install(self, venv: VenvPlan, layer: Layer, *, stage: str, tree: str) -> Step:
         """Install one layer's distributions, and nothing else, into a tree of its own."""
-        pins = Mount(
-            source=f"{self.project.output}/deltas/{layer.filename}",
-            target=f"{self.work}/in/{layer.filename}",
+        files = pin_files(self.project, layer.name, layer.pins)
+        install = self.installer.pins(
+            venv.path, files, prefix=f"{tree}{venv.path}", options=self.foreign(layer)
         )
-        mounts = [pins, self.script("normalise.py")]
-        if self.project.installer == "uv":
-            command = self.uv_install(venv, tree) + self.foreign(layer)
-        else:
-            mounts.append(self.script("pip.whl"))
-            command = self.pip_install(venv, tree)
-        links, link_mounts = self.find_links()
-        command += f" --no-deps --require-hashes {self.only_wheels(layer)}{links}"
-        command += f" --requirement {pins.target}"
-        if self.project.installer != "uv":
-            command = self.telling(command, stage)
         return Step(
             id=f"install:{stage}",
             kind="install",
             title=f"{len(layer.pins)} distributions of stage {layer.stage}.",
-            run=(
-                _CA,
-                command,
-                self.normalise(venv, tree, name=layer.name),
-            ),
-            mounts=(*mounts, *link_mounts),
-            caches=(f"{self.work}/cache/{self.project.installer}",),
+            run=(*install.run, self.normalise(venv, tree, name=layer.name)),
+            mounts=(*install.mounts, self.script("normalise.py")),
+            caches=install.caches,
             network=True,
-            secrets=(*_CA_SECRET, *self.project.build.secrets),
+            secrets=install.secrets,
         )
-
-    def uv_install(self, venv: VenvPlan, tree: str) -> str:
-        """Return uv's part of an install that does not depend on the layer."""
-        command = (
-            f"{self.work}/tools/bin/uv pip install --no-config --no-python-downloads"
-            f" --python {venv.path}/bin/python --prefix {tree}{venv.path}"
-            f" --cache-dir {self.work}/cache/uv --link-mode copy"
-        )
-        if self.variant.torch_backend is not None:
-            command += f" --torch-backend {shlex.quote(self.variant.torch_backend)}"
-        return command
 
     def foreign(self, layer: Layer) -> str:
         """Return uv's option for a layer that may be for another platform than the building one."""
@@ -195,38 +166,6 @@ class Steps:
             return ""
         level = wheel_platform(layer.platform.machine, self.base.manylinux)
         return f" --python-platform {level}"
-
-    def pip_install(self, venv: VenvPlan, tree: str) -> str:
-        """Return pip's part of an install that does not depend on the layer.
-
-        Without --ignore-installed pip omits, even uninstalls, what the venv already has.
-        """
-        return (
-            f"{self.pip(f'{venv.path}/bin/python')} install --disable-pip-version-check"
-            f" --root-user-action ignore --cache-dir {self.work}/cache/pip"
-            f" --prefix {tree}{venv.path} --ignore-installed --no-compile"
-            f" --no-warn-script-location"
-        )
-
-    def find_links(self) -> tuple[str, list[Mount]]:
-        """Return the options for the variant's folders and pages of wheels, and their mounts."""
-        options = ""
-        mounts: list[Mount] = []
-        for number, place in enumerate(self.variant.find_links):
-            seen = place
-            if "://" not in place:
-                seen = f"{self.work}/in/links-{number}"
-                mounts.append(Mount(source=place, target=seen))
-            options += f" --find-links {shlex.quote(seen)}"
-        return options, mounts
-
-    def only_wheels(self, layer: Layer) -> str:
-        """Return the options that let nothing be built from source but what the project names."""
-        sources = set(self.project.no_wheel)
-        wheels = [pin.name for pin in layer.pins if pin.name not in sources]
-        if len(wheels) == len(layer.pins):
-            return "--only-binary :all:"
-        return " ".join(f"--only-binary {name}" for name in wheels)
 
     # -- the user's files, and the rehearsal -----------------------------------------------------
 
@@ -265,7 +204,8 @@ class Steps:
         lines: list[str] = []
         for venv, manifest in zip(venvs, manifests, strict=True):
             folder = f"{self.work}/gate{venv.path}/.venvsmith"
-            lines += [f"mkdir -p {folder}", f"cp {manifest} {folder}/manifest.json"]
+            text = f"{self.settled(venv, manifest)} > {folder}/manifest.json"
+            lines += [f"mkdir -p {folder}", text]
         lines.append(self.normalise(venvs[0], f"{self.work}/gate"))
         return Step(
             id="gate",
@@ -279,7 +219,7 @@ class Steps:
         assert self.below is not None  # noqa: S101 - who asks for this step has it
         path = venv.path.removeprefix(self.prefix)
         carried = f"{path}/.venvsmith/manifest.json"
-        same = f'[ "$(cat {manifest})" = "$(cat {carried})" ]'
+        same = f'[ "$({self.settled(venv, manifest)})" = "$(cat {carried})" ]'
         complaint = (
             f"venvsmith: {self.below.ref.tag} holds something else at {path} than its lock says:"
             " build it again first"
@@ -292,6 +232,13 @@ class Steps:
             as_user=True,
         )
 
+    def settled(self, venv: VenvPlan, manifest: str) -> str:
+        """Return the command that prints a manifest, with the versions that only a build tells."""
+        if all(own.version is not None for own in venv.own):
+            return f"cat {manifest}"
+        script = f"{self.work}/in/versions.py"
+        return f"{venv.path}/bin/python -I -S -B {script} {manifest} {venv.path}"
+
     # -- parts of lines ------------------------------------------------------------------------
 
     @property
@@ -303,25 +250,30 @@ class Steps:
             f" --requirement {self.work}/in/uv.txt"
         )
 
+    def make_venv(self, path: str) -> str:
+        """Return the line that makes an empty venv."""
+        if self.project.installer == "uv":
+            return (
+                f"{self.work}/tools/bin/uv venv --quiet --no-config --no-project"
+                f" --no-python-downloads --python {self.found_interpreter} {path}"
+            )
+        return f"{self.found_interpreter} -I -m venv --without-pip {path}"
+
+    @property
+    def installer(self) -> Installer:
+        """Return what makes the lines that install."""
+        return Installer(
+            project=self.project,
+            variant=self.variant,
+            work=self.work,
+            secrets=f"{self.work}/secrets" if self.prefix else "/run/secrets",
+            interpreter=self.found_interpreter,
+        )
+
     @property
     def found_interpreter(self) -> str:
         """Return the shell word that gives the interpreter both bases agreed on."""
         return f'"$(head -n 1 {self.work}/interpreter)"'
-
-    def pip(self, python: str) -> str:
-        """Return how to run the pip that the build brings along, with nothing of the machine's."""
-        return f"PYTHONPATH={self.work}/in/pip.whl PIP_CONFIG_FILE=/dev/null {python} -m pip"
-
-    def telling(self, command: str, name: str) -> str:
-        """Return a line that runs pip and, where it fails, tells what pip says in its log alone.
-
-        It passes over a page of the index that cannot be fetched, and then reports that there is
-        no such distribution.
-        """
-        log = f"{self.work}/{name}.log"
-        return (
-            f"if ! {command} --log {log}; then sed -n /Could.not.fetch.URL/p {log} >&2; exit 1; fi"
-        )
 
     def normalise(self, venv: VenvPlan, tree: str, *, name: str = "") -> str:
         """Return the line that makes a tree the same bytes everywhere.

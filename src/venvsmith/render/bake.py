@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from venvsmith.config import fill
+from venvsmith.model.plan import NETWORK_SECRETS
 from venvsmith.render import quote
 
 if TYPE_CHECKING:
@@ -35,15 +36,31 @@ def emit_bake(
 
 
 def emit_dockerignore(plan: Plan) -> str:
-    """Return the allow-list of what a build may read of the project."""
-    lines = ["# What this build reads; everything else stays out of the context.", "*"]
-    lines += [quote.ignore_pattern(path) for path in plan.context]
+    """Return the allow-list of what a build may read of the project.
+
+    The last line that fits decides: a project's own folders come first, then what of them never
+    belongs into a build, then the files that are needed even so.
+    """
+    mounts = [mount for step in plan.steps for mount in step.mounts if mount.exclude]
+    folders = {mount.source: mount.exclude for mount in mounts}
+    lines = ["# What this build reads; everything else stays out of the context."]
+    if "." not in folders:
+        lines.append("*")
+    lines += [quote.ignore_pattern(path) for path in folders if path != "."]
+    for folder, excluded in folders.items():
+        before = "" if folder == "." else f"{folder}/"
+        lines += [f"{before}{pattern}" for pattern in excluded]
+    lines += [quote.ignore_pattern(path) for path in plan.context if path not in folders]
     return "\n".join(lines) + "\n"
 
 
-def secret_specs(build: BuildSettings) -> list[str]:
-    """Return how bake finds the configured secrets: in variables of the same names."""
-    return [f"type=env,id={name},env={name}" for name in build.secrets]
+def secret_specs(plan: Plan) -> list[str]:
+    """Return how bake finds the secrets of a plan: in variables of the same names.
+
+    Those that a machine brings (certificates, a mirror) are not the project's to list.
+    """
+    names = dict.fromkeys(name for step in plan.steps for name in step.secrets)
+    return [f"type=env,id={name},env={name}" for name in names if name not in NETWORK_SECRETS]
 
 
 def _groups(plans: Sequence[Plan]) -> dict[str, dict[str, list[str]]]:
@@ -81,6 +98,7 @@ def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, obje
         target["cache-from"] = _caches(plan, build.cache_from)
     if build.cache_to:
         target["cache-to"] = _caches(plan, build.cache_to)
-    if build.secrets:
-        target["secret"] = secret_specs(build)
+    secrets = secret_specs(plan)
+    if secrets:
+        target["secret"] = secrets
     return target

@@ -4,6 +4,7 @@ from venvsmith.resolve.asked import LockOptions
 from venvsmith.resolve.check import check_offered, check_project
 from venvsmith.resolve.outcome import LockChange, LockReport
 from venvsmith.resolve.run import lock_project
+from venvsmith.resolve.surroundings import default_index
 from venvsmith.resolve.uv import wheel_platform
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "LockReport",
     "check_offered",
     "check_project",
+    "default_index",
     "lock_project",
     "wheel_platform",
 ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -28,10 +27,7 @@ PROJECT = "venvsmith-request"
 
 def index_of(name: str, indexes: Iterable[Index]) -> Index | None:
     """Return the index that a normalised name comes from, or None for the default one."""
-    return next(
-        (index for index in indexes if any(fnmatchcase(name, item) for item in index.packages)),
-        None,
-    )
+    return next((index for index in indexes if index.takes(name)), None)
 
 
 def direct_names(request: Request) -> frozenset[str]:
@@ -93,9 +89,7 @@ def credentials(indexes: Iterable[Index], own: Mapping[str, str]) -> dict[str, s
     """Return the variables that tell uv each index's user and password, from ours."""
     found: dict[str, str] = {}
     for index in indexes:
-        name = re.sub(r"[^A-Z0-9]", "_", index.name.upper())
-        for part in ("USERNAME", "PASSWORD"):
-            value = own.get(f"VENVSMITH_INDEX_{name}_{part}")
-            if value:
-                found[f"UV_INDEX_{name}_{part}"] = value
+        for variable in index.variables:
+            if own.get(variable):
+                found[variable.replace("VENVSMITH", "UV", 1)] = own[variable]
     return found

@@ -35,6 +35,20 @@ def settle(tree: str, epoch: int) -> None:
     os.utime(tree, (epoch, epoch))
 
 
+def forget_cache(tree: str) -> None:
+    """Remove what uv notes of a wheel that lay in a folder: when that file last changed there."""
+    for folder, _, files in os.walk(tree):
+        if "uv_cache.json" not in files or not folder.endswith(".dist-info"):
+            continue
+        os.unlink(os.path.join(folder, "uv_cache.json"))
+        name = os.path.basename(folder) + "/uv_cache.json,"
+        record = os.path.join(folder, "RECORD")
+        with open(record, "rb") as file:
+            lines = file.readlines()
+        with open(record, "wb") as file:
+            file.writelines(line for line in lines if not line.startswith(name.encode()))
+
+
 def compile_bytecode(tree: str) -> None:
     """Compile every module in the tree."""
     # -S: nothing of the environment may run.
@@ -85,6 +99,7 @@ def main() -> None:
             path = tree + os.path.join(sys.argv[3], name)
             if os.path.lexists(path):
                 os.unlink(path)
+        forget_cache(tree)
         settle(tree, epoch)
         compile_bytecode(tree)
         settle(tree, epoch)

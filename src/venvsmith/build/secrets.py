@@ -1,0 +1,100 @@
+"""What this machine knows and a build may use but not keep: passwords, tokens, a mirror's address.
+
+Values come from the environment, and those of indexes also from the user's netrc. They are never
+part of an argument list, and whatever a tool says is searched for them before it is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import netrc
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from venvsmith.model.plan import NETWORK_SECRETS
+from venvsmith.resolve import default_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from venvsmith.model.plan import Plan
+    from venvsmith.model.project import Index, Project
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, and a private folder in it
+
+
+def gather_secrets(
+    project: Project, plans: Iterable[Plan], own: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the values of the secrets that steps may read and this machine has, by their names.
+
+    :param own: the environment to look in; this process's where None.
+    """
+    own = os.environ if own is None else own
+    names = {name for plan in plans for step in plan.steps for name in step.secrets}
+    found = {name: own[name] for name in sorted(names) if own.get(name)}
+    for index in project.indexes.values():
+        if names.intersection(index.variables) and not found.keys() & set(index.variables):
+            found.update(zip(index.variables, _login(index.url, own), strict=False))
+    mirror = default_index(own)
+    if mirror:
+        found[NETWORK_SECRETS[1]] = _with_login(mirror, own)
+    return found
+
+
+def sensitive(project: Project, secrets: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values that nothing may show: not users' names, and of an address its password."""
+    users = {index.variables[0] for index in project.indexes.values()}
+    values = {value for name, value in secrets.items() if name not in {*users, *NETWORK_SECRETS}}
+    mirror = secrets.get(NETWORK_SECRETS[1], "")
+    login = urlsplit(mirror).netloc.rpartition("@")[0]
+    values |= {login, login.rpartition(":")[2]}
+    # Installers show an address with its password as it stands there.
+    values |= {quote(value, safe="") for value in values}
+    return tuple(sorted(filter(None, values), key=len, reverse=True))
+
+
+@contextlib.contextmanager
+def in_memory(secrets: Mapping[str, str]) -> Iterator[Path]:
+    """Yield a folder that only this user can read, with a file for each secret; then remove it.
+
+    It lies in memory where this machine has a file system there.
+    """
+    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="venvsmith-", dir=parent))
+    try:
+        for name, value in secrets.items():
+            (folder / name).write_text(value, encoding="utf-8")
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def login_hint(index: Index) -> str:
+    """Return what to do where an index refuses us."""
+    user, password = index.variables
+    return f"set {user} and {password}, or write the host into ~/.netrc"
+
+
+def _login(url: str, own: Mapping[str, str]) -> tuple[str, ...]:
+    """Return user and password of an address's host from the user's netrc, or nothing."""
+    file = Path(own.get("NETRC") or Path(own.get("HOME", "~")).expanduser() / ".netrc")
+    host = urlsplit(url).hostname
+    with contextlib.suppress(OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        entry = netrc.netrc(str(file)).authenticators(host) if host and file.is_file() else None
+        if entry is not None:
+            return entry[0], entry[2] or ""
+    return ()
+
+
+def _with_login(url: str, own: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    login = () if "@" in parts.netloc else _login(url, own)
+    if not login:
+        return url
+    user = ":".join(quote(part, safe="") for part in login)
+    return parts._replace(netloc=f"{user}@{parts.netloc}").geturl()
