@@ -35,8 +35,8 @@ def test_pins_are_cut_by_index_and_each_install_asks_one_place(installer: Instal
     variable = "UV_DEFAULT_INDEX" if installer == "uv" else "PIP_INDEX_URL"
     lines = [line for line in install(of).run if "--requirement" in line]
     default, vendor = lines
-    assert default.endswith("/in/torch.cuda.txt")
-    assert vendor.endswith("/in/torch.cuda@vendor.txt")
+    assert "/in/torch.cuda.txt" in default
+    assert "/in/torch.cuda@vendor.txt" in vendor
     assert vendor.startswith(f'{variable}="$index" ')
     assert not any("index-url" in line or VENDOR.url in line for line in lines)
 
