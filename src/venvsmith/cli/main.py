@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "verify",
     "explain": "explain",
     "compare": "compare",
+    "graph": "graph",
 }
 HELP = {
     "init": "Write a first venvsmith.toml, from what is there or from nothing.",
@@ -39,6 +40,7 @@ HELP = {
     "verify": "Judge an image, a folder or a venv, and name the cause of what fails.",
     "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
     "compare": "Tell what differs between two targets, and which difference explains a failure.",
+    "graph": "Show stages, variants, images and sizes as a tree.",
 }
 
 
