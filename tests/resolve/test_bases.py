@@ -119,7 +119,7 @@ def test_without_docker_a_lock_is_made_and_says_nothing(
     workshop.stage("base", "lib")
     said: list[str] = []
     lock_project(on(workshop, "python:3.11", "python:3.11"), LockOptions(), say=said.append)
-    assert said == ["resolving base (cpu, linux/amd64)"]
+    assert said == []
     assert "bases.json" not in workshop.files()
 
 

@@ -123,26 +123,66 @@ def test_selection_is_by_family_and_variant(index: LocalIndex, workshop: Worksho
     assert caught.value.hint == "did you mean 'base'?"
 
 
-def test_extra_sources_of_the_machine_do_not_leak_in(
+def test_settings_of_the_machine_change_no_byte(
     index: LocalIndex, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stray = type(index)(folder=tmp_path / "stray")
-    stray.add("lib", "9")
     index.add("lib", "1")
+    index.add("lib", "2")
+    index.add("lib", "3rc1")
+    index.add("left", "1", "lib")
+    workshop.stage("base", "lib").stage("app", "left", extends="base").lock()
+    plain = workshop.files()
+    assert workshop.pins("app.cpu") == {"left": "1", "lib": "2"}
+
+    stray = type(index)(folder=tmp_path / "stray")
+    for version in ("2", "9"):
+        stray.add("lib", version, "stranger")
     wheels = stray.folder / "simple/lib"
+    lines = tmp_path / "lines.txt"
+    lines.write_text("lib==1\n")
     for name, value in {
         "PIP_FIND_LINKS": str(wheels),
         "UV_FIND_LINKS": str(wheels),
         "UV_INDEX": stray.url,
         "UV_EXTRA_INDEX_URL": stray.url,
         "PIP_EXTRA_INDEX_URL": stray.url,
+        "UV_CONSTRAINT": str(lines),
+        "UV_OVERRIDE": str(lines),
+        "UV_EXCLUDE": str(lines),
+        "PIP_CONSTRAINT": str(lines),
         "UV_PRERELEASE": "allow",
-        "UV_CONSTRAINT": str(tmp_path / "missing.txt"),
+        "UV_RESOLUTION": "lowest",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_TORCH_BACKEND": "cu128",
+        "UV_EXCLUDE_NEWER": "2020-01-01",
+        "UV_NO_INDEX": "1",
+        "UV_OFFLINE": "1",
+        "UV_PYTHON": "3.99",
+        "UV_NO_BINARY": "1",
+        "UV_CONFIG_FILE": str(tmp_path / "uv.toml"),
+        "UV_WORKING_DIR": str(tmp_path),
+        "UV_PROJECT": str(tmp_path),
+        "VIRTUAL_ENV": str(tmp_path),
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
     }.items():
         monkeypatch.setenv(name, value)
-    (workshop.root / "uv.toml").write_text(f'find-links = ["{wheels}"]\n')
-    workshop.stage("base", "lib").lock()
-    assert workshop.pins("base.cpu") == {"lib": "1"}
+    pip_conf = f"[global]\nextra-index-url = {stray.url}\nfind-links = {wheels}\npre = true\n"
+    uv_toml = f'find-links = ["{wheels}"]\nresolution = "lowest"\n[pip]\nno-index = true\n'
+    for file, text in {
+        "config/pip/pip.conf": pip_conf,
+        ".pip/pip.conf": pip_conf,
+        "config/uv/uv.toml": uv_toml,
+        "uv.toml": uv_toml,
+        "project/uv.toml": uv_toml,
+        "project/pyproject.toml": f"[tool.uv]\nfind-links = ['{wheels}']\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    for path in (workshop.root / "locks").iterdir():
+        path.unlink()
+    workshop.lock()
+    assert workshop.files() == plain
 
 
 def test_find_links_of_the_configuration_count(

@@ -127,14 +127,17 @@ def _withdrawn(shared: Shared, project: Project, options: LockOptions) -> tuple[
 
 
 def _lock(shared: Shared, project: Project, options: LockOptions) -> None:
+    from venvsmith.cli.progress import shown  # noqa: PLC0415
     from venvsmith.resolve import lock_project  # noqa: PLC0415
 
-    report = lock_project(
-        project,
-        options,
-        say=shared.say,
-        detail=shared.say if shared.verbosity > 0 else None,
-    )
+    with shown(shared) as progress:
+        report = lock_project(
+            project,
+            options,
+            say=progress.say,
+            detail=progress.say if shared.verbosity > 0 else None,
+            watch=progress.watch,
+        )
     for change in report.changed:
         click.echo(_sentence(change, project))
     if not report.changed:

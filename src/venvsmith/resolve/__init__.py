@@ -3,6 +3,7 @@
 from venvsmith.resolve.asked import LockOptions
 from venvsmith.resolve.check import check_offered, check_project
 from venvsmith.resolve.outcome import LockChange, LockReport
+from venvsmith.resolve.progress import Work
 from venvsmith.resolve.run import lock_project
 from venvsmith.resolve.surroundings import default_index
 from venvsmith.resolve.uv import wheel_platform
@@ -11,6 +12,7 @@ __all__ = [
     "LockChange",
     "LockOptions",
     "LockReport",
+    "Work",
     "check_offered",
     "check_project",
     "default_index",

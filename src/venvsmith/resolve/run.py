@@ -29,6 +29,7 @@ from venvsmith.resolve.bases import pin_bases
 from venvsmith.resolve.joint import Family, Node, resolve_family
 from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.pip_tools import PipToolsResolver, refuse_beyond_pip
+from venvsmith.resolve.progress import Tracker, Work
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.sizes import find_sizes
 from venvsmith.resolve.uv import UvResolver
@@ -54,6 +55,7 @@ def lock_project(
     *,
     say: Callable[[str], None] = lambda _: None,
     detail: Callable[[str], None] | None = None,
+    watch: Callable[[Work], None] = lambda _: None,
 ) -> LockReport:
     """Bring the locks up to date and write them, all or none.
 
@@ -61,6 +63,7 @@ def lock_project(
 
     :param say: told what is being done, one line at a time, from several threads.
     :param detail: told each command that is run.
+    :param watch: told how far the families are, one at a time.
     :raises JudgedError: where a family has no resolution.
     :raises SurroundingsError: where the network, an index or the disk fails.
     :raises UsageError: where an option names what the configuration does not have.
@@ -79,8 +82,14 @@ def lock_project(
         inputs = selected(project, options, built)
         places = ((f"{key.variant}, {key.platform}", wanted) for key, wanted in inputs.items())
         refuse_unfit(places, built.values())
-        run = _Run(project=project, options=options, old=old, resolver=resolver, say=say)
         stale = stale_families(inputs, old, options)
+        run = _Run(
+            project=project,
+            options=options,
+            old=old,
+            resolver=resolver,
+            tracker=Tracker(len(stale), watch),
+        )
         tools = find_tools(project) if needs_tools(project) else None
         wants_tools = needs_tools(project) and (tools is None or options.upgrade)
         with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as other:
@@ -130,7 +139,7 @@ class _Run:
     options: LockOptions
     old: Mapping[LockKey, Lock | None]
     resolver: Resolver
-    say: Callable[[str], None]
+    tracker: Tracker
 
     def lock_family(self, place: Place, keys: Mapping[LockKey, Inputs]) -> list[Lock]:
         """Resolve one family; a lock whose content stays keeps its header too."""
@@ -149,8 +158,8 @@ class _Run:
             },
             preferences=tuple({pin.name: pin for pin in kept}.values()),
         )
-        self.say(f"resolving {', '.join(family.nodes)} ({family.place})")
-        resolved = resolve_family(family, self.resolver)
+        with self.tracker.working(f"{', '.join(family.nodes)} ({family.place})"):
+            resolved = resolve_family(family, self.resolver)
         known = {(pin.name, pin.version): pin for pin in kept}
         locks = []
         for key, inputs in keys.items():
