@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockValidationError
 from packaging.tags import Tag, compatible_tags, cpython_tags, create_compatible_tags_selector
@@ -18,6 +14,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.lock.sizes import Sizes, kept_sizes, place_of
+from venvsmith.resolve.lengths import Lengths
 from venvsmith.resolve.protocol import Request
 from venvsmith.resolve.uv import DEFAULT_MANYLINUX
 
@@ -31,9 +28,8 @@ if TYPE_CHECKING:
     from venvsmith.model.project import LockKey
     from venvsmith.resolve.protocol import Resolver
 
-ASKED_AT_ONCE = 16
+ASKED_AT_ONCE = 8
 """Servers of wheels answer a HEAD in some 70 ms; they are asked only where the index is silent."""
-HEAD_TIMEOUT = 10.0
 # PEP 600: the older names of three levels.
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _OLDEST = {"x86_64": 5, "aarch64": 17}
@@ -122,11 +118,11 @@ def _sizes(
         if size is not None:
             return package.name, size
         try:
-            return package.name, _size_at_server(file.url or "", offline=offline)
+            return package.name, lengths.of(file.url or "")
         except OSError:
             return None
 
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+    with Lengths(offline=offline) as lengths, ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         return dict(answer for answer in pool.map(ask, packages) if answer is not None)
 
 
@@ -150,28 +146,3 @@ def _size_on_disk(file: PackageWheel | PackageSdist, folders: list[Path]) -> int
     if url.scheme == "file":
         places.append(Path(unquote(url.path)))
     return next((place.stat().st_size for place in places if place.is_file()), None)
-
-
-def _size_at_server(url: str, *, offline: bool) -> int | None:
-    """Return what the server says of a file's length; None where it does not.
-
-    :raises OSError: where it cannot be asked now.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        return None
-    if offline:
-        raise OSError
-    # Without user and password: a server that wants them is not told them here.
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-    request = urllib.request.Request(bare, method="HEAD")  # noqa: S310 - http(s) only
-    try:
-        with urllib.request.urlopen(request, timeout=HEAD_TIMEOUT) as answer:  # noqa: S310
-            length = answer.headers.get("Content-Length") or ""
-    except urllib.error.HTTPError as exc:
-        if exc.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        return None
-    except (HTTPException, ValueError) as exc:
-        raise OSError from exc
-    return int(length) if length.isdecimal() else None
