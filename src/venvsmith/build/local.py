@@ -89,6 +89,10 @@ def build_local(
     plan = plan.on(here)
     fresh = folder.with_name(f".{folder.name}.new") if sandbox else folder
     secrets = gather_secrets(project, [plan])
+    hide = sensitive(project, secrets)
+    if ca_bundle is not None:
+        # A sandbox has a /tmp of its own, where the bundle may lie here.
+        secrets["ca"] = ca_bundle.read_text("utf-8", "surrogateescape")
     try:
         _remove(fresh)
         fresh.mkdir(parents=True)
@@ -100,9 +104,8 @@ def build_local(
                 sandbox=sandbox,
                 uv_cache=uv_cache,
                 say=say,
-                ca_bundle=ca_bundle,
                 secrets=hidden,
-                sensitive=sensitive(project, secrets),
+                sensitive=hide,
             )
             engine.carry_out()
         manifest = engine.manifest()
@@ -135,7 +138,6 @@ class _Engine:
     sandbox: Sandbox | None
     uv_cache: Path
     say: Callable[[str], None]
-    ca_bundle: Path | None
     secrets: Path
     """The folder that holds a file for each secret."""
     sensitive: tuple[str, ...]
@@ -247,8 +249,6 @@ class _Engine:
 
     def build_env(self) -> dict[str, str]:
         env = {key: os.environ[key] for key in _PASSED if key in os.environ}
-        if self.ca_bundle is not None:
-            env["SSL_CERT_FILE"] = env["PIP_CERT"] = str(self.ca_bundle)
         return {"PATH": _SYSTEM_PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108
 
     def run_env(self) -> dict[str, str]:

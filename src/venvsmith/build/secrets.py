@@ -68,7 +68,7 @@ def in_memory(secrets: Mapping[str, str]) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="venvsmith-", dir=parent))
     try:
         for name, value in secrets.items():
-            (folder / name).write_text(value, encoding="utf-8")
+            (folder / name).write_text(value, "utf-8", "surrogateescape")
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -161,8 +161,14 @@ class Installer:
         """
         if file.index is not None:
             folder = self.folder_of(file.index)
-            target = f"{self.work}/in/index-{file.index.name}"
-            return "", [Mount(source=folder, target=target)] if folder is not None else []
+            if folder is not None:
+                target = f"{self.work}/in/index-{file.index.name}"
+                return "", [Mount(source=folder, target=target)]
+            parts = urlsplit(file.index.url)
+            if parts.scheme == "http" and self.project.installer == "pip":
+                # pip passes over such an index; what comes from it has its hash in the lock.
+                return f" --trusted-host {shlex.quote(parts.hostname or '')}", []
+            return "", []
         options = ""
         if self.variant.torch_backend is not None and self.project.installer == "uv":
             options += f" --torch-backend {shlex.quote(self.variant.torch_backend)}"
