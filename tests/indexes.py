@@ -49,9 +49,10 @@ def guarded(folder: Path, *, user: str, password: str) -> Iterator[tuple[str, li
     login = f"{user}:{password}".encode()
     handler = type("Guarded", (_Guarded,), {"login": login, "served": served})
     bound = functools.partial(handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer((gateway(), 0), bound) as server:
+    host = gateway()
+    with http.server.ThreadingHTTPServer((host, 0), bound) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://{server.server_address[0]}:{server.server_port}", served
+        yield f"http://{host}:{server.server_port}", served
         server.shutdown()
         thread.join()

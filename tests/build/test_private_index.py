@@ -58,7 +58,7 @@ setup()
 PASSWORD = "vs-canary-password-81f3/@:%"  # noqa: S105 - a canary
 TOKEN = "vs-canary-token-52ab"  # noqa: S105 - a canary
 COMMENT = "vs-canary-bundle-90cd"
-LOGIN[0], LOGIN[1] = (f"VENVSMITH_INDEX_INTERNAL_{x}" for x in ("USERNAME", "PASSWORD"))
+LOGIN = ("VENVSMITH_INDEX_INTERNAL_USERNAME", "VENVSMITH_INDEX_INTERNAL_PASSWORD")
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 
