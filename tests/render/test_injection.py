@@ -44,8 +44,9 @@ FULL: dict[str, Any] = {
             "apt": ["ca-certificates"], "env": {"LANG": "C"},
             "apt-sources": [{
                 "uri": "https://apt.example.com", "suite": "stable", "components": ["main"],
-                "key-sha256": "a" * 64,
+                "key-sha256": "a" * 64, "key": "keys/a.asc",
             }],
+            "uv-image": "registry.example.com/uv:1",
         }
     },
     "variants": {
@@ -137,6 +138,9 @@ def document(place: Place, value: str) -> dict[str, Any]:
             del base[name]
         if "apt-sources" not in place:
             del base["apt-sources"]
+        if "uv-image" in place:
+            base["python"] = "uv"
+        del base["python-path" if "uv-image" in place else "uv-image"]
     if place[0] != "indexes":
         del made["indexes"]
     if "torch" in made["stages"] and "source" not in place:
