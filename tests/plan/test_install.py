@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from values import locks, plan, project
+from values import locks, pin, plan, project
 from venvsmith.errors import ConfigError
 from venvsmith.model.plan import Step
 from venvsmith.model.project import Index, Installer, Project
+from venvsmith.plan.install import Installer as Lines
+from venvsmith.plan.install import pin_files
 from venvsmith.render import render_project, secret_specs
 
 VENDOR = Index(name="vendor", url="https://wheels.example.com/simple", packages=("nvidia-*",))
@@ -47,6 +49,29 @@ def test_find_links_are_no_place_for_names_with_an_index() -> None:
     default, vendor = (line for line in install(of).run if "--requirement" in line)
     assert "--find-links" in default
     assert "--find-links" not in vendor
+
+
+def test_wheels_beside_the_locks_are_mounted_one_by_one_and_no_index_is_asked() -> None:
+    of = routed()
+    installer = Lines(
+        project=of,
+        variant=of.variants["cuda"],
+        work="/venvsmith",
+        secrets="/run/secrets",
+        interpreter="python3",
+    )
+    own, other = pin("vendor-own"), pin("numpy")
+    kept = {own.hashes[0]: "locks/wheels/vendor_own-1.0-py3-none-any.whl"}
+    files = pin_files(of, "asr.cuda", (own, other), kept)
+    assert [(file.path, file.pins, file.index) for file in files] == [
+        ("docker/deltas/asr.cuda.txt", (other,), None),
+        ("docker/deltas/asr.cuda@WHEELS.txt", (own,), None),
+    ]
+    install = installer.pins("/venv", files)
+    default, wheels = [line for line in install.run if "--require-hashes" in line]
+    assert "--no-index" not in default
+    assert "--no-index --find-links /venvsmith/in/wheels" in wheels
+    assert "locks/wheels/vendor_own-1.0-py3-none-any.whl" in [m.source for m in install.mounts]
 
 
 def test_a_password_is_a_secret_of_the_steps_that_need_it_and_stands_nowhere() -> None:

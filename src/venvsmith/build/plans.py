@@ -19,6 +19,7 @@ from venvsmith.lock import (
     sizes_of,
 )
 from venvsmith.lock.bases import read_bases
+from venvsmith.lock.wheels import FOLDER, find_wheels
 from venvsmith.plan import Assets, Source, plan_image
 from venvsmith.plan.assignments import parse_assignments
 from venvsmith.plan.layers import Layering, stage_limits
@@ -124,7 +125,14 @@ def read_assets(project: Project) -> Assets:
     }
     tools = read_tools(project) if needs_tools(project) else ()
     return Assets(
-        steps=steps, tools=tools, pip_wheel=_pip_wheel(project), sources=_sources(project)
+        steps=steps,
+        tools=tools,
+        pip_wheel=_pip_wheel(project),
+        sources=_sources(project),
+        wheels={
+            f"sha256:{wheel.sha256}": f"{project.locks}/{FOLDER}/{wheel.file}"
+            for wheel in find_wheels(project).values()
+        },
     )
 
 

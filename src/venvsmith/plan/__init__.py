@@ -54,6 +54,8 @@ class Assets:
     pip_wheel: bytes
     sources: Mapping[str, Source] = field(default_factory=dict)
     """What is known of the user's own projects, by the stages whose `source` they are."""
+    wheels: Mapping[str, str] = field(default_factory=dict)
+    """Hash to path below the project's root of the wheels that lie beside the locks."""
 
 
 def plan_image(
@@ -85,6 +87,7 @@ def plan_image(
         base=project.bases[project.variants[variant].base],
         work=work,
         prefix=prefix,
+        wheels=assets.wheels,
         below=None if flat else families.below(project, image, variant),
         uv_version=next((pin.version for pin in assets.tools if pin.name == "uv"), ""),
     )
@@ -248,7 +251,9 @@ class _Planner:
             for platform, text in venv.manifests.items():
                 files[self.manifest_path(venv, platform)] = text.encode()
             pins = [
-                file for each in venv.layers for file in pin_files(project, each.name, each.pins)
+                file
+                for each in venv.layers
+                for file in pin_files(project, each.name, each.pins, self.steps.wheels)
             ]
             for own in venv.own:
                 pins += build_pin_files(project, own.stage, self.sources[own.stage])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -28,11 +28,13 @@ class PinFile:
 
     :param path: below the project's root.
     :param index: None for the default index.
+    :param wheels: files below the project's root that the pins are of; then no index is asked.
     """
 
     path: str
     index: Index | None
     pins: tuple[Pin, ...]
+    wheels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,13 +47,26 @@ class Install:
     secrets: tuple[str, ...]
 
 
-def pin_files(project: Project, stem: str, pins: Iterable[Pin]) -> tuple[PinFile, ...]:
+WHEELS = "WHEELS"
+"""Stands where other pins have their index, whose name is never in capitals."""
+
+
+def pin_files(
+    project: Project, stem: str, pins: Iterable[Pin], wheels: Mapping[str, str] | None = None
+) -> tuple[PinFile, ...]:
     """Cut pins by the index that they come from, the default one first.
 
     :param stem: the file's name without its ending; one of an index is ``<stem>@<index>``.
+    :param wheels: hash to path of the wheels that lie beside the locks.
     """
     groups: dict[str, list[Pin]] = {}
+    kept: list[str] = []
     for pin in pins:
+        own = [wheels[digest] for digest in pin.hashes if wheels and digest in wheels]
+        if own:
+            kept += own
+            groups.setdefault(WHEELS, []).append(pin)
+            continue
         index = next((i for i in project.indexes.values() if i.takes(pin.name)), None)
         groups.setdefault("" if index is None else index.name, []).append(pin)
     return tuple(
@@ -59,6 +74,7 @@ def pin_files(project: Project, stem: str, pins: Iterable[Pin]) -> tuple[PinFile
             path=f"{project.output}/deltas/{stem}{f'@{name}' if name else ''}.txt",
             index=project.indexes.get(name),
             pins=tuple(groups[name]),
+            wheels=tuple(kept) if name == WHEELS else (),
         )
         for name in sorted(groups)
     )
@@ -159,6 +175,12 @@ class Installer:
 
         Find-links and a torch backend would add to an index of one's own.
         """
+        if file.wheels:
+            target = f"{self.work}/in/wheels"
+            return f" --no-index --find-links {target}", [
+                Mount(source=path, target=f"{target}/{path.rpartition('/')[2]}")
+                for path in file.wheels
+            ]
         if file.index is not None:
             folder = self.folder_of(file.index)
             if folder is not None:

@@ -6,8 +6,8 @@ Values of the configuration reach a line only through `shlex`.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from venvsmith.model.plan import NETWORK_SECRETS, Layer, Mount, Step, VenvPlan
 from venvsmith.model.project import Base, Image, Project, Variant
@@ -28,6 +28,7 @@ class Steps:
     :param work: where the build keeps its own things.
     :param prefix: what stands before each venv's path, where a build cannot have the final path.
     :param below: what the image finds in the one that it builds on.
+    :param wheels: hash to path of the wheels that lie beside the locks.
     :param uv_version: the version that the build tools' lock holds.
     """
 
@@ -38,6 +39,7 @@ class Steps:
     work: str
     prefix: str
     below: Below | None = None
+    wheels: Mapping[str, str] = field(default_factory=dict)
     uv_version: str = ""
 
     # -- the system ----------------------------------------------------------------------------
@@ -145,7 +147,7 @@ class Steps:
 
     def install(self, venv: VenvPlan, layer: Layer, *, stage: str, tree: str) -> Step:
         """Install one layer's distributions, and nothing else, into a tree of its own."""
-        files = pin_files(self.project, layer.name, layer.pins)
+        files = pin_files(self.project, layer.name, layer.pins, self.wheels)
         install = self.installer.pins(
             venv.path, files, prefix=f"{tree}{venv.path}", options=self.foreign(layer)
         )

@@ -119,7 +119,7 @@ class UvResolver:
             if routed:
                 pins = needed(pins, read_parents(done), request)
             return Solved(pins=pins, yanked=read_yanked(done))
-        answer = explain(done)
+        answer = _explained(done, request)
         if routed and "was not found" in answer.explanation:
             # Of an index that only routed names come from, uv tells a refusal in its log alone.
             log = self._compile(request, routed, offline=self.offline, output="out.txt", log=True)
@@ -216,6 +216,21 @@ def wheel_platform(machine: str, manylinux: str | None) -> str:
     :raises UsageError: where the level is older than any that wheels are made for today.
     """
     return f"{machine}-manylinux_{_manylinux(manylinux)}"
+
+
+def _explained(done: Completed, request: Request) -> Unsolvable:
+    """Tell a conflict from a failure; a torch backend has an address of its own, which may fail."""
+    try:
+        return explain(done)
+    except SurroundingsError as exc:
+        backend = request.environment.torch_backend
+        if backend and exc.code == "index-unreachable":
+            exc.hint += (
+                f"; torch-backend {backend} asks PyTorch's own index whatever else is configured: "
+                "where that is out of reach, name a mirror under [indexes] instead, or lock with "
+                "--offline and the wheels in find-links"
+            )
+        raise
 
 
 def with_wheels(request: Request) -> tuple[str, ...]:
