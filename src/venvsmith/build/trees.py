@@ -14,6 +14,8 @@ from venvsmith.lock.trees import (
     emit_trees,
     pins_digest,
     read_trees,
+    stage_key,
+    tree_key,
     trees_path,
 )
 from venvsmith.model.expected import Expected
@@ -31,18 +33,18 @@ def expected_trees(project: Project, plan: Plan) -> tuple[Expected, ...]:
     """
     now = _context(project, plan)
     recorded = {
-        stem: entry
-        for stem, entry in read_trees(project).items()
+        key: entry
+        for key, entry in read_trees(project).items()
         if (entry.base, entry.uv) == (now.base, now.uv)
     }
     found = []
     for venv in plan.venvs:
         trees: dict[str, str] = {}
         for layer in venv.layers:
-            entry = recorded.get(layer.stem)
+            entry = recorded.get(stage_key(project, layer.stem, venv.path))
             known = entry.layers.get(layer.name) if entry is not None else None
             if known is not None and known.pins == _pins(layer):
-                trees[layer.name] = known.tree
+                trees[tree_key(venv.path, layer.name)] = known.tree
         path = venv.path if len(plan.venvs) > 1 else None
         found.append(Expected(path=path, trees=trees))
     return tuple(found)
@@ -55,7 +57,9 @@ def record_trees(project: Project, plan: Plan, facts: Facts) -> bool:
     """
     context = _context(project, plan)
     stems = {key.stem for key in project.lock_keys()}
-    record = {stem: entry for stem, entry in read_trees(project).items() if stem in stems}
+    record = {
+        key: entry for key, entry in read_trees(project).items() if key.partition("@")[0] in stems
+    }
     envs = {env.path: env for env in facts.environments}
     for venv in plan.venvs:
         env = envs.get(venv.path)
@@ -70,7 +74,8 @@ def record_trees(project: Project, plan: Plan, facts: Facts) -> bool:
                 built = BuiltLayer(pins=_pins(layer), tree=tree)
                 stages.setdefault(layer.stem, {})[layer.name] = built
         for stem, layers in stages.items():
-            record[stem] = replace(context, python=python, layers=layers)
+            key = stage_key(project, stem, venv.path)
+            record[key] = replace(context, python=python, layers=layers)
     return bool(write_files({trees_path(project): emit_trees(record).encode()}))
 
 

@@ -44,6 +44,10 @@ VERIFIERS = 4
 )
 @click.option("--push", is_flag=True, help="Push, instead of loading into the local engine.")
 @click.option("--no-cache", is_flag=True, help="Take nothing from earlier builds.")
+@click.option(
+    "--check-reproducible", is_flag=True,
+    help="Build twice from nothing and name the first byte that differs, if one does.",
+)  # fmt: skip
 @template_option
 @click.option("--no-verify", is_flag=True, help="Do not verify what was built.")
 @click.pass_obj
@@ -57,6 +61,7 @@ def command(
     ca_bundle: Path | None,
     push: bool,
     no_cache: bool,
+    check_reproducible: bool,
     template: Path | None,
     no_verify: bool,
 ) -> int:
@@ -68,6 +73,12 @@ def command(
     """
     from venvsmith.build.docker import DockerOptions  # noqa: PLC0415 - `--help` must not pay
 
+    if check_reproducible and (push or engine == "local"):
+        from venvsmith.errors import UsageError  # noqa: PLC0415
+
+        other = "--push" if push else "--engine local"
+        message = f"it builds into the docker engine, so it does not go with {other}"
+        raise UsageError(message, where="--check-reproducible", hint=f"leave out {other}")
     project = shared.project()
     plans: dict[str, Plan] = {}
     if engine == "local":
@@ -76,6 +87,9 @@ def command(
         targets = _local(shared, project, images=images, variants=variants, ca_bundle=ca_bundle)
     else:
         options = DockerOptions(builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache)
+        if check_reproducible:
+            _check(shared, project, images=images, variants=variants, options=options)
+            return 0
         plans = _docker(
             shared, project, images=images, variants=variants, options=options, template=template
         )
@@ -176,6 +190,57 @@ def _local(
     return targets
 
 
+def _check(
+    shared: Shared,
+    project: Project,
+    *,
+    images: tuple[str, ...],
+    variants: tuple[str, ...],
+    options: DockerOptions,
+) -> None:
+    """Build twice and hold the layers against each other.
+
+    :raises JudgedError: code ``unreproducible``: which layers differ, and where first.
+    """
+    from venvsmith.build import plans as plans_  # noqa: PLC0415
+    from venvsmith.build.docker import engine_platform  # noqa: PLC0415
+    from venvsmith.build.reproduce import AGAIN, build_twice, renamed  # noqa: PLC0415
+    from venvsmith.errors import JudgedError  # noqa: PLC0415
+    from venvsmith.plan import WORK  # noqa: PLC0415
+
+    here = engine_platform()
+    every = plans_.make_plans(project)
+    chosen = plans_.with_those_below(
+        every, plans_.select(project, images=images, variants=variants)
+    )
+    plans_.render_to_disk(project, every)
+    again = renamed(plans_.make_plans(project, work=WORK + AGAIN))
+    changes = plans_.rendered(project, again)
+    unequal = build_twice(
+        project,
+        [plan for plan in every if plan.name in chosen],
+        [plan for plan in again if plan.name in chosen],
+        files={
+            path.relative_to(project.root).as_posix(): data
+            for path, data in changes.items()
+            if data is not None
+        },
+        here=here,
+        options=options,
+        say=shared.say,
+    )
+    for layer in unequal[1:]:
+        click.echo(str(layer))
+    if unequal:
+        more = f" (and {len(unequal) - 1} more layers)" if unequal[1:] else ""
+        raise JudgedError(
+            f"built twice, and not the same: {unequal[0]}{more}",
+            hint="see 'Why it happens' in 'venvsmith explain tree-differs'",
+            code="unreproducible",
+        )
+    click.echo(f"{len(chosen)} images built twice: all layers are the same")
+
+
 def _tell(shared: Shared, built: LocalBuild) -> None:
     for name in built.missing_packages:
         shared.say(f"warning: the system package {name} is not installed on this machine")
@@ -207,12 +272,25 @@ def _verify(shared: Shared, project: Project, targets: list[str], plans: Mapping
         click.echo(render(report, "text", color=shared.use_color(), width=80), nl=False)
         codes.append(exit_code(report))
         verdicts[report.verdict] += 1
+        if target in plans:
+            _write_sbom(shared, project, plans[target], facts)
         if target in plans and not any(f.rule == "tree-differs" for f in report.findings):
             record_trees(project, plans[target], facts)
     if targets[1:]:
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
         shared.say(f"verified {len(targets)} images: {told}")
     return max(codes, default=0)
+
+
+def _write_sbom(shared: Shared, project: Project, plan: Plan, facts: Facts) -> None:
+    """Write what an image holds, with the hashes of its locks, below the output folder."""
+    from venvsmith.files import write_files  # noqa: PLC0415
+    from venvsmith.report.sbom import emit_sbom  # noqa: PLC0415
+
+    pins = [pin for venv in plan.venvs for layer in venv.layers for pin in layer.pins]
+    path = project.root / project.output / "sbom" / f"{plan.name}.cdx.json"
+    if write_files({path: emit_sbom(facts, pins).encode()}):
+        shared.say(f"wrote {path.relative_to(project.root)}")
 
 
 def _uv_cache() -> Path:

@@ -14,6 +14,9 @@ from venvsmith.errors import UsageError
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
     from venvsmith.model.expected import Expected
+    from venvsmith.model.facts import Facts
+    from venvsmith.model.lock import Pin
+    from venvsmith.model.project import LockKey, Project
 
 DEFAULT_TIMEOUT = 600.0
 FORMATS = ("text", "json", "junit", "sarif", "github", "html")
@@ -33,6 +36,11 @@ FORMATS = ("text", "json", "junit", "sarif", "github", "html")
 @click.option("--command", "commands", multiple=True, metavar="CMD", help="Must exit 0.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
+@click.option(
+    "--sbom",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what the target holds there, as CycloneDX, with the hashes of the lock.",
+)
 @click.option("--static", is_flag=True, help="Run nothing of the target; read its files only.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error")
 @click.option(
@@ -67,7 +75,7 @@ def command(
     """
     from venvsmith.model.expected import Expected  # noqa: PLC0415 - lazy command
     from venvsmith.report import render  # noqa: PLC0415
-    from venvsmith.verify import Options, exit_code, verify  # noqa: PLC0415
+    from venvsmith.verify import Options, examine, exit_code  # noqa: PLC0415
 
     expectations = _expectations(
         shared, target, given["lock_file"], given["stage"], given["variant"]
@@ -83,7 +91,9 @@ def command(
         ignore=_ignored(given["ignored"]),
         timeout=timeout,
     )
-    report = verify(target, expectations=expectations, options=options)
+    facts, report = examine(target, expectations=expectations, options=options)
+    if given["sbom"] is not None:
+        _write_sbom(shared, facts, given)
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
     to_terminal = output is None and form == "text"
     text = render(report, form, color=to_terminal and shared.use_color(), width=width)
@@ -95,6 +105,23 @@ def command(
         write_files({output: text.encode()})
         shared.say(f"{report.verdict}: {output}")
     return exit_code(report)
+
+
+def _write_sbom(shared: Shared, facts: Facts, given: dict[str, Any]) -> None:
+    """Write what the target holds, with the hashes of the lock that was named, if one was."""
+    from venvsmith.files import write_files  # noqa: PLC0415 - lazy command
+    from venvsmith.lock import read_lock  # noqa: PLC0415
+    from venvsmith.report.sbom import emit_sbom  # noqa: PLC0415
+    from venvsmith.verify.expectations import hashed_pins  # noqa: PLC0415
+
+    pins: tuple[Pin, ...] = ()
+    if given["lock_file"] is not None:
+        pins = hashed_pins(given["lock_file"])
+    elif given["stage"] is not None:
+        project = shared.project()
+        pins = read_lock(project, _key(project, given["stage"], given["variant"])).pins
+    write_files({given["sbom"]: emit_sbom(facts, pins).encode()})
+    shared.say(f"wrote {given['sbom']}")
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -147,6 +174,14 @@ def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> E
     from venvsmith.verify.expectations import from_stage  # noqa: PLC0415
 
     project = shared.project()
+    key = _key(project, stage, variant)
+    path = target.removeprefix("venv:") if target.startswith("venv:") else None
+    trees = recorded_trees(project)
+    return from_stage(project, stage, read_lock(project, key), path=path, trees=trees)
+
+
+def _key(project: Project, stage: str, variant: str | None) -> LockKey:
+    """Return which lock a stage and a variant name."""
     if stage not in project.stages:
         known = ", ".join(project.stages)
         raise UsageError(f"there is no stage '{stage}'", where="--stage", hint=f"one of {known}")
@@ -158,7 +193,4 @@ def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> E
         hint = f"--variant {' or '.join(variants)}"
         raise UsageError(f"stage '{stage}' has {said}", where="--variant", hint=hint)
     platforms = project.variants[variant].platforms
-    key = project.lock_key(stage=stage, variant=variant, platform=platforms[0])
-    path = target.removeprefix("venv:") if target.startswith("venv:") else None
-    trees = recorded_trees(project)
-    return from_stage(project, stage, read_lock(project, key), path=path, trees=trees)
+    return project.lock_key(stage=stage, variant=variant, platform=platforms[0])

@@ -1,7 +1,9 @@
 """What each stage's layers held when they were built, recorded beside the locks.
 
 ``trees.json`` has the digest of the list of files that each layer carries, keyed by the stem of
-the stage's lock: another machine's build, or a later one, is held against it.
+the stage's lock, ``torch.cuda`` (with the venv's path where it is not the project's own,
+``torch.cuda@/venvs/asr``, as scripts carry it). Another machine's build, or a later one, is held
+against it.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def pins_digest(text: bytes) -> str:
 
 
 def read_trees(project: Project) -> dict[str, BuiltStage]:
-    """Return the recorded stages by the stems of their locks; empty where nothing is recorded.
+    """Return the recorded stages by their keys (`stage_key`); empty where nothing is recorded.
 
     :raises UnsafeInputError: where the file is not what `emit_trees` writes.
     """
@@ -99,15 +101,27 @@ def emit_trees(stages: Mapping[str, BuiltStage]) -> str:
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
+def stage_key(project: Project, stem: str, venv: str) -> str:
+    """Return under which key a stage's layers in a venv are recorded."""
+    return stem if venv == project.venv else f"{stem}@{venv}"
+
+
+def tree_key(venv: str, layer: str) -> str:
+    """Return under which key `Expected.trees` has a layer of a venv."""
+    return f"{venv}:{layer}"
+
+
 def recorded_trees(project: Project) -> dict[str, str]:
     """Return the recorded digest of each layer whose pins are still those that `render` wrote.
 
+    :return: by `tree_key`.
     :raises UnsafeInputError: where the record is malformed.
     """
     found: dict[str, str] = {}
-    for stage in read_trees(project).values():
+    for key, stage in read_trees(project).items():
+        venv = key.partition("@")[2] or project.venv
         for name, layer in stage.layers.items():
             delta = project.root / project.output / "deltas" / f"{name}.txt"
             if delta.is_file() and pins_digest(delta.read_bytes()) == layer.pins:
-                found[name] = layer.tree
+                found[tree_key(venv, name)] = layer.tree
     return found

@@ -27,6 +27,6 @@ class Expected:
     variant: str = ""
     """The accelerator variant that is meant, where that is known."""
     trees: Mapping[str, str] = field(default_factory=dict)
-    """Layer name to the digest that an earlier build of the same lock recorded for it."""
+    """``<venv>:<layer>`` to the digest that an earlier build from the same pins recorded."""
     source: str = ""
     """Where the pins were read, as a person would name it: ``locks/whisperx.cuda.txt``."""

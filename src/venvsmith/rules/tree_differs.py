@@ -58,9 +58,9 @@ class TreeDiffers(Rule):
         if built is None:
             return
         yield from self._files(ctx, built)
-        for name, digest in sorted(ctx.expected.trees.items()):
-            found = built.layers.get(name)
-            if found is not None and found != digest:
+        for name, found in built.layers.items():
+            digest = ctx.expected.trees.get(f"{ctx.env.path}:{name}")
+            if digest is not None and found != digest:
                 yield self.finding(
                     ctx,
                     subject=name,

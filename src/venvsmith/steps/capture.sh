@@ -5,11 +5,12 @@
 # usage: capture.sh STAMP TREE EPOCH
 set -eu
 stamp=$1 tree=$2 epoch=$3
+work=$(dirname "$stamp")
 list=$(mktemp)
 mkdir -p "$tree"
 # Changed content, and the folders on the way to it, so that modes and owners come along.
 find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp \
-  -o -path /venvsmith -o -path /root -o -path /var/log -o -path /var/cache -o -path /var/lib/apt \
+  -o -path "$work" -o -path /root -o -path /var/log -o -path /var/cache -o -path /var/lib/apt \
   -o -path /etc/resolv.conf -o -path /etc/hosts -o -path /etc/hostname -o -path /etc/mtab \
   -o -name '*-old' -path '/var/lib/dpkg/*' -o -name '*-' -path '/etc/*' \) -prune \
   -o -cnewer "$stamp" ! -path / -print > "$list"

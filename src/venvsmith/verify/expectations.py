@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.errors import UnsafeInputError, UsageError
 from venvsmith.model.expected import Expected
+from venvsmith.model.lock import Pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +47,30 @@ def from_lock_file(path: Path) -> Expected:
     is_toml = path.suffix == ".toml"
     pins = _pylock(text, str(path)) if is_toml else dict(_requirements(text, str(path)))
     return Expected(pins=pins, source=str(path))
+
+
+def hashed_pins(path: Path) -> tuple[Pin, ...]:
+    """Return the pins of a lockfile with the hashes that it admits for each.
+
+    :raises UsageError: as `from_lock_file` does.
+    :raises UnsafeInputError: as `from_lock_file` does.
+    """
+    pins = from_lock_file(path).pins or {}
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    hashes: dict[str, list[str]] = {}
+    if path.suffix == ".toml":
+        for package in tomllib.loads(text)["packages"]:
+            files = (each.get("hashes", {}) for each in package.get("wheels", ()))
+            found = [f"sha256:{each['sha256']}" for each in files if "sha256" in each]
+            hashes[canonicalize_name(package["name"])] = found
+    else:
+        for line in text.splitlines():
+            name = canonicalize_name(re.split(r"[=\s\[]", line.strip(), maxsplit=1)[0])
+            hashes[name] = re.findall(r"--hash=(sha256:[0-9a-f]{64})", line)
+    return tuple(
+        Pin(name=name, version=version, hashes=tuple(sorted(hashes.get(name, ()))))
+        for name, version in sorted(pins.items())
+    )
 
 
 def _requirements(text: str, where: str) -> Iterable[tuple[str, str]]:

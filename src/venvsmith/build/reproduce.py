@@ -1,0 +1,190 @@
+"""`build --check-reproducible`: everything twice from nothing, and the layers side by side.
+
+The second build has another checkout: other times, a umask of 077, another folder for the build's
+own things, and so caches of its own. Time itself goes on between the two.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from venvsmith.build.differences import Difference, first_difference
+from venvsmith.build.docker import DockerOptions, build_docker
+from venvsmith.errors import SurroundingsError
+from venvsmith.process import Command, run
+from venvsmith.target import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from venvsmith.model.plan import Plan
+    from venvsmith.model.project import Project
+
+AGAIN = "-again"
+"""What the second build's tags and folder end in."""
+SAVE_TIMEOUT = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unequal:
+    """A layer that two builds made otherwise.
+
+    :param layer: the name of the build stage that it is copied from, or the line that made it.
+    """
+
+    image: str
+    layer: str
+    difference: Difference | None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        if self.difference is None:
+            return f"{self.image}: layer {self.layer} differs, though no entry of it does"
+        found = self.difference
+        return f"{self.image}: layer {self.layer}: {found.file}: {found.what} ({found.cause})"
+
+
+def build_twice(
+    project: Project,
+    first: Sequence[Plan],
+    second: Sequence[Plan],
+    *,
+    files: Mapping[str, bytes],
+    here: str,
+    options: DockerOptions,
+    say: Callable[[str], None],
+) -> tuple[Unequal, ...]:
+    """Build plans twice without caches and return the layers that differ.
+
+    :param first: as they are rendered in the project.
+    :param second: the same plans with another folder for the build's own things.
+    :param files: what `render` makes of the second.
+    :raises JudgedError: where a step fails.
+    :raises SurroundingsError: where the engine is the reason.
+    """
+    options = replace(options, no_cache=True, push=False)
+    output = project.output
+    bake = project.root / output / "docker-bake.json"
+    build_docker(project, first, bake_file=bake, here=here, options=options, say=say)
+    with tempfile.TemporaryDirectory(prefix="venvsmith-again-") as name:
+        folder = Path(name) / "another" / "checkout"
+        _check_out(project, second, files, folder)
+        again = replace(project, root=folder)
+        bake = folder / output / "docker-bake.json"
+        try:
+            build_docker(again, second, bake_file=bake, here=here, options=options, say=say)
+            pairs = zip(first, second, strict=True)
+            return tuple(
+                unequal
+                for one, other in pairs
+                for unequal in _compare(one.tags[0], other.tags[0], Path(name))
+            )
+        finally:
+            for plan in second:
+                with suppress(SurroundingsError):
+                    engine.call("image", "rm", "-f", plan.tags[0])
+
+
+def renamed(plans: Sequence[Plan]) -> list[Plan]:
+    """Return plans whose tags are other ones, so that they do not take the real images' place."""
+    return [replace(plan, tags=(plan.tags[0] + AGAIN,)) for plan in plans]
+
+
+def _check_out(
+    project: Project, plans: Sequence[Plan], files: Mapping[str, bytes], folder: Path
+) -> None:
+    """Copy what the builds read, with other times and without rights for others."""
+    before = os.umask(0o077)
+    try:
+        for path in sorted({path for plan in plans for path in plan.context} - set(files)):
+            source, target = project.root / path, folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(
+                    source, target, symlinks=True, copy_function=shutil.copyfile, dirs_exist_ok=True
+                )
+            else:
+                shutil.copyfile(source, target)
+        for path, data in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    finally:
+        os.umask(before)
+
+
+def _compare(first: str, second: str, folder: Path) -> list[Unequal]:
+    one, other = _layers(first), _layers(second)
+    if one == other:
+        return []
+    archives = [_save(tag, folder / f"{n}.tar") for n, tag in enumerate((first, second))]
+    try:
+        lines = _lines(archives[0])
+        found = []
+        for number, (a, b) in enumerate(zip(one, other, strict=True)):
+            if a == b:
+                continue
+            layers = [_extract(archive, number, folder) for archive in archives]
+            difference = first_difference(*layers)
+            found.append(Unequal(image=first, layer=lines[number], difference=difference))
+        return found
+    finally:
+        for archive in archives:
+            archive.unlink()
+
+
+def _layers(tag: str) -> list[str]:
+    text = engine.call("image", "inspect", "-f", "{{json .RootFS.Layers}}", tag).text
+    layers: list[str] = json.loads(text)
+    return layers
+
+
+def _save(tag: str, archive: Path) -> Path:
+    argv = ("docker", "save", "-o", str(archive), tag)
+    done = run(Command(argv=argv, timeout=SAVE_TIMEOUT))
+    if done.returncode != 0:
+        raise SurroundingsError(
+            done.error_text.strip()[-300:], where="docker save", code="engine-failed"
+        )
+    return archive
+
+
+def _manifest(archive: tarfile.TarFile) -> dict[str, Any]:
+    file = archive.extractfile("manifest.json")
+    found: dict[str, Any] = json.load(file or io.BytesIO())[0]
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    """Return for each layer what made it: the build stage it is copied from, or the whole line."""
+    with tarfile.open(path) as archive:
+        file = archive.extractfile(_manifest(archive)["Config"])
+        config = json.load(file or io.BytesIO())
+    made = [str(x.get("created_by", "")) for x in config["history"] if not x.get("empty_layer")]
+    return [_short(line) for line in made]
+
+
+def _short(line: str) -> str:
+    words = line.split()
+    if words[:1] == ["COPY"] and len(words) > 1:
+        return words[1].rstrip("/").rpartition("/")[2]
+    return line[:100]
+
+
+def _extract(path: Path, number: int, folder: Path) -> Path:
+    with tarfile.open(path) as archive:
+        name = _manifest(archive)["Layers"][number]
+        file = archive.extractfile(name)
+        target = folder / f"{path.stem}-{number}.tar"
+        with target.open("wb") as out:
+            shutil.copyfileobj(file or io.BytesIO(), out)
+    return target
