@@ -88,7 +88,10 @@ def command(
     else:
         options = DockerOptions(builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache)
         if check_reproducible:
-            _check(shared, project, images=images, variants=variants, options=options)
+            _check(
+                shared, project, images=images, variants=variants, options=options,
+                template=template,
+            )  # fmt: skip
             return 0
         plans = _docker(
             shared, project, images=images, variants=variants, options=options, template=template
@@ -197,6 +200,7 @@ def _check(
     images: tuple[str, ...],
     variants: tuple[str, ...],
     options: DockerOptions,
+    template: Path | None,
 ) -> None:
     """Build twice and hold the layers against each other.
 
@@ -213,9 +217,9 @@ def _check(
     chosen = plans_.with_those_below(
         every, plans_.select(project, images=images, variants=variants)
     )
-    plans_.render_to_disk(project, every)
+    plans_.render_to_disk(project, every, template=template)
     again = renamed(plans_.make_plans(project, work=WORK + AGAIN))
-    changes = plans_.rendered(project, again)
+    changes = plans_.rendered(project, again, template=template)
     unequal = build_twice(
         project,
         [plan for plan in every if plan.name in chosen],
