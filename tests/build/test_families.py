@@ -109,6 +109,16 @@ def test_a_venv_that_sees_another_is_no_image(built: tuple[Path, str]) -> None:
         file.write_text(before)
     assert "/venvs/old sees /venvs/new" in told.strip().splitlines()[-1]
 
+    # The same, in an image that someone has built upon it.
+    leaky = f"{prefix}-leaky:cpu"
+    line = "ENV PYTHONPATH=/venvs/new/lib/python3.11/site-packages"
+    docker("build", "-q", "-t", leaky, "-", data=f"FROM {prefix}-pair:cpu\n{line}\n")
+    try:
+        report = verify(f"docker:{leaky}")
+    finally:
+        docker("image", "rm", "-f", leaky)
+    assert ("venvs-not-apart", "/venvs/old") in {(f.rule, f.subject) for f in report.findings}
+
 
 def test_an_image_upon_an_old_build_of_another_one_is_refused(built: tuple[Path, str]) -> None:
     folder, prefix = built
