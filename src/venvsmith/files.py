@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from venvsmith.errors import SurroundingsError, UnsafeInputError
+from venvsmith.patience import LOCK, patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ def write_files(changes: Mapping[Path, bytes | None]) -> frozenset[Path]:
     home = _home([path.resolve() for path in changes])
     with contextlib.ExitStack() as stack:
         if not any(folder in _held for folder in (home, *home.parents)):
-            _make_folder(home)
+            make_folder(home)
             stack.enter_context(locked(home))
         pending = {
             path: _change(number, path, new) for number, (path, new) in enumerate(changes.items())
@@ -77,12 +78,12 @@ def write_files(changes: Mapping[Path, bytes | None]) -> frozenset[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, timeout: float = DEFAULT_TIMEOUT) -> Iterator[None]:
+def locked(folder: Path, timeout: float | None = None) -> Iterator[None]:
     """Hold a folder against other runs of venvsmith, and finish what a killed one began.
 
     The lock is on the folder itself, leaves no file behind, and ends with the process.
 
-    :param timeout: seconds to wait for the other run.
+    :param timeout: seconds to wait for the other run; ``VENVSMITH_LOCK_TIMEOUT`` or 300 where None.
     :raises SurroundingsError: code ``lock-timeout`` where the other run does not end in time.
     """
     folder = folder.resolve()
@@ -92,10 +93,13 @@ def locked(folder: Path, timeout: float = DEFAULT_TIMEOUT) -> Iterator[None]:
     with _failing_at(folder):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _wait_for(handle, folder, timeout)
+        wait = patience(LOCK, DEFAULT_TIMEOUT) if timeout is None else timeout
+        _wait_for(handle, folder, wait)
         _held.add(folder)
         recover(folder)
-        (folder / DRAFT).unlink(missing_ok=True)
+        if (folder / DRAFT).exists():  # on a read-only file system even a vain unlink fails
+            with _failing_at(folder):
+                (folder / DRAFT).unlink()
         yield
     finally:
         _held.discard(folder)
@@ -187,7 +191,7 @@ def _stage(change: _Change) -> None:
     """Write the new content beside its target, flushed to the disk."""
     if change.new is None or change.temp is None:
         return
-    _make_folder(change.target.parent)
+    make_folder(change.target.parent)
     _write_flushed(change.temp, change.new)
     if change.old is not None:
         change.temp.chmod(stat.S_IMODE(change.target.stat().st_mode))
@@ -279,7 +283,11 @@ def _home(targets: Sequence[Path]) -> Path:
     return next((folder for folder in (common, *common.parents) if folder in _held), common)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and what is missing above it.
+
+    :raises SurroundingsError: where the disk refuses.
+    """
     with _failing_at(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -300,7 +308,7 @@ def _wait_for(handle: int, folder: Path, timeout: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             if time.monotonic() >= deadline:
-                message = f"another run of venvsmith has held this folder for {timeout:g} s"
+                message = f"{_holder(handle)} has held this folder for {timeout:g} s"
                 raise SurroundingsError(
                     message,
                     where=str(folder),
@@ -314,6 +322,19 @@ def _wait_for(handle: int, folder: Path, timeout: float) -> None:
             return
 
 
+def _holder(handle: int) -> str:
+    """Name the process that holds a folder, as far as the kernel tells (`man 5 proc`, locks)."""
+    inode = str(os.fstat(handle).st_ino)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            words = line.split()
+            if words[1] == "FLOCK" and words[5].rpartition(":")[2] == inode:
+                argv = Path("/proc", words[4], "cmdline").read_bytes().split(b"\0")
+                command = b" ".join(argv).decode("utf-8", "replace").strip()[:120]
+                return f"another run of venvsmith (process {words[4]}: {command})"
+    return "another run of venvsmith"
+
+
 @contextlib.contextmanager
 def _failing_at(path: Path) -> Iterator[None]:
     try:
@@ -322,14 +343,18 @@ def _failing_at(path: Path) -> Iterator[None]:
         _refuse(Path(exc.filename) if isinstance(exc.filename, str) else path, exc)
 
 
-def _refuse(path: Path, exc: OSError) -> NoReturn:
-    """Raise what the user reads: which path, why, what to do."""
+def refusal(path: Path, exc: OSError) -> SurroundingsError:
+    """Return what the user reads where the disk refuses: which path, why, what to do."""
     code, hint = {
-        errno.ENOSPC: ("disk-full", "free some space and run again"),
-        errno.EDQUOT: ("disk-full", "free some space and run again"),
-        errno.EROFS: ("not-writable", "the file system is read-only; write elsewhere"),
-        errno.EACCES: ("not-writable", "look at the owner and mode of the folder"),
-        errno.EPERM: ("not-writable", "look at the owner and mode of the folder"),
+        errno.ENOSPC: ("disk", "free some space and run again"),
+        errno.EDQUOT: ("disk", "free some space and run again"),
+        errno.EROFS: ("read-only", "the file system is read-only; write elsewhere"),
+        errno.EACCES: ("read-only", "look at the owner and mode of the folder"),
+        errno.EPERM: ("read-only", "look at the owner and mode of the folder"),
     }.get(exc.errno or 0, ("write-failed", "nothing was changed"))
     message = f"cannot write: {(exc.strerror or str(exc)).lower()}"
-    raise SurroundingsError(message, where=str(path), hint=hint, code=code) from exc
+    return SurroundingsError(message, where=str(path), hint=hint, code=code)
+
+
+def _refuse(path: Path, exc: OSError) -> NoReturn:
+    raise refusal(path, exc) from exc

@@ -19,8 +19,6 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO
 
-from venvsmith.errors import UsageError
-
 GRACE_SECONDS = 3.0
 """How long a program may take to end after each step of the kill ladder."""
 POLL_SECONDS = 0.1
@@ -169,24 +167,6 @@ def run(
     )
 
 
-def patience(name: str, default: float) -> float:
-    """Return how many seconds to wait for something: the variable's, or the default.
-
-    :param name: ``VENVSMITH_TOOL_TIMEOUT`` or another variable that the documentation names.
-    :raises UsageError: where it holds no positive number.
-    """
-    text = os.environ.get(name, "")
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"'{text}' is no number of seconds", where=name, hint=f"try {name}=600")
-    return seconds
-
-
 def environment(
     extra: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()
 ) -> dict[str, str]:
@@ -231,19 +211,24 @@ def _feed(process: subprocess.Popen[bytes], data: bytes | None) -> None:
         process.stdin.write(data or b"")
 
 
-def _stop(process: subprocess.Popen[bytes], *, group: bool = True) -> None:
-    """Interrupt, terminate, kill: each with its grace, to the whole process group."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if group:
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
-        try:
-            process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    if group:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt, terminate, kill: each with its grace, to the whole process group.
+
+    Whoever interrupts that too has no more patience: then it is killed at once.
+    """
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            _signal(process, number)
+            try:
+                process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+    finally:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -122,9 +122,9 @@ def test_full_disk_is_named_and_nothing_changes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (errno.ENOSPC, "disk-full"),
-        (errno.EROFS, "not-writable"),
-        (errno.EACCES, "not-writable"),
+        (errno.ENOSPC, "disk"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "read-only"),
         (errno.EIO, "write-failed"),
     ],
 )

@@ -15,18 +15,21 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, assert_never
 
 from venvsmith.build.failures import step_failure
 from venvsmith.build.secrets import gather_secrets, in_memory, sensitive
 from venvsmith.dockerfile.ignore import ignores
 from venvsmith.errors import SurroundingsError, VenvsmithError
+from venvsmith.files import locked, make_folder, refusal
+from venvsmith.patience import TOOL, patience
 from venvsmith.plan import EPOCH
-from venvsmith.process import Command, Completed, patience, run
+from venvsmith.process import Command, Completed, run
 from venvsmith.sandbox import Bind, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from venvsmith.model.plan import BuildStage, Mount, Plan, Step
     from venvsmith.model.project import Index, Project
@@ -87,40 +90,32 @@ def build_local(
             hint="build it with --engine docker and a builder for that platform",
         )
     plan = plan.on(here)
-    fresh = folder.with_name(f".{folder.name}.new") if sandbox else folder
     secrets = gather_secrets(project, [plan])
     hide = sensitive(project, secrets)
     if ca_bundle is not None:
         # A sandbox has a /tmp of its own, where the bundle may lie here.
         secrets["ca"] = ca_bundle.read_text("utf-8", "surrogateescape")
-    try:
-        _remove(fresh)
-        fresh.mkdir(parents=True)
-        with in_memory(secrets) as hidden:
-            engine = _Engine(
-                plan=plan,
-                project=project,
-                folder=fresh,
-                sandbox=sandbox,
-                uv_cache=uv_cache,
-                say=say,
-                secrets=hidden,
-                sensitive=hide,
-            )
-            engine.carry_out()
+    make_folder(folder.parent)
+    # Another build of it at the same time would write into the same folder.
+    with (
+        locked(folder.parent),
+        _place(folder, in_place=sandbox is None) as fresh,
+        in_memory(secrets) as hidden,
+    ):
+        engine = _Engine(
+            plan=plan,
+            project=project,
+            folder=fresh,
+            sandbox=sandbox,
+            uv_cache=uv_cache,
+            say=say,
+            secrets=hidden,
+            sensitive=hide,
+        )
+        engine.carry_out()
         manifest = engine.manifest()
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
         _remove(fresh / "work")
-        if fresh != folder:
-            _remove(folder)
-            fresh.rename(folder)
-    except OSError as exc:
-        where = str(exc.filename or fresh)
-        raise SurroundingsError(f"{exc.strerror}", where=where, code="disk") from exc
-    except BaseException:
-        if fresh != folder:
-            _remove(fresh)
-        raise
     return LocalBuild(
         folder=folder,
         root=folder / "root",
@@ -128,6 +123,35 @@ def build_local(
         missing_packages=tuple(engine.missing_packages),
         rehearsed=sandbox is not None,
     )
+
+
+@contextlib.contextmanager
+def _place(folder: Path, *, in_place: bool) -> Iterator[Path]:
+    """Yield an empty folder, and put it in the place of another one once all is well.
+
+    :param in_place: empty the folder itself: what is built there knows its path.
+    :raises SurroundingsError: where the disk refuses.
+    """
+    fresh = folder if in_place else folder.with_name(f".{folder.name}.new")
+    former = folder.with_name(f".{folder.name}.old")
+    try:
+        if former.exists() and not folder.exists():
+            former.rename(folder)  # a killed build was just about to
+        for stale in (fresh, former):
+            _remove(stale)
+        fresh.mkdir(parents=True)
+        yield fresh
+        if fresh != folder:
+            if folder.exists():
+                folder.rename(former)
+            fresh.rename(folder)
+            _remove(former)
+    except BaseException as exc:
+        if fresh != folder:
+            shutil.rmtree(fresh, ignore_errors=True)
+        if isinstance(exc, OSError):
+            raise refusal(Path(str(exc.filename or fresh)), exc) from exc
+        raise
 
 
 @dataclass(kw_only=True, slots=True)
@@ -142,6 +166,8 @@ class _Engine:
     """The folder that holds a file for each secret."""
     sensitive: tuple[str, ...]
     """Values that nothing may show."""
+    stop: Event = field(default_factory=Event)
+    """Once set, running steps are stopped: for the threads, which no interrupt reaches."""
     done: list[str] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     missing_packages: list[str] = field(default_factory=list)
@@ -171,8 +197,14 @@ class _Engine:
             while stages and _installs(batch[0]) and _installs(stages[0]):
                 batch.append(stages.pop(0))
             with ThreadPoolExecutor(WORKERS) as pool:
-                for future in [pool.submit(self.stage, stage) for stage in batch]:
-                    future.result()
+                try:
+                    for future in [pool.submit(self.stage, stage) for stage in batch]:
+                        future.result()
+                except BaseException:
+                    # One failure, or an interrupt, ends the build: the others are not waited for.
+                    self.stop.set()
+                    pool.shutdown(cancel_futures=True)
+                    raise
 
     def stage(self, stage: BuildStage) -> None:
         """Carry out one stage: what it copies, then its steps."""
@@ -217,15 +249,15 @@ class _Engine:
     def shell(self, step: Step, *, network: bool, env: dict[str, str], cwd: str) -> None:
         self.say(f"{step.id}: {step.title}")
         argv: tuple[str, ...] = ("sh", "-ec", "\n".join(step.run))
-        timeout = patience("VENVSMITH_TOOL_TIMEOUT", STEP_TIMEOUT)
+        timeout = patience(TOOL, STEP_TIMEOUT)
         if self.sandbox is not None:
             cwd = cwd if Path(cwd).is_dir() else "/"
             argv = self.sandbox.wrap(
                 argv, binds=self.binds(step), network=network, cwd=cwd, env=env
             )
-            done = run(Command(argv=argv, timeout=timeout, secrets=self.sensitive))
-        else:
-            done = run(Command(argv=argv, timeout=timeout, env=env, secrets=self.sensitive))
+            env = dict(os.environ)
+        command = Command(argv=argv, timeout=timeout, env=env, secrets=self.sensitive)
+        done = run(command, stop=self.stop)
         if done.returncode != 0:
             raise _step_failed(self.plan, step, done, self.project.indexes.values())
 

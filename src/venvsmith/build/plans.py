@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import contextmanager, nullcontext
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from venvsmith.errors import JudgedError, UsageError
-from venvsmith.files import write_files
+from venvsmith.files import locked, make_folder, write_files
 from venvsmith.lock import (
     build_key,
     needs_tools,
@@ -41,6 +42,21 @@ HEAD = 10_000
 TEMPLATE_LIMIT = 256 * 1024
 
 
+@contextmanager
+def holding_rendered(project: Project, *, make: bool = False) -> Iterator[None]:
+    """Hold what is rendered against other runs, and finish what a killed one began.
+
+    To be entered before anything holds the project itself: the same order everywhere.
+
+    :param make: make the folder where it is missing; otherwise there is nothing to hold then.
+    """
+    folder = project.root / project.output
+    if make:
+        make_folder(folder)
+    with locked(folder) if folder.is_dir() else nullcontext():
+        yield
+
+
 def make_plans(
     project: Project,
     *,
@@ -58,10 +74,11 @@ def make_plans(
     :raises UsageError: where a lock is missing.
     :raises JudgedError: code ``drift`` where the locks are not those of this configuration.
     """
-    locks = read_locks(project)
-    _refuse_drift(project)
-    assets = read_assets(project)
-    layering = _layering(project, locks, recut=recut)
+    with locked(project.root):  # another run may be writing the locks
+        locks = read_locks(project)
+        _refuse_drift(project)
+        assets = read_assets(project)
+        layering = _layering(project, locks, recut=recut)
     where = {} if work is None else {"work": work}
     return [
         plan_image(

@@ -54,6 +54,7 @@ def command(
 
     project = shared.project()
     chosen = plans_.select(project, images=images, variants=variants)
+    click.get_current_context().with_resource(plans_.holding_rendered(project))
     plans = plans_.make_plans(project, recut=recut)
     if stdout:
         for plan in plans:

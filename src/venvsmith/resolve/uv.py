@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.errors import JudgedError, SurroundingsError, UsageError
 from venvsmith.lock.wheels import FOLDER
-from venvsmith.process import Command, Completed, patience, run
+from venvsmith.patience import TOOL, patience
+from venvsmith.process import Command, Completed, run
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
     credentials,
@@ -184,7 +185,7 @@ class UvResolver:
             return run(
                 Command(
                     argv=argv,
-                    timeout=patience("VENVSMITH_TOOL_TIMEOUT", TIMEOUT_SECONDS),
+                    timeout=patience(TOOL, TIMEOUT_SECONDS),
                     env={**self._env, **own, **({} if log else WARNINGS)},
                     cwd=folder,
                     secrets=(*secrets, *own.values()),

@@ -131,7 +131,7 @@ def _failure(text: str) -> VenvsmithError:
         return JudgedError(message, where="uv", hint="see its own words", code="resolver-failed")
     if "No space left on device" in text:
         hint = "free some space in uv's cache and the temporary folder, then run again"
-        return SurroundingsError("the disk is full", where="uv", hint=hint, code="disk-full")
+        return SurroundingsError("the disk is full", where="uv", hint=hint, code="disk")
     return network_error(text) or SurroundingsError(
         message, where="uv", hint="run again with -v", code="resolver-failed"
     )
