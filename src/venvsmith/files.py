@@ -31,6 +31,8 @@ DRAFT = f"{TEMP_PREFIX}journal"
 DEFAULT_TIMEOUT = 300.0
 """Seconds that a run waits for another one: longer than any resolution with a warm cache."""
 POLL_SECONDS = 0.05
+DISK_REFUSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Errors that speak of a disk, and of nothing that venvsmith did wrong."""
 
 # Folders whose lock this process holds: a write below one of them does not lock again.
 _held: set[Path] = set()

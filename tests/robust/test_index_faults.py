@@ -133,7 +133,7 @@ def put(**fault: object) -> Trouble:
 
 TROUBLES: dict[str, Trouble] = {
     "connection refused": _refused,
-    "unknown host": lambda *_: f"http://{USER}:{PASSWORD}@no-such-host.invalid/simple",
+    "unknown host": lambda *_: f"https://{USER}:{PASSWORD}@no-such-host.invalid/simple",
     "certificate of an unknown CA": _tls,
     "401": _private,
     "403": put(kind="status", status=403),

@@ -116,6 +116,7 @@ def _docker(
     from venvsmith.build.docker import build_docker, engine_platform  # noqa: PLC0415
     from venvsmith.errors import UsageError  # noqa: PLC0415
 
+    click.get_current_context().with_resource(plans_.holding_rendered(project, make=True))
     here = engine_platform()
     chosen = plans_.select(project, images=images, variants=variants)
     every = plans_.make_plans(project)

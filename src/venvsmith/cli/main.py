@@ -156,6 +156,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _print_error("interrupted")
         sys.exit(130)
     except Exception as error:
+        _end_where_the_disk_refuses(error)
         if "VENVSMITH_TRACEBACK" in os.environ:
             raise
         _print_error(
@@ -163,6 +164,20 @@ def main(argv: list[str] | None = None) -> NoReturn:
         )
         sys.exit(70)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_where_the_disk_refuses(error: Exception) -> None:
+    """Exit with 4 for a full or read-only disk, wherever it was met."""
+    if not isinstance(error, OSError):
+        return
+    import tempfile  # noqa: PLC0415 - only for a mistake
+
+    from venvsmith.files import DISK_REFUSES, refusal  # noqa: PLC0415
+
+    if error.errno in DISK_REFUSES:
+        told = refusal(Path(str(error.filename or tempfile.gettempdir())), error)
+        _print_error(told.lines()[0])
+        sys.exit(told.exit_code)
 
 
 class _QuietPipe:
