@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _ASIDE = re.compile(r"(warning:|WARN )")
 """What uv says by the way, and what its log says."""
 
+LONGEST_PROOF = 400
+"""Characters of an explanation that a person still reads through."""
+
 
 def read_pins(done: Completed) -> tuple[Pin, ...]:
     """Read uv's output: ``name==version`` with hashes, one requirement to a logical line."""
@@ -153,4 +156,35 @@ def _condensed(text: str) -> str:
     ]
     # What follows from a clause at once says nothing new.
     echo = re.compile(r", so (you require \S+|your requirements and .* are incompatible)$")
-    return "; ".join(echo.sub("", sentence) for sentence in sentences)
+    return _shortened("; ".join(echo.sub("", sentence) for sentence in sentences))
+
+
+def _shortened(text: str) -> str:
+    """Say every requirement whose it is, gather versions of one name, and leave out long middles.
+
+    Of a long proof, what it has come to before its last step, and that step, are enough to act on.
+    """
+    text = re.sub(
+        r"you require (\S+) and ([\w.-]+[<>=!~]\S*?|[\w.-]+)(?=$|[;,](?:\s|$))",
+        r"you require \1 and you require \2",
+        text,
+    )
+    text = re.sub(r"all of: ((?:\S+ )+?)depend on", _every, text)
+    text = re.sub(r"one of: ((?:[\w.-]+[<>=!~]\S*(?: |$))+)", _either, text)
+    steps = re.split(r",? And because ", text)
+    if len(text) <= LONGEST_PROOF or len(steps) == 1:
+        return text
+    last = re.sub(r"all of: (?:\S+ )+?have no usable wheels and ", "", steps[-1])
+    return f"{steps[-2].rpartition(', so ')[2]}; {last}"
+
+
+def _every(found: re.Match[str]) -> str:
+    versions = found[1].split()
+    names = {re.split(r"[<>=!~]", version)[0] for version in versions}
+    if len(names) > 1 or len(versions) < 2:  # noqa: PLR2004 - one is no list
+        return found[0]
+    return f"every allowed {names.pop()} depends on"
+
+
+def _either(found: re.Match[str]) -> str:
+    return " or ".join(found[1].split()) + (" " if found[1].endswith(" ") else "")
