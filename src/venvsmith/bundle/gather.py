@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from venvsmith.bundle import wants
 from venvsmith.bundle.contents import Bundle, read_bundle
+from venvsmith.bundle.frozen import FrozenModules
 from venvsmith.bundle.graph import Graph, walk
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import BundleFacts
 from venvsmith.model.facts import (
     CommandResult,
     Distribution,
+    Elf,
     Environment,
     Facts,
     ImportResult,
@@ -84,7 +86,8 @@ def gather(
     bundle = read_bundle(path)
     with bundle.archive:
         try:
-            graph = walk(bundle, [name for name in imports if name])
+            modules = FrozenModules(bundle)
+            graph = walk(modules, scripts=modules.scripts(), asked=imports)
         except KeyError as exc:
             raise UnsafeInputError(
                 f"it was frozen with Python {bundle.archive.python}, whose bytecode is not known",
@@ -92,7 +95,7 @@ def gather(
                 code="unsupported",
             ) from exc
         objects = wants.elves(bundle)
-        facts = _static(bundle, graph, objects)
+        facts = _static(bundle, modules, graph, objects)
     results: tuple[ImportResult, ...] = ()
     missing: list[MissingFact] = []
     ran: tuple[CommandResult, ...] = ()
@@ -126,10 +129,12 @@ def gather(
     )
 
 
-def _static(bundle: Bundle, graph: Graph, objects: dict[str, Any]) -> BundleFacts:
+def _static(
+    bundle: Bundle, modules: FrozenModules, graph: Graph, objects: dict[str, Elf]
+) -> BundleFacts:
     archive = bundle.archive
     tops = {name.partition(".")[0] for name in archive.modules} | {
-        name.partition(".")[0] for name in graph.known if name in graph.reached
+        name.partition(".")[0] for name in graph.reached if name in modules.known
     }
     return BundleFacts(
         form=bundle.form,

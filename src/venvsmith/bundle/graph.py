@@ -1,32 +1,42 @@
-"""Which modules a frozen application runs when it starts, and what these want that is not there.
+"""Which modules code runs when it starts, and what these want that is not there.
 
-The walk begins at the application's scripts (and at modules that were asked for) and follows what
-importing each module must import: `Import.firm`. Imports in a ``try`` are followed no further: what
-is missing behind them is caught.
+The walk begins at scripts (and at modules that were asked for) and follows what importing each
+module must import: `Import.firm`. Imports in a ``try`` are followed no further: what is missing
+behind them is caught.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
-from venvsmith.bundle.archive import Archive
 from venvsmith.bundle.bytecode import Import, ModuleCode, read_module
-from venvsmith.bundle.contents import Bundle, module_names
 from venvsmith.bundle.marshalled import MarshalError, read_code
+from venvsmith.bundle.opcodes import Version
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import MissingModule
 
-if TYPE_CHECKING:
-    from venvsmith.bundle.opcodes import Version
+How = Literal["import", "from", "string"]
 
-BOOTSTRAP = ("pyiboot", "pyi_rth")
-"""Beginnings of the names of PyInstaller's own scripts."""
-BOOTSTRAP_MODULES = "mM"
-SCRIPT = "s"
+
+class Modules(Protocol):
+    """Where modules come from: a bundle, or the site-packages of a venv."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every module that is there, in whatever form; packages among them."""
+
+    def is_package(self, module: str) -> bool:
+        """Tell whether a module may hold others."""
+
+    def read(self, module: str) -> ModuleCode | None:
+        """Return what a module's code says; None where it is no Python code.
+
+        :raises UnsafeInputError: where the code is malformed.
+        """
 
 
 def builtin_modules() -> frozenset[str]:
@@ -48,80 +58,68 @@ _C_MODULES = frozenset(
 
 @dataclass(kw_only=True, slots=True)
 class Graph:
-    """The modules of a bundle, read as far as they are reached.
+    """Modules, read as far as they are reached.
 
-    :ivar known: every module that the bundle holds, in whatever form.
+    :ivar scripts: where the walk begins, besides what was asked for.
+    :ivar everything: whether imports under conditions, in ``try`` and in functions are followed
+        too, as PyInstaller follows them.
     :ivar codes: what the modules that were read say.
-    :ivar reached: modules that run when the application starts, each with who imports it first.
-    :ivar scripts: the application's own entry scripts.
-    :ivar direct: top-level packages that the application's scripts import themselves.
+    :ivar reached: modules that run, each with who imports it first.
+    :ivar direct: top-level packages that the scripts import themselves, or that were asked for.
     """
 
-    archive: Archive
-    python: Version
-    known: frozenset[str]
+    modules: Modules
+    scripts: Mapping[str, ModuleCode] = field(default_factory=dict)
+    everything: bool = False
     codes: dict[str, ModuleCode | None] = field(default_factory=dict)
     reached: dict[str, str] = field(default_factory=dict)
-    scripts: Mapping[str, ModuleCode] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     missing: dict[str, MissingModule] = field(default_factory=dict)
+    pending: deque[str] = field(default_factory=deque)
 
     def code(self, module: str) -> ModuleCode | None:
-        """Return what a module says; None where it is no bytecode of the PYZ.
-
-        :raises UnsafeInputError: where its code is malformed.
-        """
+        """Return what a module says; see `Modules.read`."""
         if module not in self.codes:
-            data = self.archive.code(module) if module in self.archive.modules else None
-            where = f"{self.archive.path}:{module}"
-            self.codes[module] = None if data is None else parse(data, self.python, where)
+            self.codes[module] = self.modules.read(module)
         return self.codes[module]
 
-    def is_package(self, module: str) -> bool:
-        """Tell whether a module may hold others."""
-        entry = self.archive.modules.get(module)
-        if entry is not None:
-            return entry.kind != "module"
-        prefix = f"{module}."
-        return any(name.startswith(prefix) for name in self.known)
+    def package_of(self, module: str) -> str:
+        """Return the package from which a module's relative imports start."""
+        return module if self.modules.is_package(module) else module.rpartition(".")[0]
 
     def chain(self, module: str) -> tuple[str, ...]:
         """Return who imports whom, from the script down to the module."""
         chain = [module]
-        while chain[-1] in self.reached and self.reached[chain[-1]]:
+        while self.reached.get(chain[-1]):
             chain.append(self.reached[chain[-1]])
         return tuple(reversed(chain))
 
 
-def walk(bundle: Bundle, asked: Iterable[str] = ()) -> Graph:
-    """Follow all that starting the application, and importing what was asked for, runs.
+def walk(
+    modules: Modules,
+    *,
+    scripts: Mapping[str, ModuleCode] | None = None,
+    asked: Iterable[str] = (),
+    everything: bool = False,
+) -> Graph:
+    """Follow all that starting the scripts, and importing what was asked for, runs.
 
     :raises UnsafeInputError: where the code of a module that is reached is malformed.
-    :raises KeyError: where the application's Python is of an unknown version.
+    :raises KeyError: where it was compiled by a Python of an unknown version.
     """
-    archive = bundle.archive
-    python = version(archive.python)
-    loose = (_below(path) for path in bundle.files)
-    known = {*archive.modules, *module_names(loose), *bundle.library_modules()}
-    known |= builtin_modules()
-    known |= {entry.name for entry in archive.entries if entry.kind in BOOTSTRAP_MODULES}
-    graph = Graph(archive=archive, python=python, known=frozenset(known))
-    graph.scripts = dict(_scripts(archive, python))
-    pending: deque[str] = deque()
+    graph = Graph(modules=modules, scripts=scripts or {}, everything=everything)
     for name, code in graph.scripts.items():
         graph.reached[name] = ""
-        for entry in code.imports:
-            graph.direct.add(entry.module.partition(".")[0])
-        _follow(graph, name, "", code, pending, everything=True)
+        graph.direct.update(entry.module.partition(".")[0] for entry in code.imports)
+        _follow(graph, name, "", code, own=True)
     for module in asked:
         graph.direct.add(module.partition(".")[0])
-        _want(graph, module, "", pending, certain=True)
-    while pending:
-        module = pending.popleft()
+        _want(graph, module, Import(module=module), "", certain=True)
+    while graph.pending:
+        module = graph.pending.popleft()
         imported = graph.code(module)
         if imported is not None:
-            package = module if graph.is_package(module) else module.rpartition(".")[0]
-            _follow(graph, module, package, imported, pending, everything=False)
+            _follow(graph, module, graph.package_of(module), imported, own=everything)
     return graph
 
 
@@ -147,50 +145,30 @@ def version(minor: str) -> Version:
     return int(major), int(rest)
 
 
-def _scripts(archive: Archive, python: Version) -> Iterator[tuple[str, ModuleCode]]:
-    for entry in archive.entries:
-        if entry.kind == SCRIPT and not entry.name.startswith(BOOTSTRAP):
-            where = f"{archive.path}:{entry.name}"
-            yield entry.name, parse(archive.read(entry), python, where)
-
-
-def _below(path: str) -> str:
-    """Return a file's path from where modules are looked for: lib-dynload is such a place."""
-    head, found, tail = path.partition("/lib-dynload/")
-    return tail if found and "/" not in head else path
-
-
-def _follow(
-    graph: Graph,
-    module: str,
-    package: str,
-    code: ModuleCode,
-    pending: deque[str],
-    *,
-    everything: bool,
-) -> None:
+def _follow(graph: Graph, module: str, package: str, code: ModuleCode, *, own: bool) -> None:
     """Want all that a module's code imports.
 
-    :param everything: also what its functions import: the application's own code.
+    :param own: also what its functions import: the application's own code.
     """
     direct = module.partition(".")[0] in graph.direct
     for entry in code.imports:
-        base = _absolute(entry, package)
-        if base is None or entry.guarded:
+        base = absolute(entry, package)
+        if base is None or (entry.guarded and not graph.everything):
             continue
-        certain = entry.firm or (everything and not entry.conditional)
-        if not certain and not (direct and entry.function and not entry.conditional):
+        certain = graph.everything or entry.firm or (own and not entry.conditional)
+        if not certain and (entry.conditional or not (direct and entry.function)):
             continue
-        if not _want(graph, base, module, pending, certain=certain, function=entry.function):
-            continue
-        for name in entry.names:
-            _want_name(graph, base, name, module, pending, certain=certain, entry=entry)
+        if _want(graph, base, entry, module, certain=certain):
+            for name in entry.names:
+                _want_name(graph, base, name, entry, module, certain=certain)
     for ask in code.dynamic:
-        if ask.firm or (everything and not ask.guarded):
-            _want(graph, ask.what, module, pending, certain=True, how="string")
+        if ask.firm or graph.everything or (own and not ask.guarded):
+            spot = Import(module=ask.what, function=ask.function)
+            _want(graph, ask.what, spot, module, certain=True, how="string")
 
 
-def _absolute(entry: Import, package: str) -> str | None:
+def absolute(entry: Import, package: str) -> str | None:
+    """Return the full name of what an import names; None where it leads out of all packages."""
     if not entry.level:
         return entry.module
     parts = package.split(".")
@@ -203,35 +181,33 @@ def _absolute(entry: Import, package: str) -> str | None:
 def _want(
     graph: Graph,
     module: str,
+    entry: Import,
     importer: str,
-    pending: deque[str],
     *,
     certain: bool,
-    function: str = "",
-    how: str = "import",
+    how: How = "import",
 ) -> bool:
     """Reach a module with its packages; note the first that is missing, and return False."""
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
         name = ".".join(parts[:count])
-        if name not in graph.known:
-            parent = name.rpartition(".")[0]
-            if not _may_appear(graph, parent, name):
-                _miss(graph, name, importer, certain=certain, function=function, how=how)
+        if name not in graph.modules.known:
+            if not _may_appear(graph, name.rpartition(".")[0], name):
+                _miss(graph, name, entry, importer, certain=certain, how=how)
             return False
         if certain and name not in graph.reached:
             graph.reached[name] = importer
-            pending.append(name)
+            graph.pending.append(name)
     return True
 
 
 def _may_appear(graph: Graph, parent: str, name: str) -> bool:
     """Tell whether a module that no file brings may be made by code, or found elsewhere."""
-    if parent and not graph.is_package(parent):
+    if parent and not graph.modules.is_package(parent):
         return True  # six.moves: a plain module that makes modules
     top = name.partition(".")[0]
     vendored = (f"{other}._vendor.{name}" for other in ("setuptools", "pkg_resources", top))
-    if any(other in graph.known for other in vendored):
+    if any(other in graph.modules.known for other in vendored):
         return True
     if parent:
         # pkg_resources.extern: a package whose importer finds them elsewhere.
@@ -241,39 +217,30 @@ def _may_appear(graph: Graph, parent: str, name: str) -> bool:
 
 
 def _want_name(
-    graph: Graph,
-    base: str,
-    name: str,
-    importer: str,
-    pending: deque[str],
-    *,
-    certain: bool,
-    entry: Import,
+    graph: Graph, base: str, name: str, entry: Import, importer: str, *, certain: bool
 ) -> None:
     """Reach a submodule that ``from`` names, or note one that nothing else could be."""
     full = f"{base}.{name}"
-    if full in graph.known:
-        _want(graph, full, importer, pending, certain=certain, function=entry.function)
+    if full in graph.modules.known:
+        _want(graph, full, entry, importer, certain=certain)
         return
-    if base not in graph.archive.modules or not graph.is_package(base):
+    if name == "*" or not graph.modules.is_package(base):
         return
     code = graph.code(base)
-    if code is None or code.open_ended or name in code.defines or name == "*":
-        return
-    _miss(graph, full, importer, certain=certain, function=entry.function, how="from")
+    if code is not None and not code.open_ended and name not in code.defines:
+        _miss(graph, full, entry, importer, certain=certain, how="from")
 
 
 def _miss(
-    graph: Graph, module: str, importer: str, *, certain: bool, function: str, how: str
+    graph: Graph, module: str, entry: Import, importer: str, *, certain: bool, how: How
 ) -> None:
     have = graph.missing.get(module)
-    if have is not None and (have.certain or not certain):
-        return
-    graph.missing[module] = MissingModule(
-        module=module,
-        importer=importer,
-        chain=graph.chain(importer) if importer else (),
-        function=function,
-        certain=certain,
-        how="from" if how == "from" else "string" if how == "string" else "import",
-    )
+    if have is None or (certain and not have.certain):
+        graph.missing[module] = MissingModule(
+            module=module,
+            importer=importer,
+            chain=graph.chain(importer) if importer else (),
+            function=entry.function,
+            certain=certain,
+            how=how,
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.bundle.graph import absolute
 from venvsmith.collect.probe import elf
 from venvsmith.model.bundle import MissingLibrary, MissingPart
 from venvsmith.model.facts import Elf
@@ -45,7 +46,7 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
         by_top[path.partition("/")[0]].append(path)
     for module, code in _reached(graph):
         top = module.partition(".")[0]
-        if not graph.is_package(top):
+        if not graph.modules.is_package(top):
             continue
         knows = _folders(graph, module, code)
         there = by_top.get(top, [])
@@ -69,7 +70,7 @@ def missing_sources(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
     """Yield modules that TorchScript compiles when they are imported, without their source."""
     for module, code in _reached(graph):
         path = module.replace(".", "/")
-        source = f"{path}/__init__.py" if graph.is_package(module) else f"{path}.py"
+        source = f"{path}/__init__.py" if graph.modules.is_package(module) else f"{path}.py"
         ask = next((ask for ask in code.scripted if ask.firm), None)
         if ask is not None and source not in bundle.files:
             yield _part(graph, module, ask, expected=source)
@@ -189,13 +190,9 @@ def _reached(graph: Graph) -> Iterator[tuple[str, ModuleCode]]:
 def _folders(graph: Graph, module: str, code: ModuleCode) -> set[str]:
     """Return the names through which a module's code has its package's folder at hand."""
     knows = _FILE_KNOWN | code.folders
-    package = module if graph.is_package(module) else module.rpartition(".")[0]
+    package = graph.package_of(module)
     for entry in code.imports:
-        base = entry.module
-        if entry.level:
-            parts = package.split(".")
-            head = ".".join(parts[: len(parts) - entry.level + 1])
-            base = f"{head}.{entry.module}" if entry.module else head
+        base = absolute(entry, package) or ""
         if base.startswith(("importlib", "pkgutil", "pkg_resources")):
             knows |= _RESOURCE_CALLS & set(entry.names or _RESOURCE_CALLS)
         other = graph.codes.get(base)
