@@ -32,6 +32,7 @@ _METADATA_CALLS = frozenset(
 _IMPORT_CALLS = frozenset({"import_module", "__import__"})
 _WRITES_NAMES = frozenset({"globals", "setattr", "__dict__", "vars", "locals", "modules"})
 """With one of these at hand a module may define names that no instruction stores."""
+WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
 _STAR = 2
 
@@ -87,6 +88,9 @@ class ModuleCode:
     :ivar defines: names of its namespace.
     :ivar open_ended: whether it may define others: a star import, ``__getattr__``, ``globals()``.
     :ivar data: names of data files in code that knows the module's own folder, or calls what does.
+    :ivar folder_names: words in code that has ``__file__`` itself: maybe folders beside it.
+    :ivar by_variable: whether it imports modules by names that it computes.
+    :ivar strings: words at its top level, where it does.
     :ivar folders: functions and variables from which the module's own folder can be had.
     :ivar metadata: distributions whose metadata it asks for.
     :ivar dynamic: modules that it imports by a string.
@@ -98,6 +102,9 @@ class ModuleCode:
     open_ended: bool = False
     data: list[Ask] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
+    folder_names: list[Ask] = field(default_factory=list)
+    by_variable: bool = False
+    words: set[str] = field(default_factory=set)
     metadata: list[Ask] = field(default_factory=list)
     dynamic: list[Ask] = field(default_factory=list)
     scripted: list[Ask] = field(default_factory=list)
@@ -125,6 +132,8 @@ def read_module(code: Code, python: Version) -> ModuleCode:
     knows = found.folders | {"__file__", "__path__"} | (_FOLDER_CALLS if resources else set())
     brought = {name for entry in found.imports for name in entry.names}
     found.data = [ask for ask in found.data if ask.names & (knows | brought)]
+    if found.by_variable:
+        found.words = set(_words(code.consts))
     found.open_ended = found.open_ended or "__getattr__" in found.defines
     return found
 
@@ -158,8 +167,15 @@ class _Reader:
         """Read one code object, and those in it: functions, classes, comprehensions."""
         if not function or self.is_of_interest(code):
             self.read_steps(code, function)
-        if function and "__file__" in code.names:
-            self.found.folders.add(function.rpartition(".")[2])
+        if "__file__" in code.names:
+            if function:
+                self.found.folders.add(function.rpartition(".")[2])
+            spot = Spot(function, guarded=False, conditional=False)
+            names = frozenset(code.names)
+            folders = (c for c in code.consts if isinstance(c, str) and WORD.match(c))
+            self.found.folder_names += [spot.ask(folder, names) for folder in folders]
+        if not _IMPORT_CALLS.isdisjoint(code.names):
+            self.found.by_variable = True
         for nested in code.consts:
             if isinstance(nested, Code):
                 self.read(nested, f"{function}.{nested.name}" if function else nested.name)
@@ -340,6 +356,14 @@ def _globals_of_functions(reader: _Reader, code: Code) -> Iterator[str]:
                 if step.op == reader.ops.store_global:
                     yield reader.name(nested, step)
             yield from _globals_of_functions(reader, nested)
+
+
+def _words(consts: tuple[Any, ...]) -> Iterator[str]:
+    for const in consts:
+        if isinstance(const, str) and WORD.match(const):
+            yield const
+        elif isinstance(const, tuple):
+            yield from _words(const)
 
 
 def _names(value: Any) -> tuple[str, ...]:

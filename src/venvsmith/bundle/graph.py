@@ -25,9 +25,8 @@ How = Literal["import", "from", "string"]
 class Modules(Protocol):
     """Where modules come from: a bundle, or the site-packages of a venv."""
 
-    @property
-    def known(self) -> frozenset[str]:
-        """Every module that is there, in whatever form; packages among them."""
+    def has(self, module: str) -> bool:
+        """Tell whether a module or package is there, in whatever form."""
 
     def is_package(self, module: str) -> bool:
         """Tell whether a module may hold others."""
@@ -161,8 +160,9 @@ def _follow(graph: Graph, module: str, package: str, code: ModuleCode, *, own: b
         if _want(graph, base, entry, module, certain=certain):
             for name in entry.names:
                 _want_name(graph, base, name, entry, module, certain=certain)
-    for ask in code.dynamic:
-        if ask.firm or graph.everything or (own and not ask.guarded):
+    # PyInstaller follows statements, no strings; a frozen application's are its own affair.
+    for ask in () if graph.everything else code.dynamic:
+        if ask.firm or (own and not ask.guarded):
             spot = Import(module=ask.what, function=ask.function)
             _want(graph, ask.what, spot, module, certain=True, how="string")
 
@@ -191,7 +191,7 @@ def _want(
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
         name = ".".join(parts[:count])
-        if name not in graph.modules.known:
+        if not graph.modules.has(name):
             if not _may_appear(graph, name.rpartition(".")[0], name):
                 _miss(graph, name, entry, importer, certain=certain, how=how)
             return False
@@ -207,7 +207,7 @@ def _may_appear(graph: Graph, parent: str, name: str) -> bool:
         return True  # six.moves: a plain module that makes modules
     top = name.partition(".")[0]
     vendored = (f"{other}._vendor.{name}" for other in ("setuptools", "pkg_resources", top))
-    if any(other in graph.modules.known for other in vendored):
+    if any(graph.modules.has(other) for other in vendored):
         return True
     if parent:
         # pkg_resources.extern: a package whose importer finds them elsewhere.
@@ -221,7 +221,7 @@ def _want_name(
 ) -> None:
     """Reach a submodule that ``from`` names, or note one that nothing else could be."""
     full = f"{base}.{name}"
-    if full in graph.modules.known:
+    if graph.modules.has(full):
         _want(graph, full, entry, importer, certain=certain)
         return
     if name == "*" or not graph.modules.is_package(base):

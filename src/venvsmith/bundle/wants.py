@@ -48,7 +48,7 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
         top = module.partition(".")[0]
         if not graph.modules.is_package(top):
             continue
-        knows = _folders(graph, module, code)
+        knows = folders_at_hand(graph, module, code)
         there = by_top.get(top, [])
         for ask in code.data:
             if not ask.names & knows or _holds(there, ask.what):
@@ -187,7 +187,7 @@ def _reached(graph: Graph) -> Iterator[tuple[str, ModuleCode]]:
             yield module, code
 
 
-def _folders(graph: Graph, module: str, code: ModuleCode) -> set[str]:
+def folders_at_hand(graph: Graph, module: str, code: ModuleCode) -> set[str]:
     """Return the names through which a module's code has its package's folder at hand."""
     knows = _FILE_KNOWN | code.folders
     package = graph.package_of(module)

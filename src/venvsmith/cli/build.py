@@ -11,7 +11,7 @@ import click
 from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from venvsmith.build.docker import DockerOptions
     from venvsmith.build.local import LocalBuild
@@ -160,13 +160,31 @@ def _local(
     import platform  # noqa: PLC0415
 
     from venvsmith.build import plans as plans_  # noqa: PLC0415
-    from venvsmith.build.local import build_local  # noqa: PLC0415
     from venvsmith.errors import UsageError  # noqa: PLC0415
+
+    chosen = plans_.select(project, images=images, variants=variants)
+    built = build_here(shared, project, chosen, ca_bundle=ca_bundle)
+    if not built:
+        raise UsageError(
+            f"nothing to build on this machine, which is {platform.machine()}",
+            hint="other platforms need --engine docker",
+        )
+    return [f"rootfs:{one.root}" for one in built]
+
+
+def build_here(
+    shared: Shared, project: Project, chosen: Collection[str], *, ca_bundle: Path | None
+) -> list[LocalBuild]:
+    """Carry out the named plans with the local engine, where they are for this machine."""
+    import platform  # noqa: PLC0415
+
+    from venvsmith.build import plans as plans_  # noqa: PLC0415
+    from venvsmith.build.local import build_local  # noqa: PLC0415
     from venvsmith.sandbox import find_sandbox  # noqa: PLC0415
 
     sandbox = find_sandbox()
-    targets = []
-    for name in sorted(plans_.select(project, images=images, variants=variants)):
+    done = []
+    for name in sorted(chosen):
         folder = project.root / ".venvsmith" / "local" / name
         if sandbox is None:
             shared.say("no sandbox works here: the venv's final path will not be rehearsed")
@@ -185,13 +203,8 @@ def _local(
             ca_bundle=ca_bundle,
         )
         _tell(shared, built)
-        targets.append(f"rootfs:{built.root}")
-    if not targets:
-        raise UsageError(
-            f"nothing to build on this machine, which is {platform.machine()}",
-            hint="other platforms need --engine docker",
-        )
-    return targets
+        done.append(built)
+    return done
 
 
 def _check(

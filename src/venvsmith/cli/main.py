@@ -31,6 +31,7 @@ COMMANDS = {
     "explain": "explain",
     "compare": "compare",
     "graph": "graph",
+    "bundle": "bundle",
 }
 HELP = {
     "init": "Write a first venvsmith.toml, from what is there or from nothing.",
@@ -41,6 +42,7 @@ HELP = {
     "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
     "compare": "Tell what differs between two targets, and which difference explains a failure.",
     "graph": "Show stages, variants, images and sizes as a tree.",
+    "bundle": "Write PyInstaller hooks for what a stage's distributions need.",
 }
 
 

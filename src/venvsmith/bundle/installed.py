@@ -1,0 +1,175 @@
+"""The modules of a venv's site-packages, as the graph asks for them."""
+
+from __future__ import annotations
+
+import importlib.util
+import marshal
+import stat
+import sys
+import warnings
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from venvsmith.bundle.bytecode import ModuleCode, read_module
+from venvsmith.bundle.contents import module_names
+from venvsmith.bundle.marshalled import read_code
+from venvsmith.collect.probe import elf
+from venvsmith.collect.probe.tree import Tree
+from venvsmith.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CODE_ENDINGS = (
+    ".py", ".pyc", ".pyi", ".pyx", ".pxd", ".so", ".pyd", ".c", ".cpp", ".cu", ".h", ".hpp",
+)  # fmt: skip
+MAX_SOURCE = 16 * 1024 * 1024
+
+
+class InstalledModules:
+    """All modules of a venv's site-packages, and of the standard library.
+
+    :ivar files: paths below site-packages.
+    """
+
+    def __init__(self, venv: Path) -> None:
+        """Look into a venv.
+
+        :raises UsageError: where it is none.
+        """
+        found = sorted(venv.glob("lib/python3.*/site-packages"))
+        if not found:
+            raise UsageError(
+                "no lib/python3.*/site-packages is in it", where=str(venv), code="no-venv"
+            )
+        self.folder = found[-1]
+        self.tree = Tree((str(self.folder),))
+        self.files = frozenset(
+            f"{folder}/{name}".lstrip("/")
+            for folder, entries in self.tree.walk("/", [])
+            for name, info in entries
+            if not stat.S_ISDIR(info.mode) and "__pycache__" not in folder
+        )
+        self.known = frozenset(module_names(self.files))
+
+    @cached_property
+    def _parents(self) -> frozenset[str]:
+        return frozenset(name.rpartition(".")[0] for name in self.known)
+
+    def has(self, module: str) -> bool:
+        """Tell whether a module or package is there; the standard library is taken as whole."""
+        return module in self.known or module.partition(".")[0] in sys.stdlib_module_names
+
+    def is_package(self, module: str) -> bool:
+        """Tell whether a module may hold others; any of the standard library's may."""
+        return module in self._parents or module.partition(".")[0] in sys.stdlib_module_names
+
+    def path_of(self, module: str) -> str | None:
+        """Return the path of a module's source below site-packages."""
+        path = module.replace(".", "/")
+        return next((p for p in (f"{path}/__init__.py", f"{path}.py") if p in self.files), None)
+
+    def read(self, module: str) -> ModuleCode | None:
+        """Return what a module's source says; None where it has none that compiles."""
+        path = self.path_of(module)
+        source = None if path is None else self.tree.read(f"/{path}", MAX_SOURCE)
+        if source is None:
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                code = compile(source, path or "", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        python = sys.version_info[:2]
+        return read_module(read_code(marshal.dumps(code), python), python)
+
+    def data_named(self, module: str, what: str) -> Iterator[str]:
+        """Yield the data files that a name in a module's code means, below its top package.
+
+        A folder lies beside the module or above it within its package; a file's name may be the
+        end of a path whose beginning the code has elsewhere.
+        """
+        top, _, _ = module.partition(".")
+        here = (self.path_of(module) or f"{top}/").rpartition("/")[0]
+        folders = []
+        while here:
+            folders.append(f"{here}/{what}")
+            here = here.rpartition("/")[0]
+        for path in sorted(self.files):
+            if not path.startswith(f"{top}/") or path.endswith(CODE_ENDINGS):
+                continue
+            is_file = "." in what and path.endswith(f"/{what}")
+            if is_file or any(path.startswith(f"{folder}/") for folder in folders):
+                yield path.removeprefix(f"{top}/")
+
+    def opened_libraries(self, top: str) -> Iterator[str]:
+        """Yield the shared objects of a package that are no modules and that none of them links.
+
+        What is left can only be opened by its path at run time.
+        """
+        objects = {
+            path: found
+            for path in sorted(self.files)
+            if path.startswith(f"{top}/") and (path.endswith(".so") or ".so." in path)
+            for found in [self._elf(path)]
+            if not found.get("error")
+        }
+        linked = {name for found in objects.values() for name in found["needed"]}
+        for path, found in objects.items():
+            if found.get("exports_init") is None and path.rpartition("/")[2] not in linked:
+                yield path
+
+    def _elf(self, path: str) -> dict[str, Any]:
+        try:
+            with self.tree.open(f"/{path}") as handle:
+                return elf.describe(path, handle)
+        except OSError as exc:
+            return {"error": str(exc)}
+
+    def hooks(self) -> frozenset[str]:
+        """Return the modules for which PyInstaller, its community or packages have hooks here."""
+        return frozenset(
+            path.rpartition("/hook-")[2].removesuffix(".py")
+            for path in self.files
+            if "/hook-" in path and "pyinstaller" in path.lower()
+        )
+
+    @cached_property
+    def distributions(self) -> Mapping[str, tuple[str, str]]:
+        """Return what is installed: normalised name to version and metadata folder."""
+        found: dict[str, tuple[str, str]] = {}
+        for path in self.files:
+            folder, _, name = path.partition("/")
+            if name == "METADATA" and folder.endswith(".dist-info"):
+                stem, _, version = folder.removesuffix(".dist-info").partition("-")
+                found[canonicalize_name(stem)] = version, folder
+        return found
+
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """Return which distribution brings each top-level name."""
+        found: dict[str, str] = {}
+        for name, (_, folder) in sorted(self.distributions.items()):
+            record = self.tree.text(f"/{folder}/RECORD", MAX_SOURCE) or ""
+            for line in record.splitlines():
+                top = line.partition(",")[0].partition("/")[0].partition(".")[0]
+                if top and not line.startswith((folder, "..", "__pycache__")):
+                    found.setdefault(top, name)
+        return found
+
+
+def pyinstaller_hooks() -> frozenset[str]:
+    """Return the modules for which the PyInstaller beside venvsmith itself has hooks."""
+    found: set[str] = set()
+    for package, folder in (("PyInstaller", "hooks"), ("_pyinstaller_hooks_contrib", "stdhooks")):
+        spec = importlib.util.find_spec(package)
+        for place in (spec.submodule_search_locations or []) if spec is not None else []:
+            found.update(
+                path.name.removeprefix("hook-").removesuffix(".py")
+                for path in (Path(place) / folder).glob("hook-*.py")
+            )
+    return frozenset(found)

@@ -1,0 +1,167 @@
+"""`venvsmith bundle`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from venvsmith.bundle.installed import InstalledModules
+    from venvsmith.cli.main import Shared
+    from venvsmith.model.project import Project
+
+
+@click.group(
+    "bundle",
+    short_help="Write PyInstaller hooks for what a stage's distributions need.",
+    epilog="Example: venvsmith bundle hooks whisperx --output hooks",
+)
+def command() -> None:
+    """Freeze a stage with PyInstaller, and have it work.
+
+    `verify bundle:PATH` judges what was frozen; see docs/bundles.md.
+    """
+
+
+@command.command(
+    "hooks",
+    epilog="Example: venvsmith bundle hooks whisperx --trace --spec app.spec --output hooks",
+)
+@click.argument("stage")
+@click.option(
+    "--venv",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The venv that is frozen; otherwise the stage's own, built by the local engine.",
+)
+@click.option("--variant", metavar="V", help="The stage's variant; needed where it has several.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the hooks: PyInstaller's --additional-hooks-dir.",
+)
+@click.option("--trace", is_flag=True, help="Also run the stage's imports and commands, and watch.")
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A spec file whose excludes are held against what is needed; fails where they clash.",
+)
+@click.option(
+    "--timeout", type=float, default=600.0, show_default=True, help="Seconds for --trace."
+)
+@click.pass_obj
+def hooks(
+    shared: Shared,
+    *,
+    stage: str,
+    venv: Path | None,
+    variant: str | None,
+    output: Path,
+    trace: bool,
+    spec: Path | None,
+    timeout: float,
+) -> int:
+    """Write PyInstaller hooks for what STAGE's locked distributions need.
+
+    Derived from the installed packages: modules imported by name, data files that code opens,
+    libraries opened at run time, metadata that is asked for, sources that TorchScript reads. What
+    PyInstaller in that venv has a hook for is left to it. Beside the hooks lies
+    venvsmith_diagnose.py: one line in the application's entry script lets
+    `venvsmith verify bundle:` ask it what it can import.
+    """
+    from venvsmith.bundle.hooks import derive, text_of  # noqa: PLC0415 - `--help` must not pay
+    from venvsmith.bundle.installed import InstalledModules, pyinstaller_hooks  # noqa: PLC0415
+    from venvsmith.bundle.traced import trace as run_traced  # noqa: PLC0415
+
+    project = shared.project()
+    variant = _variant(project, stage, variant)
+    venv = venv or _built(shared, project, stage, variant)
+    installed = InstalledModules(venv)
+    ancestry = project.ancestry(stage)
+    imports = list(dict.fromkeys(name for s in ancestry for name in s.imports))
+    roots = imports or sorted(installed.owners)
+    known = installed.hooks() | pyinstaller_hooks()
+    if not known:
+        shared.say("warning: no PyInstaller is installed here: what it already knows is unknown")
+    commands = [argv for s in ancestry for argv in s.commands]
+    seen = None
+    if trace:
+        seen = run_traced(
+            venv, installed.folder, modules=imports, commands=commands, timeout=timeout
+        )
+        for what, why in seen.failed.items():
+            shared.say(f"warning: {what} failed in {venv}: {why}")
+    found = derive(installed, roots, known=known, trace=seen)
+    _write(shared, output, {hook.filename: text_of(hook) for hook in found})
+    click.echo(f"{len(found)} hooks: pyinstaller --additional-hooks-dir {output} APP.py")
+    return _clashes(installed, roots, spec) if spec is not None else 0
+
+
+def _variant(project: Project, stage: str, variant: str | None) -> str:
+    """Return the stage's variant that is meant."""
+    from venvsmith.errors import UsageError  # noqa: PLC0415
+
+    if stage not in project.stages:
+        hint = f"stages: {', '.join(project.stages)}"
+        raise UsageError(f"there is no stage '{stage}'", hint=hint)
+    variants = project.stages[stage].variants
+    if variant is None and len(variants) == 1:
+        return variants[0]
+    if variant not in variants:
+        hint = f"--variant {' or '.join(variants)}"
+        raise UsageError(f"stage '{stage}' has several variants, or not this one", hint=hint)
+    return variant
+
+
+def _built(shared: Shared, project: Project, stage: str, variant: str) -> Path:
+    """Build a stage's venv through the local engine and return it."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from venvsmith.cli.build import build_here  # noqa: PLC0415
+    from venvsmith.model.project import Image  # noqa: PLC0415
+
+    image = Image(name="bundle-hooks", venvs={project.venv: stage}, variants=(variant,))
+    alone = replace(project, images={image.name: image})
+    (built,) = build_here(shared, alone, {f"{image.name}.{variant}"}, ca_bundle=None)
+    return built.root / project.venv.lstrip("/")
+
+
+def _write(shared: Shared, output: Path, hooks: dict[str, str]) -> None:
+    """Write the hooks and the diagnose entry; remove hooks of an earlier run."""
+    from importlib import resources  # noqa: PLC0415
+
+    from venvsmith.bundle.hooks import OURS  # noqa: PLC0415
+    from venvsmith.files import write_files  # noqa: PLC0415
+
+    entry = resources.files("venvsmith.bundle") / "venvsmith_diagnose.py"
+    files = {**hooks, "venvsmith_diagnose.py": entry.read_text(encoding="utf-8")}
+    changes: dict[Path, bytes | None] = {output / k: v.encode() for k, v in files.items()}
+    for path in output.glob("hook-*.py"):
+        if path not in changes and OURS in path.read_text("utf-8", "replace")[:500]:
+            changes[path] = None
+    output.mkdir(parents=True, exist_ok=True)
+    for path in sorted(write_files(changes)):
+        shared.say(f"{'wrote' if changes[path] is not None else 'removed'} {path}")
+
+
+def _clashes(installed: InstalledModules, roots: list[str], spec: Path) -> int:
+    """Tell what a spec excludes and importing the stage's modules needs; return the exit code."""
+    from venvsmith.bundle.graph import walk  # noqa: PLC0415
+    from venvsmith.bundle.spec import excluded_by, excludes  # noqa: PLC0415
+
+    excluded = excludes(spec)
+    graph = walk(installed, asked=roots)
+    clashes = {
+        entry: module
+        for module in reversed(graph.reached)
+        for entry in [excluded_by(module, excluded)]
+        if entry is not None
+    }
+    for entry, module in sorted(clashes.items()):
+        chain = " -> ".join(graph.chain(module))
+        click.echo(
+            f"{spec}:{excluded[entry]}: excludes {entry}, and importing needs it: {chain}", err=True
+        )
+    return 1 if clashes else 0
