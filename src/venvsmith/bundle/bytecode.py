@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from venvsmith.bundle.instructions import Instructions
 from venvsmith.bundle.marshalled import Code
 from venvsmith.bundle.opcodes import OPCODES, Opcodes, Version
 
@@ -34,7 +35,8 @@ _WRITES_NAMES = frozenset({"globals", "setattr", "__dict__", "vars", "locals", "
 """With one of these at hand a module may define names that no instruction stores."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
-_STAR = 2
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,21 +112,13 @@ class ModuleCode:
     scripted: list[Ask] = field(default_factory=list)
 
 
-class Instruction(NamedTuple):
-    """One instruction: where it begins, what it does, and with what."""
-
-    at: int
-    op: int
-    arg: int
-
-
 def read_module(code: Code, python: Version) -> ModuleCode:
     """Return what a module's code says.
 
     :raises KeyError: for a version of Python whose instructions are not known.
     """
     found = ModuleCode()
-    _Reader(OPCODES[python], python, found).read(code)
+    _read(code, OPCODES[python], python, found)
     imported = {entry.module for entry in found.imports if not entry.level}
     if not any(name.startswith(_METADATA) for name in imported):
         found.metadata.clear()
@@ -138,224 +132,107 @@ def read_module(code: Code, python: Version) -> ModuleCode:
     return found
 
 
-class Spot(NamedTuple):
-    """Where an instruction stands."""
-
-    function: str
-    guarded: bool
-    conditional: bool
-
-    def ask(self, what: str, names: frozenset[str] = frozenset()) -> Ask:
-        """Return that something is asked for here."""
-        return Ask(
-            what=what,
-            function=self.function,
-            guarded=self.guarded,
-            conditional=self.conditional,
-            names=names,
-        )
-
-
-class _Reader:
-    def __init__(self, ops: Opcodes, python: Version, found: ModuleCode) -> None:
-        self.ops = ops
-        self.interesting = {ops.load_const, *ops.load_attr}
-        self.python = python
-        self.found = found
-
-    def read(self, code: Code, function: str = "") -> None:
-        """Read one code object, and those in it: functions, classes, comprehensions."""
-        if not function or self.is_of_interest(code):
-            self.read_steps(code, function)
-        if "__file__" in code.names:
-            if function:
-                self.found.folders.add(function.rpartition(".")[2])
-            spot = Spot(function, guarded=False, conditional=False)
-            names = frozenset(code.names)
-            folders = (c for c in code.consts if isinstance(c, str) and WORD.match(c))
-            self.found.folder_names += [spot.ask(folder, names) for folder in folders]
-        if not _IMPORT_CALLS.isdisjoint(code.names):
-            self.found.by_variable = True
-        for nested in code.consts:
-            if isinstance(nested, Code):
-                self.read(nested, f"{function}.{nested.name}" if function else nested.name)
-
-    def is_of_interest(self, code: Code) -> bool:
-        """Tell, at a glance, whether a function can hold anything that is looked for."""
-        return (
-            self.ops.import_name in code.code[::2]
-            or "jit" in code.names
-            or not CALLS.isdisjoint(code.names)
-            or any(isinstance(const, str) and DATA_NAME.match(const) for const in code.consts)
-        )
-
-    def read_steps(self, code: Code, function: str) -> None:
-        steps = list(self.instructions(code))
-        guarded = _guarded(code.exceptions) if self.python >= (3, 11) else ()
-        jumped = tuple(self.jumps(steps))
-        if not function:
-            self.namespace(code, steps)
-        for index, step in enumerate(steps):
-            if step.op != self.ops.import_name and step.op not in self.interesting:
-                continue
-            spot = Spot(
-                function=function,
-                guarded=any(start <= step.at < end for start, end in guarded),
-                conditional=any(start <= step.at < end for start, end in jumped),
-            )
-            if step.op == self.ops.import_name:
-                self.imported(code, steps, index, spot)
-            elif step.op == self.ops.load_const:
-                self.constant(code, steps, index, spot)
-            elif self.is_jit_script(code, steps, index):
-                self.found.scripted.append(spot.ask(function or "<module>"))
-
-    def is_jit_script(self, code: Code, steps: list[Instruction], index: int) -> bool:
-        """Tell whether an attribute is the ``script`` of ``torch.jit.script``."""
-        before = steps[index - 1]
-        return (
-            self.name(code, steps[index]) == "script"
-            and before.op in self.ops.load_attr
-            and self.name(code, before) == "jit"
-        )
-
-    # -- parts -----------------------------------------------------------------------------------
-
-    def instructions(self, code: Code) -> Iterator[Instruction]:
-        ops = self.ops
-        extended = 0
-        data = code.code
-        for at in range(0, len(data) - 1, 2):
-            op, arg = data[at], data[at + 1] | extended
-            if op == ops.extended_arg:
-                extended = arg << 8
-                continue
-            extended = 0
-            if op not in ops.noise:
-                yield Instruction(at, op, arg)
-
-    def jumps(self, steps: list[Instruction]) -> Iterator[tuple[int, int]]:
-        """Yield the stretches that a jump forward can pass over."""
-        ops = self.ops
-        for step in steps:
-            if step.op in ops.jumps_forward:
-                yield step.at + 2, step.at + 2 + step.arg * ops.unit
-            elif step.op in ops.jumps_absolute and step.arg * ops.unit > step.at:
-                yield step.at + 2, step.arg * ops.unit
-
-    def name(self, code: Code, step: Instruction) -> str:
-        """Return the name that an instruction loads or stores."""
-        ops = self.ops
-        index = step.arg
-        if step.op == ops.load_global:
-            index >>= ops.global_shift
-        elif step.op in ops.load_attr:
-            index >>= ops.attr_shift
-        return code.names[index] if index < len(code.names) else ""
-
-    def namespace(self, code: Code, steps: list[Instruction]) -> None:
-        """Note what the top level defines, and which variables hold the module's folder."""
-        ops = self.ops
-        found = self.found
-        folder = False
-        for step in steps:
-            if step.op == ops.load_name and self.name(code, step) == "__file__":
-                folder = True
-            elif step.op in {ops.store_name, ops.store_global}:
-                name = self.name(code, step)
-                found.defines.add(name)
-                if folder or found.folders & _loaded(self, code, steps, step):
-                    found.folders.add(name)
-                folder = False
-            elif step.op == ops.import_star or (step.op == ops.intrinsic and step.arg == _STAR):
-                found.open_ended = True
-        if _WRITES_NAMES & set(code.names):
-            found.open_ended = True
-        for name in _globals_of_functions(self, code):
-            found.defines.add(name)
-
-    def imported(
-        self,
-        code: Code,
-        steps: list[Instruction],
-        index: int,
-        spot: Spot,
-    ) -> None:
-        """Note an import: its level and names are the two constants before it."""
-        names: tuple[str, ...] = ()
-        level = 0
-        if index >= 2:  # noqa: PLR2004 - the two operands
-            names = _names(self.const(code, steps[index - 1]))
-            pushed = self.const(code, steps[index - 2])
-            # From 3.14 on small numbers are no constants but arguments.
-            level = pushed if isinstance(pushed, int) else 0
-            if steps[index - 2].op != self.ops.load_const:
-                level = steps[index - 2].arg
-        self.found.imports.append(
-            Import(
-                module=self.name(code, steps[index]),
-                level=int(level),
-                names=names,
-                function=spot.function,
-                guarded=spot.guarded,
-                conditional=spot.conditional,
-            )
-        )
-
-    def const(self, code: Code, step: Instruction) -> Any:
-        if step.op != self.ops.load_const or step.arg >= len(code.consts):
-            return None
-        return code.consts[step.arg]
-
-    def constant(
-        self,
-        code: Code,
-        steps: list[Instruction],
-        index: int,
-        spot: Spot,
-    ) -> None:
-        """Note a string that names a data file, or that a call of interest takes."""
-        text = self.const(code, steps[index])
-        if not isinstance(text, str) or not text:
-            return
-        called = self.called_with(code, steps, index)
-        ask = spot.ask(text, frozenset(code.names))
-        if called in _METADATA_CALLS and re.fullmatch(r"[A-Za-z0-9][\w.-]*", text):
-            self.found.metadata.append(ask)
-        elif called in _IMPORT_CALLS and re.fullmatch(r"[A-Za-z_][\w.]*", text):
-            self.found.dynamic.append(ask)
-        elif DATA_NAME.match(text):
-            self.found.data.append(ask)
-
-    def called_with(self, code: Code, steps: list[Instruction], index: int) -> str:
-        """Return the name of the function that takes the constant as its one argument."""
-        if index == 0 or index + 1 >= len(steps) or steps[index + 1].op not in self.ops.calls:
-            return ""
-        before = steps[index - 1]
-        loads = {self.ops.load_name, self.ops.load_global, *self.ops.load_attr}
-        return self.name(code, before) if before.op in loads else ""
-
-
-def _loaded(reader: _Reader, code: Code, steps: list[Instruction], store: Instruction) -> set[str]:
-    """Return the names loaded in the statement that ends with a store."""
-    ops = reader.ops
-    end = steps.index(store)
-    names = set()
-    for step in reversed(steps[:end]):
-        if step.op in {ops.store_name, ops.store_global, ops.import_name}:
-            break
-        if step.op == ops.load_name:
-            names.add(reader.name(code, step))
-    return names
-
-
-def _globals_of_functions(reader: _Reader, code: Code) -> Iterator[str]:
+def _read(code: Code, ops: Opcodes, python: Version, found: ModuleCode, function: str = "") -> None:
+    """Read one code object, and those in it: functions, classes, comprehensions."""
+    steps = Instructions(code, ops, python)
+    names = frozenset(code.names)
+    if not function:
+        _namespace(steps, found)
+    elif "__file__" in names:
+        found.folders.add(function.rpartition(".")[2])
+    for at in steps.where(ops.import_name):
+        found.imports.append(_import(steps, at, function))
+    if not CALLS.isdisjoint(names) or any(map(_names_data, code.consts)):
+        _constants(steps, names, found, function)
+    if "jit" in names and "script" in names:
+        _jit_scripts(steps, found, function)
+    if "__file__" in names:
+        spot = Ask(what="", function=function, names=names)
+        folders = (c for c in code.consts if isinstance(c, str) and WORD.match(c))
+        found.folder_names += [replace(spot, what=folder) for folder in folders]
+    found.by_variable = found.by_variable or not _IMPORT_CALLS.isdisjoint(names)
     for nested in code.consts:
         if isinstance(nested, Code):
-            for step in reader.instructions(nested):
-                if step.op == reader.ops.store_global:
-                    yield reader.name(nested, step)
-            yield from _globals_of_functions(reader, nested)
+            name = f"{function}.{nested.name}" if function else nested.name
+            _read(nested, ops, python, found, name)
+            nested_steps = Instructions(nested, ops, python)
+            found.defines.update(map(nested_steps.name, nested_steps.where(ops.store_global)))
+
+
+def _namespace(steps: Instructions, found: ModuleCode) -> None:
+    """Note what the top level defines, and which variables hold the module's folder."""
+    ops = steps.ops
+    names = steps.code.names
+    loaded: set[str] = set()
+    track = "__file__" in names
+    for at in steps.where(ops.store_name, ops.store_global, *((ops.load_name,) if track else ())):
+        name = steps.name(at)
+        if steps.op(at) == ops.load_name:
+            loaded.add(name)
+            continue
+        found.defines.add(name)
+        if "__file__" in loaded or found.folders & loaded:
+            found.folders.add(name)
+        loaded = set()
+    found.open_ended = steps.has_star_import() or not _WRITES_NAMES.isdisjoint(names)
+
+
+def _import(steps: Instructions, at: int, function: str) -> Import:
+    """Return an import: its level and names are the two constants before it."""
+    last = steps.before(at)
+    first = steps.before(last)
+    names = steps.const(last)
+    return Import(
+        module=steps.name(at),
+        level=steps.small_int(first),
+        names=tuple(n for n in names if isinstance(n, str)) if isinstance(names, tuple) else (),
+        function=function,
+        guarded=steps.is_guarded(at),
+        conditional=steps.is_conditional(at),
+    )
+
+
+def _constants(
+    steps: Instructions, names: frozenset[str], found: ModuleCode, function: str
+) -> None:
+    """Note each string that names a data file, or that a call of interest takes."""
+    for at in steps.where(steps.ops.load_const):
+        text = steps.const(at)
+        if not isinstance(text, str) or not text:
+            continue
+        called = steps.called_with(at)
+        if called in _METADATA_CALLS and _NAME.match(text):
+            into = found.metadata
+        elif called in _IMPORT_CALLS and _DOTTED.match(text):
+            into = found.dynamic
+        elif DATA_NAME.match(text):
+            into = found.data
+        else:
+            continue
+        into.append(_ask(steps, at, text, function, names))
+
+
+def _jit_scripts(steps: Instructions, found: ModuleCode, function: str) -> None:
+    """Note each ``torch.jit.script``."""
+    for at in steps.where(*steps.ops.load_attr):
+        before = steps.before(at)
+        of_jit = steps.op(before) in steps.ops.load_attr and steps.name(before) == "jit"
+        if of_jit and steps.name(at) == "script":
+            found.scripted.append(_ask(steps, at, function or "<module>", function, frozenset()))
+
+
+def _ask(steps: Instructions, at: int, what: str, function: str, names: frozenset[str]) -> Ask:
+    return Ask(
+        what=what,
+        function=function,
+        guarded=steps.is_guarded(at),
+        conditional=steps.is_conditional(at),
+        names=names,
+    )
+
+
+def _names_data(const: Any) -> bool:
+    return isinstance(const, str) and DATA_NAME.match(const) is not None
 
 
 def _words(consts: tuple[Any, ...]) -> Iterator[str]:
@@ -364,30 +241,3 @@ def _words(consts: tuple[Any, ...]) -> Iterator[str]:
             yield const
         elif isinstance(const, tuple):
             yield from _words(const)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, tuple):
-        return ()
-    return tuple(name for name in value if isinstance(name, str))
-
-
-def _guarded(table: bytes) -> tuple[tuple[int, int], ...]:
-    """Return the stretches that an exception table covers, in bytes (3.11 and later).
-
-    Each entry is four numbers of six bits a byte, the first byte of an entry marked:
-    CPython's Objects/exception_handling_notes.txt.
-    """
-    found = []
-    numbers: list[int] = []
-    value = 0
-    for byte in table:
-        value = (value << 6) | (byte & 0x3F)
-        if byte & 0x40:
-            continue
-        numbers.append(value)
-        value = 0
-        if len(numbers) == 4:  # noqa: PLR2004 - start, length, target, depth
-            found.append((numbers[0] * 2, (numbers[0] + numbers[1]) * 2))
-            numbers = []
-    return tuple(found)

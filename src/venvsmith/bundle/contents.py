@@ -17,6 +17,7 @@ from venvsmith.errors import UnsafeInputError, UsageError
 MAX_FILES = 500_000
 MAX_FILE = 8 * 1024**3
 """Bytes of one file that is unpacked in memory: CUDA's largest library has 1 GB."""
+MAX_TEXT = 16 * 1024 * 1024
 MAX_LIBRARY = 64 * 1024 * 1024
 MAX_LINKS = 40
 LIBRARY = "base_library.zip"
@@ -64,6 +65,14 @@ class Bundle:
             # Its content is where it points, relative to the contents' top.
             entry = self.packed[self.archive.read(entry).rstrip(b"\0").decode("utf-8", "replace")]
         return Unpacked(self.archive.read(entry, limit=MAX_FILE))
+
+    def text(self, name: str) -> str:
+        """Return the beginning of a file as text, empty where it cannot be read."""
+        try:
+            with self.open(name) as handle:
+                return handle.pread(min(handle.size, MAX_TEXT), 0).decode("utf-8", "replace")
+        except (OSError, KeyError):
+            return ""
 
     def has(self, name: str) -> bool:
         """Tell whether a file is there, at the end of all links."""

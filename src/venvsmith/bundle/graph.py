@@ -234,6 +234,8 @@ def _want_name(
 def _miss(
     graph: Graph, module: str, entry: Import, importer: str, *, certain: bool, how: How
 ) -> None:
+    if not certain and not graph.modules.has(module.partition(".")[0]):
+        return  # an optional dependency of some function, which nobody installed
     have = graph.missing.get(module)
     if have is None or (certain and not have.certain):
         graph.missing[module] = MissingModule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -30,6 +31,7 @@ ON_DESKTOPS = (
 """Beginnings of those that go with the system's display, sound and drivers (PyInstaller's
 `depend/dylib.py` leaves most of them out): missing, they are no mistake of the bundle's."""
 _FILE_KNOWN = {"__file__", "__path__"}
+_OPENS = {"open", "read_text", "read_bytes", "load", "safe_load", "get_data", "open_text"}
 _RESOURCE_CALLS = frozenset(
     {"files", "get_data", "resource_filename", "resource_string", "resource_stream",
      "open_text", "open_binary", "read_text", "read_binary"}
@@ -44,6 +46,7 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
     by_top: defaultdict[str, list[str]] = defaultdict(list)
     for path in bundle.files:
         by_top[path.partition("/")[0]].append(path)
+    installed = _installed(bundle)
     for module, code in _reached(graph):
         top = module.partition(".")[0]
         if not graph.modules.is_package(top):
@@ -53,7 +56,25 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
         for ask in code.data:
             if not ask.names & knows or _holds(there, ask.what):
                 continue
-            yield _part(graph, module, ask, expected=f"{top}/…/{ask.what}")
+            # Where the installed files are known, a name among none of them is written, not read.
+            if top in installed and not _holds(installed[top], ask.what):
+                continue
+            part = _part(graph, module, ask, expected=f"{top}/…/{ask.what}")
+            # A name at the top level is a constant, unless something there opens files.
+            opens = ask.firm and not _OPENS.isdisjoint(ask.names)
+            by_chance = not ask.function and ask.conditional
+            yield replace(part, certain=opens, direct=part.direct and not by_chance)
+
+
+def _installed(bundle: Bundle) -> dict[str, list[str]]:
+    """Return the files that each top-level package had where it was frozen, by its RECORD."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for path in bundle.files:
+        if path.endswith(".dist-info/RECORD") and path.count("/") == 1:
+            for row in bundle.text(path).splitlines():
+                name = row.partition(",")[0]
+                found[name.partition("/")[0]].append(name)
+    return found
 
 
 def missing_metadata(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
@@ -154,7 +175,10 @@ def _find(bundle: Bundle, objects: dict[str, Elf], chain: tuple[str, ...], name:
                 path = _normal(f"{origin}/{name}")
                 if bundle.has(path):
                     return path
-    return name if bundle.has(name) else None
+    if bundle.has(name):
+        return name
+    # What lies elsewhere in the bundle is loaded before by who ships it: torch loads its own.
+    return next((path for path in objects if path.endswith(f"/{name}")), None)
 
 
 def _normal(path: str) -> str:

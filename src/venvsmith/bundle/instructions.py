@@ -1,0 +1,164 @@
+"""One code object's instructions, looked at where it matters and nowhere else.
+
+An instruction is addressed by its number: two bytes each, the operation and its argument. Searching
+bytes for an operation is what makes thousands of modules readable in a second.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from venvsmith.bundle.marshalled import Code
+    from venvsmith.bundle.opcodes import Opcodes, Version
+
+EXCEPTION_TABLES = (3, 11)
+STAR = 2
+"""The argument of CALL_INTRINSIC_1 that is a star import."""
+Stretches = tuple[tuple[int, int], ...]
+
+
+class Instructions:
+    """The instructions of one code object."""
+
+    def __init__(self, code: Code, ops: Opcodes, python: Version) -> None:
+        self.code = code
+        self.ops = ops
+        self._python = python
+        self._ops = code.code[::2]
+        self._args = code.code[1::2]
+
+    def where(self, *operations: int) -> Iterator[int]:
+        """Yield where operations stand, in order."""
+        for match in _pattern(operations).finditer(self._ops):
+            yield match.start()
+
+    def op(self, at: int) -> int:
+        """Return the operation of an instruction; -1 before the first."""
+        return self._ops[at] if at >= 0 else -1
+
+    def arg(self, at: int) -> int:
+        """Return an instruction's argument with what EXTENDED_ARG adds to it."""
+        if at < 0:
+            return 0
+        value, shift, at = self._args[at], 8, at - 1
+        while at >= 0 and self._ops[at] == self.ops.extended_arg:
+            value |= self._args[at] << shift
+            shift += 8
+            at -= 1
+        return value
+
+    def before(self, at: int) -> int:
+        """Return the instruction before one, leaving out what only stands between."""
+        at -= 1
+        while at >= 0 and (self._ops[at] in self.ops.noise or self._is_extension(at)):
+            at -= 1
+        return at
+
+    def after(self, at: int) -> int:
+        """Return the instruction after one, in the same way; the number of all at the end."""
+        at += 1
+        while at < len(self._ops) and (self._ops[at] in self.ops.noise or self._is_extension(at)):
+            at += 1
+        return at
+
+    def _is_extension(self, at: int) -> bool:
+        return self._ops[at] == self.ops.extended_arg
+
+    def name(self, at: int) -> str:
+        """Return the name that an instruction loads, stores or imports; empty for none."""
+        index = self.arg(at)
+        op = self.op(at)
+        if op == self.ops.load_global:
+            index >>= self.ops.global_shift
+        elif op in self.ops.load_attr:
+            index >>= self.ops.attr_shift
+        return self.code.names[index] if index < len(self.code.names) else ""
+
+    def const(self, at: int) -> Any:
+        """Return the constant that an instruction loads; None for none."""
+        index = self.arg(at)
+        if self.op(at) != self.ops.load_const or index >= len(self.code.consts):
+            return None
+        return self.code.consts[index]
+
+    def small_int(self, at: int) -> int:
+        """Return the number that an instruction pushes: from 3.14 on its argument."""
+        value = self.const(at) if self.op(at) == self.ops.load_const else self.arg(at)
+        return value if isinstance(value, int) else 0
+
+    def called_with(self, at: int) -> str:
+        """Return the name of the function whose one argument an instruction loads."""
+        following = self.after(at)
+        if following >= len(self._ops) or self._ops[following] not in self.ops.calls:
+            return ""
+        before = self.before(at)
+        loads = {self.ops.load_name, self.ops.load_global, *self.ops.load_attr}
+        return self.name(before) if self.op(before) in loads else ""
+
+    def has_star_import(self) -> bool:
+        """Tell whether ``from x import *`` stands here."""
+        ops = self.ops
+        if ops.import_star is not None and ops.import_star in self._ops:
+            return True
+        return ops.intrinsic is not None and any(
+            self.arg(at) == STAR for at in self.where(ops.intrinsic)
+        )
+
+    def is_guarded(self, at: int) -> bool:
+        """Tell whether an exception here is handled: in ``try`` or ``with`` (3.11 and later).
+
+        Before 3.11 such a stretch begins with a jump to its handler: `is_conditional`.
+        """
+        return any(start <= at < end for start, end in self._handled)
+
+    def is_conditional(self, at: int) -> bool:
+        """Tell whether a jump forward can pass over an instruction."""
+        return any(start <= at < end for start, end in self._jumped)
+
+    @cached_property
+    def _handled(self) -> Stretches:
+        return _exception_table(self.code.exceptions) if self._python >= EXCEPTION_TABLES else ()
+
+    @cached_property
+    def _jumped(self) -> Stretches:
+        ops = self.ops
+        forward = [
+            (at + 1, at + 1 + self.arg(at) * ops.unit // 2) for at in self.where(*ops.jumps_forward)
+        ]
+        if not ops.jumps_absolute:
+            return tuple(forward)
+        absolute = [
+            (at + 1, self.arg(at) * ops.unit // 2) for at in self.where(*ops.jumps_absolute)
+        ]
+        return (*forward, *absolute)
+
+
+@cache
+def _pattern(operations: tuple[int, ...]) -> re.Pattern[bytes]:
+    return re.compile(b"[" + re.escape(bytes(operations)) + b"]", re.DOTALL)
+
+
+def _exception_table(table: bytes) -> Stretches:
+    """Return the stretches that an exception table covers.
+
+    Each entry is four numbers of six bits a byte, the first byte of an entry marked:
+    CPython's Objects/exception_handling_notes.txt.
+    """
+    found = []
+    numbers: list[int] = []
+    value = 0
+    for byte in table:
+        value = (value << 6) | (byte & 0x3F)
+        if byte & 0x40:
+            continue
+        numbers.append(value)
+        value = 0
+        if len(numbers) == 4:  # noqa: PLR2004 - start, length, target, depth
+            found.append((numbers[0], numbers[0] + numbers[1]))
+            numbers = []
+    return tuple(found)

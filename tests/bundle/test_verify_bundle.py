@@ -1,0 +1,85 @@
+"""`verify bundle:` on real frozen applications, whole and broken."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from venvsmith.errors import UnsafeInputError, UsageError
+from venvsmith.model.expected import Expected
+from venvsmith.model.finding import Report
+from venvsmith.verify import Options, verify
+
+
+def judged(path: Path, *, imports: tuple[str, ...] = (), commands: tuple[str, ...] = ()) -> Report:
+    asked = Expected(imports=imports, commands=tuple(tuple(c.split(" ")) for c in commands))
+    return verify(f"bundle:{path}", options=Options(asked=asked, timeout=60))
+
+
+def told(report: Report) -> list[str]:
+    return [f"{f.rule} {f.subject}" for f in report.findings if f.severity == "error"]
+
+
+@pytest.mark.parametrize("form", ["whole", "one"])
+def test_a_bundle_that_works_is_asked_through_its_own_entry_and_passes(
+    frozen: Path, form: str
+) -> None:
+    report = judged(frozen / form, imports=("alpha", "click"), commands=("APP",))
+    assert (report.verdict, report.findings, report.score) == ("pass", (), 100)
+    (environment,) = report.environments
+    assert environment.python is not None
+    assert environment.python.version == f"3.{sys.version_info[1]}"
+    assert "click" in {package.name for package in environment.packages}
+
+
+def test_what_was_taken_away_is_told_without_running_anything(copy: Path) -> None:
+    shutil.rmtree(copy / "_internal" / "alpha")
+    shutil.rmtree(next((copy / "_internal").glob("click-*.dist-info")))
+    report = verify(f"bundle:{copy}", options=Options(static=True))
+    assert told(report) == ["bundle-data-missing settings.json", "bundle-metadata-missing click"]
+
+
+def test_the_missing_part_explains_the_command_that_fails(copy: Path) -> None:
+    shutil.rmtree(copy / "_internal" / "alpha")
+    report = judged(copy, commands=("APP",))
+    root, consequence = report.findings
+    assert (root.rule, consequence.rule) == ("bundle-data-missing", "command-failed")
+    assert (root.explains, consequence.root) == ((1,), False)
+
+
+def test_an_excluded_module_is_named_with_the_way_to_it(frozen: Path) -> None:
+    report = judged(frozen / "cut", imports=("alpha",), commands=("APP",))
+    root, *others = report.findings
+    assert (root.rule, root.subject) == ("bundle-module-missing", "alpha.beta")
+    assert "app -> alpha -> alpha.beta" in root.cause
+    assert {f.rule for f in others} == {"import-failed", "command-failed"}
+    assert root.explains == (1, 2)
+
+
+def test_a_native_library_that_was_removed_is_named(copy: Path) -> None:
+    (removed,) = (copy / "_internal").glob("libssl.so*")
+    removed.unlink()
+    (finding,) = judged(copy).findings
+    assert (finding.rule, finding.subject) == ("bundle-native-missing", removed.name)
+
+
+def test_a_frozen_application_is_no_interpreter(frozen: Path) -> None:
+    report = judged(frozen / "whole", commands=("APP -c pass",))
+    assert told(report) == ["bundle-not-an-interpreter APP -c"]
+
+
+def test_a_module_that_cannot_be_tried_leaves_the_verdict_open(copy: Path) -> None:
+    """Without the entry nobody can ask; the module being there is no import."""
+    from venvsmith.bundle.gather import gather  # noqa: PLC0415
+
+    facts = gather(copy, ref=str(copy), imports=("alpha.later",), static=True)
+    assert [missing.what for missing in facts.missing] == ["imports", "runs"]
+
+
+@pytest.mark.parametrize("name", ["none", "../alpha"])
+def test_what_is_no_bundle_is_refused(frozen: Path, name: str) -> None:
+    with pytest.raises((UsageError, UnsafeInputError)):
+        judged(frozen / name)
