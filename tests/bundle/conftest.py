@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +15,8 @@ from venvsmith.bundle import venvsmith_diagnose
 APP = """\
 import venvsmith_diagnose; venvsmith_diagnose.run()
 import alpha, click
-from alpha import beta
 if __name__ == "__main__":
-    print(alpha.settings(), beta.NAME, alpha.speed())
+    print(alpha.settings(), alpha.beta.NAME, alpha.speed())
 """
 ALPHA = {
     "__init__.py": """\
@@ -40,23 +38,42 @@ def speed():
 }
 
 
+SPEC = """\
+a = Analysis(
+    ["app.py"],
+    pathex=[SPECPATH],
+    hiddenimports=["markupsafe._speedups", "alpha.later"],
+    datas=[("alpha/data", "alpha/data")],
+)
+def application(name, modules, packed):
+    parts = [a.binaries, a.datas]
+    code = PYZ([entry for entry in a.pure if entry[0] in modules])
+    exe = EXE(code, a.scripts, *(parts if packed else []), name=name, exclude_binaries=not packed)
+    if not packed:
+        COLLECT(exe, *parts, name=name)
+whole = {entry[0] for entry in a.pure}
+application("whole", whole, packed=False)
+application("one", whole, packed=True)
+application("cut", whole - {"alpha.beta"}, packed=False)
+"""
+
+
 @pytest.fixture(scope="session")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with ``whole/`` and ``one``, which work, and ``cut/``, without a module."""
     if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
         pytest.skip("this Python has no shared libpython, so PyInstaller cannot freeze with it")
     folder = tmp_path_factory.mktemp("frozen")
-    package = folder / "alpha"
     for name, text in ALPHA.items():
-        path = package / name
+        path = folder / "alpha" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "app.py").write_text(APP)
+    (folder / "app.spec").write_text(SPEC)
     shutil.copy(venvsmith_diagnose.__file__, folder)
-    kept = ["--collect-data", "alpha", "--copy-metadata", "click"]
-    freeze(folder, "whole", *kept)
-    freeze(folder, "one", "--onefile", *kept)
-    freeze(folder, "cut", "--exclude-module", "alpha.beta", *kept)
+    argv = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "app.spec"]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return folder / "dist"
 
 
@@ -65,14 +82,3 @@ def copy(frozen: Path, tmp_path: Path) -> Path:
     """Return a copy of the whole one, to be broken."""
     shutil.copytree(frozen / "whole", tmp_path / "app", symlinks=True)
     return tmp_path / "app"
-
-
-def freeze(folder: Path, name: str, *options: str) -> None:
-    """Freeze ``app.py`` of a folder as ``dist/NAME``."""
-    work = ["--distpath", "dist", "--workpath", f"build-{name}", "--specpath", f"build-{name}"]
-    hidden = ["--hidden-import", "markupsafe._speedups", "--paths", str(folder)]
-    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", *work]
-    env = {**os.environ, "PYTHONPATH": str(folder)}
-    argv = [*command, *hidden, "--name", name, *options, "app.py"]
-    done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ under no condition, in no ``try`` and no ``with``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,7 +88,7 @@ class Ask:
 class ModuleCode:
     """What a module's code says.
 
-    :ivar defines: names of its namespace.
+    :ivar defines: names of its namespace, each with how often it is bound.
     :ivar open_ended: whether it may define others: a star import, ``__getattr__``, ``globals()``.
     :ivar data: names of data files in code that knows the module's own folder, or calls what does.
     :ivar folder_names: words in code that has ``__file__`` itself: maybe folders beside it.
@@ -100,7 +101,7 @@ class ModuleCode:
     """
 
     imports: list[Import] = field(default_factory=list)
-    defines: set[str] = field(default_factory=set)
+    defines: Counter[str] = field(default_factory=Counter)
     open_ended: bool = False
     data: list[Ask] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
@@ -170,7 +171,7 @@ def _namespace(steps: Instructions, found: ModuleCode) -> None:
         if steps.op(at) == ops.load_name:
             loaded.add(name)
             continue
-        found.defines.add(name)
+        found.defines[name] += 1
         if "__file__" in loaded or found.folders & loaded:
             found.folders.add(name)
         loaded = set()

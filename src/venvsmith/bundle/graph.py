@@ -227,8 +227,19 @@ def _want_name(
     if name == "*" or not graph.modules.is_package(base):
         return
     code = graph.code(base)
-    if code is not None and not code.open_ended and name not in code.defines:
+    if code is not None and not code.open_ended and not _binds(graph, base, code, name):
         _miss(graph, full, entry, importer, certain=certain, how="from")
+
+
+def _binds(graph: Graph, module: str, code: ModuleCode, name: str) -> bool:
+    """Tell whether a package binds a name other than by importing it from itself."""
+    package = graph.package_of(module)
+    own = sum(
+        entry.names.count(name)
+        for entry in code.imports
+        if not entry.function and absolute(entry, package) == module
+    )
+    return code.defines[name] > own
 
 
 def _miss(

@@ -59,7 +59,7 @@ class BundleModuleMissing(Rule):
             message = f"{place} imports {gap.module}, which was not frozen into this bundle."
         circle = (
             " Python calls this a circular import; it is a missing submodule."
-            if gap.how == "from"
+            if gap.how == "from" and gap.module.rpartition(".")[0] == gap.importer
             else ""
         )
         return self.finding(
