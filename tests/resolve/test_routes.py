@@ -125,14 +125,17 @@ def guarded(private: LocalIndex) -> Iterator[str]:
 def test_credentials_come_from_variables_and_show_up_nowhere(
     index: LocalIndex, guarded: str, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workshop.route("internal", guarded, "acme-*").stage("base", "acme-a")
+    index.add("lib", "1")
+    workshop.route("internal", guarded, "acme-*").stage("base", "acme-a", "lib")
     with pytest.raises(SurroundingsError) as caught:
         workshop.lock()
     assert caught.value.code == "index-refused"
     assert "401 Unauthorized" in caught.value.message
+    assert caught.value.where == guarded
+    assert "VENVSMITH_INDEX_INTERNAL_USERNAME" in caught.value.hint
 
     monkeypatch.setenv("VENVSMITH_INDEX_INTERNAL_USERNAME", "robot")
     monkeypatch.setenv("VENVSMITH_INDEX_INTERNAL_PASSWORD", "s3cret")
     workshop.lock()
-    assert workshop.pins("base.cpu") == {"acme-a": "1"}
+    assert workshop.pins("base.cpu") == {"acme-a": "1", "lib": "1"}
     assert all(b"s3cret" not in text for text in workshop.files().values())

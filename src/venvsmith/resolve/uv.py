@@ -124,7 +124,7 @@ class UvResolver:
         if routed and "was not found" in answer.explanation:
             # Of an index that only routed names come from, uv tells a refusal in its log alone.
             log = self._compile(request, routed, offline=self.offline, output="out.txt", log=True)
-            refuse_refusal(redacted(log))
+            refuse_refusal(redacted(log), indexes)
         for name in routed - direct_names(request):
             told = answer.explanation.replace(f"you require {name}", f"something requires {name}")
             answer = Unsolvable(explanation=told)

@@ -10,12 +10,15 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.model.lock import Pin
-from venvsmith.network import network_error, redact_urls
+from venvsmith.network import network_error, redact_url, redact_urls
 from venvsmith.resolve.protocol import Unsolvable
 from venvsmith.resolve.routes import PROJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from venvsmith.errors import VenvsmithError
+    from venvsmith.model.project import Index
     from venvsmith.process import Completed
 
 _ASIDE = re.compile(r"(warning:|WARN )")
@@ -103,14 +106,21 @@ def redacted(done: Completed) -> str:
     return redact_urls(done.error_text)
 
 
-def refuse_refusal(text: str) -> None:
+def refuse_refusal(text: str, indexes: Iterable[Index] = ()) -> None:
     """Tell an index that refuses us from one that lacks a name: uv takes both for the latter.
 
+    :param indexes: the project's own, whose variables the error names.
     :raises SurroundingsError: where the text speaks of a refusal.
     """
     error = network_error(text)
-    if error is not None and error.code == "index-refused":
-        raise error
+    if error is None or error.code != "index-refused":
+        return
+    # The log is full of addresses; a default index that refuses us fails without it.
+    asked = [index for index in indexes if redact_url(index.url) in text]
+    if len(asked) == 1:
+        error.where = redact_url(asked[0].url)
+        error.hint = f"set {' and '.join(asked[0].variables)}, or write the host into ~/.netrc"
+    raise error
 
 
 def refuse_damaged(done: Completed) -> None:
