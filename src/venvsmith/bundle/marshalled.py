@@ -174,7 +174,7 @@ class _Reader:
         lines = value(depth)
         exceptions = value(depth) if self.new else b""
         whole = isinstance(code, bytes) and isinstance(lines, bytes) and isinstance(name, str)
-        tables = isinstance(consts, tuple) and isinstance(names, tuple)
+        tables = isinstance(consts, tuple) and set(map(type, names)) <= {str}
         if not (whole and tables and isinstance(exceptions, bytes)):
             raise MarshalError(f"at byte {self.at}: a code object that is none")
         return Code(name, flags, code, consts, names, varnames, firstline, lines, exceptions)

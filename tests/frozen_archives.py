@@ -1,0 +1,100 @@
+"""Small archives in PyInstaller's layout, written by hand so that each field can be wrong."""
+
+from __future__ import annotations
+
+import io
+import marshal
+import struct
+import sys
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+MAGIC = b"MEI\014\013\012\013\016"
+VERSION = sys.version_info[0] * 100 + sys.version_info[1]
+
+
+def code(source: str, name: str = "x.py") -> bytes:
+    return marshal.dumps(compile(source, name, "exec"))
+
+
+def library() -> bytes:
+    """Return a ``base_library.zip`` with what the smallest application imports."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("os.pyc", b"")
+    return file.getvalue()
+
+
+@dataclass
+class Pyz:
+    """The modules' archive; every part can be replaced."""
+
+    modules: dict[str, bytes] = field(default_factory=lambda: {"alpha": zlib.compress(code("A=1"))})
+    magic: bytes = b"PYZ\0"
+    toc: bytes | None = None
+    toc_offset: int | None = None
+    kind: int = 0
+
+    def data(self) -> bytes:
+        head = len(self.magic) + 8
+        body = b""
+        rows: list[Any] = []
+        for name, data in self.modules.items():
+            rows.append((name, (self.kind, head + len(body), len(data))))
+            body += data
+        at = head + len(body) if self.toc_offset is None else self.toc_offset
+        toc = marshal.dumps(rows) if self.toc is None else self.toc
+        return self.magic + b"\xa7\r\r\n" + struct.pack("!i", at) + body + toc
+
+
+@dataclass
+class Archive:
+    """An executable with its archive; every part can be replaced."""
+
+    pyz: Pyz = field(default_factory=Pyz)
+    script: bytes = field(default_factory=lambda: code("import alpha"))
+    extra: list[tuple[str, str, bytes, int | None]] = field(default_factory=list)
+    """Entries besides: name, kind, content as stored, size as told (None: not compressed)."""
+    library: bytes = field(default_factory=library)
+    row: dict[str, int] = field(default_factory=dict)
+    """Fields of the first row that are wrong: ``length``, ``offset``, ``size``, ``row``."""
+    cookie: dict[str, int] = field(default_factory=dict)
+    """Fields of the cookie that are wrong: ``length``, ``toc``, ``toc_length``, ``version``."""
+    magic: bytes = MAGIC
+    tail: bytes = b""
+
+    def data(self) -> bytes:
+        entries = [
+            ("app", "s", self.script, None),
+            ("PYZ.pyz", "z", self.pyz.data(), None),
+            ("base_library.zip", "b", self.library, None),
+            *self.extra,
+        ]
+        body = toc = b""
+        for number, (name, kind, stored, size) in enumerate(entries):
+            padded = name.encode("utf-8", "surrogateescape") + b"\0"
+            wrong = self.row if number == 0 else {}
+            row = wrong.get("row", 18 + len(padded))
+            toc += struct.pack(
+                "!IIIIBc",
+                row,
+                wrong.get("offset", len(body)),
+                wrong.get("length", len(stored)),
+                wrong.get("size", size if size is not None else len(stored)),
+                int(size is not None),
+                kind.encode(),
+            )
+            toc += padded
+            body += stored
+        cookie = struct.pack(
+            "!8sIIII64s",
+            self.magic,
+            self.cookie.get("length", len(body) + len(toc) + 88),
+            self.cookie.get("toc", len(body)),
+            self.cookie.get("toc_length", len(toc)),
+            self.cookie.get("version", VERSION),
+            b"libpython3.so",
+        )
+        return b"\x7fELF" + b"\0" * 60 + body + toc + cookie + self.tail
