@@ -7,9 +7,12 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FAMILY = Path(__file__).parent / "families" / "small"
@@ -104,3 +107,14 @@ def bare_base() -> str:
     tag = "venvsmith-test/bookworm-bare:1"
     docker("build", "-q", "-t", tag, "-", data=f"FROM venvsmith-test/bookworm:1\n{lines}")
     return tag
+
+
+@contextmanager
+def copied_family(folder: Path) -> Iterator[Path]:
+    """Yield a copy of the family under an image name of its own, and remove its image."""
+    project = folder / "small"
+    shutil.copytree(FAMILY, project, ignore=shutil.ignore_patterns("docker", ".venvsmith"))
+    name = f"vs-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    change(project, r"\[images\.pages\]", f"[images.{name}]")
+    yield project
+    subprocess.run(["docker", "image", "rm", "-f", f"{name}:cpu"], capture_output=True, check=False)

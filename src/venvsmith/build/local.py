@@ -375,9 +375,10 @@ def _merge(tree: Path, onto: Path) -> None:
 
 
 def _settle_folders(root: Path) -> None:
-    """Give folders the time that they have in an image: moving files in has changed it."""
+    """Give folders the mode and time of an image: umask and moving files in have changed them."""
     for folder, _, _ in os.walk(root, topdown=False):
         with contextlib.suppress(FileNotFoundError):
+            Path(folder).chmod(0o755)
             os.utime(folder, (EPOCH, EPOCH))
 
 
