@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from engines import ca_options, image_of, layers, tree_of_folder, venvsmith
+from engines import CA, ca_options, image_of, layers, tree_of_folder, venvsmith
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.network]
 
+BRIDGE = "vsd0"
 BASES = ("venvsmith-test/bookworm:1",)
 CONDITIONS: tuple[dict[str, str], ...] = (
     {},
@@ -91,9 +92,14 @@ def containerd() -> Iterator[str]:
         "exec-root": str(home / "exec"),
         "pidfile": str(home / "pid"),
         "hosts": [f"unix://{home}/docker.sock"],
-        "bridge": "none",
+        "bridge": BRIDGE,
         "iptables": False,
     }
+    # A bridge of its own: with "none", a dockerd removes that of the first one, docker0.
+    for words in (f"add {BRIDGE} type bridge", f"set {BRIDGE} up"):
+        subprocess.run(["ip", "link", *words.split()], check=True, capture_output=True)
+    address = ["ip", "address", "add", "10.213.77.1/24", "dev", BRIDGE]
+    subprocess.run(address, check=True, capture_output=True)
     (home / "daemon.json").write_text(json.dumps(config))
     with (home / "log").open("w") as log:
         daemon = subprocess.Popen(
@@ -114,6 +120,7 @@ def containerd() -> Iterator[str]:
         finally:
             daemon.terminate()
             daemon.wait(60)
+            subprocess.run(["ip", "link", "delete", BRIDGE], check=True, capture_output=True)
             shutil.rmtree(home, ignore_errors=True)
 
 
@@ -127,7 +134,7 @@ def test_the_containerd_image_store_has_the_same_layers(project: Path, container
     image = image_of(project)
     build(project, {}, "--no-cache")
     here = layers(image)
-    # The second engine has no bridge, so that it leaves the first one's network alone.
+    # The host's network, as the second engine's own bridge leads nowhere.
     dockerfile = f"docker/Dockerfile.{image.replace(':', '.')}"
     argv = ["docker", "-H", containerd, "buildx", "build", "--allow", "network.host"]
     argv += ["--network=host", "--no-cache", "--load", "--target", "final", "-f", dockerfile]
