@@ -1,12 +1,13 @@
 """Make a tree that is to become an image layer the same bytes on every machine.
 
-usage: normalise.py TREE EPOCH [VENV LIST]
+usage: normalise.py TREE EPOCH [VENV [LIST]]
 
 Gives every file one of two modes and one time. Where VENV is named, the tree holds (a part of)
 that venv: what installers leave behind for themselves is removed, and all modules are compiled
 first: in timestamp mode with the sources' final time, by one worker with a fixed hash seed, with
-paths as they will be in the image. At last everything that the tree holds is listed with its
-digest, in VENV/.venvsmith/tree/LIST.txt. Runs under Python 3.8 and later.
+paths as they will be in the image. Where LIST is named, everything that the tree holds is listed
+with its digest at last, in VENV/.venvsmith/tree/LIST.txt. VENV may be a Python's folder.
+Runs under Python 3.8 and later.
 """
 
 import hashlib
@@ -103,7 +104,8 @@ def main() -> None:
         settle(tree, epoch)
         compile_bytecode(tree)
         settle(tree, epoch)
-        write_list(tree, sys.argv[3], sys.argv[4])
+        if len(sys.argv) > 4:
+            write_list(tree, sys.argv[3], sys.argv[4])
     settle(tree, epoch)
 
 
