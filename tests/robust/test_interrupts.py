@@ -1,0 +1,127 @@
+"""Ctrl-C and SIGTERM at any time: the code of the signal, one line at most, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from faults import FaultyIndex
+from robust.kills import CONFIG
+from venvsmith.files import JOURNAL, TEMP_PREFIX
+
+TIMES = int(os.environ.get("VENVSMITH_INTERRUPTS", "2"))
+"""How often each pair of command and signal is tried; more by hand."""
+START_SECONDS = 0.15
+"""Before that Python itself is starting, and what it says is not ours."""
+RANDOM = random.Random(7)  # noqa: S311 - not a secret
+
+
+def processes(mark: str) -> list[str]:
+    """Return the command lines of all processes that carry a mark in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for part in ("locks", "docker")
+        for path in sorted((root / part).rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    return folder
+
+
+def configure(root: Path, lib: int) -> None:
+    (root / "venvsmith.toml").write_text(CONFIG.replace("LIB", str(lib)).replace("ENV", str(lib)))
+
+
+def run(root: Path, *words: str) -> int:
+    argv = [sys.executable, "-m", "venvsmith", "-q", *words]
+    return subprocess.run(argv, cwd=root, capture_output=True).returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize(
+    "words", ["lock", "render", "build --engine local --no-verify"], ids=["lock", "render", "build"]
+)
+def test_a_signal_ends_a_run_cleanly(
+    root: Path, words: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultyIndex(folder=root.parent / "wheels") as index:
+        for name, version, *requires in (("lib", "1"), ("lib", "2"), ("left", "1", "lib")):
+            index.add(name, version, *requires)
+        for variable in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
+            monkeypatch.setenv(variable, index.url)
+        configure(root, 1)
+        assert [run(root, "lock"), run(root, "render")] == [0, 0]
+        begun = time.monotonic()
+        run(root, *words.split())
+        whole = time.monotonic() - begun
+        for _ in range(TIMES):
+            interrupt(root, words.split(), number, RANDOM.uniform(START_SECONDS, whole))
+
+
+def interrupt(root: Path, words: list[str], number: signal.Signals, after: float) -> None:
+    old = outputs(root)
+    if words == ["lock"]:
+        configure(root, 2 if b"lib==1" in old["locks/base.cpu.txt"] else 1)
+    mark = f"mark-{uuid.uuid4()}"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "venvsmith", "-q", *words],
+        cwd=root,
+        env={**os.environ, "VENVSMITH_MARK": mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    time.sleep(after)
+    if number == signal.SIGINT:
+        os.killpg(running.pid, number)
+    else:
+        running.send_signal(number)
+    sent = time.monotonic()
+    told = running.communicate(timeout=60)[1]
+    assert time.monotonic() - sent < 20
+    assert running.returncode in {0, 128 + number}, (after, running.returncode, told)
+    assert "Traceback" not in told, (after, told)
+    # On a terminal a line ends first what the user has typed: ^C.
+    assert told.strip().count("\n") == 0, (after, told)
+    assert processes(mark) == [], after
+    if running.returncode and words != ["lock"]:
+        assert outputs(root) == old
+    # The next run sweeps up what there is to sweep up, and ends well.
+    assert run(root, *words) == 0
+    rubbish = [
+        path
+        for path in root.rglob("*")
+        if path.name == JOURNAL
+        or path.name.startswith(TEMP_PREFIX)
+        or path.name.endswith((".new", ".old"))
+    ]
+    assert rubbish == []
+    assert list((root.parent / "temp").iterdir()) == []
