@@ -127,10 +127,12 @@ def containerd() -> Iterator[str]:
 def test_the_containerd_image_store_has_the_same_layers(project: Path, containerd: str) -> None:
     """diffIDs are of uncompressed layers, so that they compare across stores."""
     for base in BASES:
-        save = subprocess.Popen(["docker", "save", base], stdout=subprocess.PIPE)
-        argv = ["docker", "-H", containerd, "load"]
-        subprocess.run(argv, stdin=save.stdout, check=True, capture_output=True, timeout=300)
-        assert save.wait() == 0
+        archive = project.parent / "base.tar"
+        for argv in (
+            ["save", "-o", str(archive), base],
+            ["-H", containerd, "load", "-i", str(archive)],
+        ):
+            subprocess.run(["docker", *argv], check=True, capture_output=True, timeout=300)
     image = image_of(project)
     build(project, {}, "--no-cache")
     here = layers(image)
