@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 GENERATORS = (
     "venvsmith.config.schema",
     "venvsmith.report.schema",
+    "venvsmith.preflight.schema",
     "venvsmith.rules.framework.pages",
 )
 GENERATED = ("schema", "docs")

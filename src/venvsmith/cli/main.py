@@ -30,6 +30,7 @@ COMMANDS = {
     "verify": "verify",
     "explain": "explain",
     "compare": "compare",
+    "preflight": "preflight",
     "graph": "graph",
     "bundle": "bundle",
 }
@@ -41,6 +42,7 @@ HELP = {
     "verify": "Judge an image, a folder or a venv, and name the cause of what fails.",
     "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
     "compare": "Tell what differs between two targets, and which difference explains a failure.",
+    "preflight": "Tell whether this machine is ready to lock, build, run and push.",
     "graph": "Show stages, variants, images and sizes as a tree.",
     "bundle": "Write PyInstaller hooks for what a stage's distributions need.",
 }

@@ -31,13 +31,15 @@ OTHERS: Final[tuple[str, ...]] = (
 # fmt: off
 BRINGS_TORCH: Final = frozenset(
     {
-        "accelerate", "bitsandbytes", "easyocr", "flash-attn", "open-clip-torch",
-        "openai-whisper", "peft", "pyannote-audio", "pytorch-lightning", "sentence-transformers",
-        "silero-vad", "speechbrain", "stable-ts", "timm", "ultralytics", "vllm", "whisperx",
-        "xformers",
+        "accelerate", "bitsandbytes", "deepspeed", "demucs", "easyocr", "flash-attn", "julius",
+        "kornia", "lightning", "nemo-toolkit", "open-clip-torch", "openai-whisper", "peft",
+        "pyannote-audio", "pytorch-lightning", "pytorch-metric-learning", "sentence-transformers",
+        "silero-vad", "speechbrain", "stable-ts", "timm", "torch-audiomentations", "torchmetrics",
+        "ultralytics", "vllm", "whisperx", "xformers",
     }
 )
-"""Distributions that require torch themselves (their metadata of November 2026)."""
+"""Distributions that require torch themselves, without an extra: each resolved alone with uv for
+Python 3.11 on 2026-11-21. transformers, diffusers, faster-whisper and funasr do not."""
 # fmt: on
 _BACKEND = re.compile(r"/whl/(?:nightly/)?(cpu|xpu|cu[0-9]{2,3}|rocm[0-9.]+)(?:/|$)")
 _LOCAL = re.compile(r"\+(cpu|cu[0-9]{2,3}|rocm[0-9.]+)$")

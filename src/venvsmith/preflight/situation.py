@@ -1,0 +1,106 @@
+"""What the checks share: the machine, the project, and what the engine said of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from venvsmith.model.project import Project
+    from venvsmith.preflight.machine import Machine
+
+ENGINE_SECONDS = 4.0
+"""A daemon that hangs holds us up no longer; one that is well answers in 0.1 s."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """What docker says of its engine; ``trouble`` is empty where it answers."""
+
+    trouble: str = ""
+    client: str = ""
+    version: str = ""
+    os: str = ""
+    arch: str = ""
+    name: str = ""
+    """Its operating system, ``Docker Desktop``."""
+    root: str = ""
+    """Where it keeps images, on the engine's own machine."""
+    runtimes: frozenset[str] = frozenset()
+
+    @property
+    def platform(self) -> str:
+        """Return ``linux/amd64``."""
+        return f"{self.os}/{self.arch}"
+
+
+@dataclass(kw_only=True)
+class Situation:
+    """What a check may look at.
+
+    ``project`` is None where there is no configuration, or it is wrong: then the machine alone is
+    judged. ``free_inside`` has the free bytes that containers saw, once base images were asked.
+    """
+
+    machine: Machine
+    project: Project | None
+    probe: bool
+    asked: Future[Engine]
+    inside: Future[int | None]
+    here: str = "."
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Wait for the engine's answer."""
+        return self.asked.result()
+
+    @property
+    def local_engine(self) -> bool:
+        """Return whether the engine is on this machine, as far as the environment tells."""
+        host = self.machine.env.get("DOCKER_HOST", "")
+        named = bool(self.machine.env.get("DOCKER_CONTEXT"))
+        return not named and (not host or host.startswith(("unix://", "npipe://")))
+
+
+def ask_engine(machine: Machine) -> Engine:
+    """Ask docker for its engine."""
+    if machine.which("docker") is None:
+        return Engine(trouble="there is no docker command here")
+    told = machine.run("docker", "version", "--format", "{{json .}}", seconds=ENGINE_SECONDS)
+    parts = _object(told.stdout)
+    client, server = _part(parts, "Client"), _part(parts, "Server")
+    version = str(client.get("Version") or "")
+    if told.timed_out:
+        return Engine(client=version, trouble=f"no answer in {ENGINE_SECONDS:g} s")
+    if not server:
+        return Engine(client=version, trouble=told.words or "docker names no server")
+    info = _object(
+        machine.run("docker", "info", "--format", "{{json .}}", seconds=ENGINE_SECONDS).stdout
+    )
+    return Engine(
+        client=version,
+        version=str(server.get("Version") or ""),
+        os=str(server.get("Os") or ""),
+        arch=str(server.get("Arch") or ""),
+        name=str(info.get("OperatingSystem") or ""),
+        root=str(info.get("DockerRootDir") or ""),
+        runtimes=frozenset(_part(info, "Runtimes")),
+    )
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _part(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = parts.get(name)
+    return found if isinstance(found, dict) else {}
