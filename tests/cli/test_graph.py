@@ -1,16 +1,12 @@
-"""``venvsmith graph``, and completion by a real bash."""
+"""``venvsmith graph``."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
-
-import pytest
 
 FAMILY = Path(__file__).parents[1] / "families" / "small"
 
@@ -39,24 +35,3 @@ def test_what_is_not_locked_or_not_measured_is_null_and_said(tmp_path: Path) -> 
     entry = {"variant": "cpu", "platform": "linux/amd64", "packages": None, "bytes": None}
     assert locks == {"markup": [entry | {"packages": 1}], "pages": [entry]}
     assert "Not everything is locked" in graph(folder)
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        pytest.param(["ren"], {"render"}, id="a command"),
-        pytest.param(["render", "--tem"], {"--template"}, id="an option"),
-        pytest.param(["graph", "--format", "j"], {"json"}, id="a choice"),
-    ],
-)
-def test_bash_completes(typed: list[str], offered: set[str]) -> None:
-    words = " ".join(["venvsmith", *typed])
-    script = (
-        'eval "$(_VENVSMITH_COMPLETE=bash_source venvsmith)"\n'
-        f"COMP_WORDS=({words}) COMP_CWORD={len(typed)}\n"
-        '_venvsmith_completion venvsmith\nprintf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    scripts = sysconfig.get_path("scripts")
-    env = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True)
-    assert set(done.stdout.split()) == offered, done.stderr

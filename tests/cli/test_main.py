@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import pkgutil
 import signal
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from venvsmith import errors
-from venvsmith.cli.main import COMMANDS, HELP
 
 THREE_MISTAKES = """\
 [project]
@@ -118,16 +116,6 @@ def test_an_interrupt_ends_with_130_and_one_line(tmp_path: Path) -> None:
         _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert told.split(b"\n") == [b"", b"venvsmith: interrupted", b""]
-
-
-def test_each_command_has_a_line_of_help_and_an_example() -> None:
-    assert set(HELP) == set(COMMANDS)
-    for name, module in COMMANDS.items():
-        command = importlib.import_module(f"venvsmith.cli.{module}").command
-        assert command.name == name
-        assert command.help
-        assert command.epilog
-        assert "Example: venvsmith" in command.epilog
 
 
 def test_codes_and_exit_codes_mean_what_the_contract_says() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import sysconfig
-import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,18 @@ def imported(*words: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+def cpu_seconds(*argv: str | Path) -> float:
+    """Return the processor's time that a program takes: other programs do not lengthen it."""
+    out = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=out)
+    _, status, used = os.wait4(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return used.ru_utime + used.ru_stime
+
+
 def test_the_version_is_told_in_150_ms() -> None:
     program = Path(sysconfig.get_path("scripts")) / "venvsmith"
-    best = float("inf")
-    for _ in range(10):
-        start = time.monotonic()
-        subprocess.run([program, "--version"], capture_output=True, check=True)
-        best = min(best, time.monotonic() - start)
-    assert best < 0.150
+    assert min(cpu_seconds(program, "--version") for _ in range(10)) < 0.150
 
 
 @pytest.mark.parametrize(
@@ -42,10 +47,13 @@ def test_the_version_is_told_in_150_ms() -> None:
         pytest.param(["lock", "--check"], {"packaging", "uv"}, id="lock"),
         pytest.param(["render", "--stdout"], {"packaging", "jinja2", "virtualenv"}, id="render"),
         pytest.param(["explain", "dist-missing"], {"rich", "packaging"}, id="explain"),
-        pytest.param(
-            ["verify", f"venv:{sys.prefix}"], {"packaging", "msgspec", "rich"}, id="verify"
-        ),
+        pytest.param(["verify", "venv:VENV"], {"packaging", "msgspec", "rich"}, id="verify"),
     ],
 )  # fmt: skip
-def test_no_command_imports_what_it_does_not_use(words: list[str], allowed: set[str]) -> None:
+def test_no_command_imports_what_it_does_not_use(
+    words: list[str], allowed: set[str], tmp_path: Path
+) -> None:
+    if "venv:VENV" in words:
+        venv.create(tmp_path)
+        words = ["verify", f"venv:{tmp_path}"]
     assert imported(*words) & HEAVY <= allowed

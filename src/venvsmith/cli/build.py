@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli.manual import Manual
 from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
@@ -25,31 +26,26 @@ VERIFIERS = 4
 """Images that are verified at a time, at most: each may import torch."""
 
 
-@click.command(
-    "build",
-    short_help="Build images through BuildKit, or on this machine without a daemon.",
-    epilog="Example: venvsmith build whisperx --variant cuda",
-)
+@click.command("build", cls=Manual)
 @images_option
 @variants_option
 @click.option(
     "--engine", type=click.Choice(["docker", "local"]), default="docker", show_default=True,
     help="BuildKit through docker buildx, or this machine itself without any daemon.",
 )  # fmt: skip
-@click.option("--builder", metavar="B", help="The buildx builder to use.")
-@click.option(
-    "--ca-bundle",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Certificates of a proxy; mounted as a build secret, left in no layer.",
-)
+@click.option("--builder", metavar="B", help="The buildx builder to use; see `docker buildx ls`.")
 @click.option("--push", is_flag=True, help="Push, instead of loading into the local engine.")
+@click.option("--no-verify", is_flag=True, help="Do not verify what was built.")
 @click.option("--no-cache", is_flag=True, help="Take nothing from earlier builds.")
+@click.option(
+    "--ca-bundle", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
+    help="Certificates of a proxy; mounted as a build secret, left in no layer.",
+)  # fmt: skip
+@template_option
 @click.option(
     "--check-reproducible", is_flag=True,
     help="Build twice from nothing and name the first byte that differs, if one does.",
 )  # fmt: skip
-@template_option
-@click.option("--no-verify", is_flag=True, help="Do not verify what was built.")
 @click.pass_obj
 def command(
     shared: Shared,
@@ -65,11 +61,12 @@ def command(
     template: Path | None,
     no_verify: bool,
 ) -> int:
-    """Build each IMAGE (all by default) from its locks, then verify it.
+    """Build images through BuildKit, or on this machine without a daemon.
 
-    With `--engine local` the same plan is carried out on this machine, with this machine's own
-    Python of the same minor in place of the base image; it leaves a root folder for each image
-    under .venvsmith/local/.
+    Each image is rendered, built together with the images that it stands on, tried as its own
+    user without a network, loaded into the engine and verified. With --engine local the same plan
+    is carried out on this machine, with this machine's own Python of the same minor in place of
+    the base image; it leaves a root folder for each image.
     """
     from venvsmith.build.docker import DockerOptions  # noqa: PLC0415 - `--help` must not pay
 

@@ -7,50 +7,47 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli import complete
+from venvsmith.cli.manual import Manual, ManualGroup
+
 if TYPE_CHECKING:
     from venvsmith.bundle.installed import InstalledModules
     from venvsmith.cli.main import Shared
     from venvsmith.model.project import Project
 
 
-@click.group(
-    "bundle",
-    short_help="Write PyInstaller hooks for what a stage's distributions need.",
-    epilog="Example: venvsmith bundle hooks whisperx --output hooks",
-)
+@click.group("bundle", cls=ManualGroup)
 def command() -> None:
-    """Freeze a stage with PyInstaller, and have it work.
+    """Write PyInstaller hooks for what a stage's distributions need.
 
-    `verify bundle:PATH` judges what was frozen; see docs/bundles.md.
+    A frozen application lacks what its packages ask for by other means than `import`. `bundle
+    hooks` derives it from the installed packages; `verify bundle:PATH` judges what was frozen.
     """
 
 
-@command.command(
-    "hooks",
-    epilog="Example: venvsmith bundle hooks whisperx --trace --spec app.spec --output hooks",
-)
-@click.argument("stage")
+@command.command("hooks", cls=Manual)
+@click.argument("stage", shell_complete=complete.stages)
 @click.option(
-    "--venv",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The venv that is frozen; otherwise the stage's own, built by the local engine.",
-)
-@click.option("--variant", metavar="V", help="The stage's variant; needed where it has several.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
+    "--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
     help="Folder for the hooks: PyInstaller's --additional-hooks-dir.",
-)
+)  # fmt: skip
+@click.option(
+    "--variant", metavar="V", shell_complete=complete.variants,
+    help="The stage's variant; needed where it has several.",
+)  # fmt: skip
+@click.option(
+    "--venv", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+    help="The venv that is frozen; otherwise the stage's own, built by the local engine.",
+)  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also run the stage's imports and commands, and watch.")
 @click.option(
-    "--spec",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A spec file whose excludes are held against what is needed; fails where they clash.",
-)
+    "--timeout", type=float, default=600.0, show_default=True, metavar="S",
+    help="Seconds for --trace.",
+)  # fmt: skip
 @click.option(
-    "--timeout", type=float, default=600.0, show_default=True, help="Seconds for --trace."
-)
+    "--spec", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
+    help="A spec file whose excludes are held against what is needed; fails where they clash.",
+)  # fmt: skip
 @click.pass_obj
 def hooks(
     shared: Shared,
@@ -63,7 +60,7 @@ def hooks(
     spec: Path | None,
     timeout: float,
 ) -> int:
-    """Write PyInstaller hooks for what STAGE's locked distributions need.
+    """Write the hooks for a stage.
 
     Derived from the installed packages: modules imported by name, data files that code opens,
     libraries opened at run time, metadata that is asked for, sources that TorchScript reads. What

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from venvsmith.cli import complete
+from venvsmith.cli.manual import Manual
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,24 +21,30 @@ if TYPE_CHECKING:
 REPORT_LIMIT = 64 * 1024 * 1024
 
 
-@click.command("compare", epilog="Example: venvsmith compare venv:.venv asr:latest")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
-@click.option("--import", "imports", multiple=True, metavar="MODULE", help="Try it on both sides.")
-@click.option("--command", "commands", multiple=True, metavar="CMD", help="Try it on both sides.")
+@click.command("compare", cls=Manual)
+@click.argument("a", metavar="A", shell_complete=complete.targets)
+@click.argument("b", metavar="B", shell_complete=complete.targets)
+@click.option(
+    "--import", "imports", multiple=True, metavar="MODULE",
+    help="Import it on both sides; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--command", "commands", multiple=True, metavar="CMD",
+    help="Run it on both sides; may be repeated.",
+)  # fmt: skip
 @click.option("--static", is_flag=True, help="Run nothing of the targets; read their files only.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    show_default=True,
-    metavar="S",
+    "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, metavar="S",
     help="Seconds that running things in one target may take.",
-)
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="Of what is told.",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write it there instead of printing it.",
+)  # fmt: skip
 @click.pass_obj
 def command(
     shared: Shared,
@@ -51,13 +59,11 @@ def command(
     output: Path | None,
     timeout: float,
 ) -> int:
-    """Tell what differs between A and B, and which difference explains what fails in one of them.
+    """Tell what differs between two targets, and which difference explains a failure.
 
-    A and B are targets as 'venvsmith verify' takes them (image:tag, venv:DIR, oci:DIR, …), or
-    files that 'venvsmith verify --format json' wrote; of those, Python, packages and findings are
-    compared. Of a target with several environments, the one in use is compared.
-
-    As with diff, the exit code is 0 where both are the same, and 1 where they differ.
+    A and B are targets as 'venvsmith verify' takes them, or reports that it saved; of reports,
+    Python, packages and findings are compared. Of a target with several environments, the one in
+    use is compared. As with diff, the exit code tells whether they differ.
     """
     from venvsmith.compare import compare  # noqa: PLC0415 - lazy command
     from venvsmith.model.expected import Expected  # noqa: PLC0415

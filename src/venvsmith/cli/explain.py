@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import click
 
+from venvsmith.cli import complete
+from venvsmith.cli.manual import Manual
 from venvsmith.errors import UsageError
 
 
-@click.command("explain", epilog="Example: venvsmith explain interpreter-dangling")
-@click.argument("rule", required=False)
+@click.command("explain", cls=Manual)
+@click.argument("rule", required=False, shell_complete=complete.rules)
 @click.pass_obj
 def command(shared: object, rule: str | None) -> None:  # noqa: ARG001 - click's signature
-    """Tell what RULE looks for, why it happens, how to see it and how to mend it.
+    """Tell what a rule looks for, why, and how to mend what it finds.
 
-    RULE is a name (interpreter-dangling) or a code (VS301). Without one, list them all.
+    A page tells the symptom, the causes, how to see it without venvsmith, and how to mend it.
+    Without RULE, list them all. The same pages stand in docs/rules.
     """
     from venvsmith.rules.framework.catalogue import load_rules  # noqa: PLC0415 - lazy command
     from venvsmith.rules.framework.pages import index, near  # noqa: PLC0415

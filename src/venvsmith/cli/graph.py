@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli.manual import Manual
+
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
 
 
-@click.command("graph", epilog="Example: venvsmith graph --format json")
+@click.command("graph", cls=Manual)
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="json: for programs; docs/graph.md has its keys.",
+)  # fmt: skip
 @click.pass_obj
 def command(shared: Shared, *, form: str) -> None:
-    """Show stages below what they extend, images below what they build on, and their sizes.
+    """Show stages, variants, images and sizes as a tree.
 
-    Counts and sizes come from the lockfiles and need no network; what is not locked yet is shown
-    without them.
+    Stages stand below what they extend, with how many packages each lock holds and how large
+    their wheels are; then the images, their venvs, and what each builds on. Nothing is built and
+    no network is needed.
     """
     from venvsmith.lock import lock_path, read_lock, read_sizes  # noqa: PLC0415 - lazy command
     from venvsmith.render.graph import graph_json, graph_text, project_graph  # noqa: PLC0415

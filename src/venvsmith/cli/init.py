@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli.manual import Manual
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,11 +18,7 @@ if TYPE_CHECKING:
     from venvsmith.init import Answers, Draft
 
 
-@click.command(
-    "init",
-    short_help="Write a first venvsmith.toml, from what is there or from nothing.",
-    epilog="Example: venvsmith init --from Dockerfile && venvsmith lock",
-)
+@click.command("init", cls=Manual)
 @click.option(
     "--from",
     "source",
@@ -30,18 +28,19 @@ if TYPE_CHECKING:
 )
 @click.option("--blank", is_flag=True, help="From nothing, whatever lies in this folder.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing; take what Enter would give.")
-@click.option("--force", is_flag=True, help="Replace a configuration that is there.")
 @click.option("--stdout", is_flag=True, help="Print it instead of writing it.")
+@click.option("--force", is_flag=True, help="Replace a configuration that is there.")
 @click.pass_obj
 def command(
-    shared: Shared, *, source: Path | None, blank: bool, yes: bool, force: bool, stdout: bool
+    shared: Shared, *, source: Path | None, blank: bool, yes: bool, stdout: bool, force: bool
 ) -> None:
-    """Write a first venvsmith.toml, commented, and say what to do next.
+    """Write a first venvsmith.toml, from what is there or from nothing.
 
     From a Dockerfile come its bases, Python, installs, system packages, environment, user and
     start; from a pyproject its dependencies, extras and groups; from a requirements file its
     requirements. What cannot be carried over is told, and stands as a NOTE at its place. Without
-    --from, the folder is looked at first, and a terminal is asked.
+    --from, the folder is looked at first: a terminal is asked, elsewhere the first file that
+    serves is taken and said.
     """
     from venvsmith.config import FILE  # noqa: PLC0415 - `--version` must not pay for it
     from venvsmith.errors import UsageError  # noqa: PLC0415

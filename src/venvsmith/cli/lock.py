@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli import complete
+from venvsmith.cli.manual import Manual
+from venvsmith.cli.options import variants_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,33 +23,24 @@ SHOWN_CHANGES = 12
 """Versions told for one lockfile; the file itself has all of them."""
 
 
-@click.command(
-    "lock",
-    epilog="Example: venvsmith lock whisperx --upgrade-package numpy",
-)
-@click.argument("stages", nargs=-1, metavar="[STAGE]...")
-@click.option("--variant", "variants", multiple=True, metavar="V", help="Only these variants.")
+@click.command("lock", cls=Manual)
+@click.argument("stages", nargs=-1, metavar="[STAGE]...", shell_complete=complete.stages)
+@variants_option
+@click.option(
+    "--upgrade-package", "upgrade_packages", multiple=True, metavar="NAME",
+    help="Take the newest version of this distribution that fits; may be repeated.",
+)  # fmt: skip
+@click.option("--upgrade", is_flag=True, help="Take the newest version of everything.")
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 where a lock is out of date.")
-@click.option("--upgrade", is_flag=True, help="Forget the locked versions.")
-@click.option(
-    "--upgrade-package",
-    "upgrade_packages",
-    multiple=True,
-    metavar="NAME",
-    help="Forget the locked version of this distribution.",
-)
-@click.option(
-    "--resolver", type=click.Choice(["uv", "pip-tools"]), help="Instead of the project's."
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["requirements", "pylock"]),
-    default="requirements",
-    show_default=True,
-    help="pylock writes a PEP 751 file beside each lock.",
-)
 @click.option("--offline", is_flag=True, help="Use only what is in the resolver's cache.")
+@click.option(
+    "--resolver", type=click.Choice(["uv", "pip-tools"]),
+    help="For this run; otherwise the configured one, else uv.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["requirements", "pylock"]), default="requirements",
+    show_default=True, help="pylock writes a PEP 751 file beside each lock.",
+)  # fmt: skip
 @click.pass_obj
 def command(
     shared: Shared,
@@ -59,12 +54,13 @@ def command(
     form: str,
     offline: bool,
 ) -> None:
-    """Resolve the stages into hashed lockfiles; a STAGE stands for its whole family.
+    """Resolve the stages into hashed lockfiles.
 
-    Stages that share an ancestor are resolved together. Where the configuration and the locks
-    are unchanged, nothing is written and no network is needed. One lock that cannot be resolved
-    leaves all of them as they were. --check also asks the index, where it answers and without
-    --offline, whether what is locked was removed, replaced or yanked since.
+    Stages that share an ancestor are resolved together, and a child gets all of its parent's
+    versions. Locked versions stay until they are upgraded or no longer fit. Where configuration
+    and locks are unchanged, nothing is written and no network is needed; one lock that cannot be
+    resolved leaves all of them as they were. --check also asks the index, where it answers and
+    without --offline, whether what is locked was removed, replaced or yanked since.
     """
     from venvsmith.errors import UsageError  # noqa: PLC0415 - other commands must not pay for it
     from venvsmith.resolve import LockOptions  # noqa: PLC0415

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 import click
 
 from venvsmith import __version__
+from venvsmith.cli.manual import ManualGroup
 from venvsmith.errors import VenvsmithError
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ COMMANDS = {
     "preflight": "preflight",
     "graph": "graph",
     "bundle": "bundle",
+}
+# The same names under what they are for, as the top page lists them.
+GROUPS = {
+    "Begin": ("init", "preflight"),
+    "Build": ("lock", "render", "build", "push"),
+    "Judge": ("verify", "compare", "explain"),
+    "More": ("graph", "bundle"),
 }
 HELP = {
     "init": "Write a first venvsmith.toml, from what is there or from nothing.",
@@ -78,7 +86,7 @@ class Shared:
             click.echo(text, err=True)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(ManualGroup):
     """A group whose commands are imported when they are called, and not to be listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -107,30 +115,38 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, HELP[name]) for name in COMMANDS])
+        widest = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                rows = [(name.ljust(widest), HELP[name]) for name in names if name in COMMANDS]
+                formatter.write_dl(rows)
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 it holds · 1 it fails · 2 usage or configuration · 3 unsafe input · "
-    "4 environment, worth a retry · 5 nothing was checked · 70 a bug of venvsmith's.",
 )
 @click.version_option(__version__, prog_name="venvsmith", message="%(prog)s %(version)s")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="Configuration file; otherwise the nearest venvsmith.toml or pyproject.toml upwards.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say what is run.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more: what is run, and why.")
 @click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
-)
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+    help="auto: on a terminal.",
+)  # fmt: skip
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, quiet: bool, verbose: bool, color: str) -> None:  # noqa: FBT001
-    """Lock, build and verify Python environments that are copied between container stages."""
+    """Lock, build and verify Python environments that are copied between container stages.
+
+    `venvsmith verify` judges any image, venv or Dockerfile and needs no configuration. The other
+    commands make images that cannot break that way, from one file. These options stand before the
+    command; `venvsmith COMMAND --help` is its page.
+    """
     ctx.obj = Shared(config=config, verbosity=int(verbose) - int(quiet), color=color)
 
 
@@ -145,6 +161,10 @@ def main(argv: list[str] | None = None) -> NoReturn:
     """
     signal.signal(signal.SIGTERM, _terminate)
     sys.stdout = _QuietPipe(sys.stdout)
+    if instruction := os.environ.get("_VENVSMITH_COMPLETE"):
+        from venvsmith.cli.complete import answer_shell  # noqa: PLC0415 - only for a shell
+
+        answer_shell(cli, instruction)
     try:
         code = cli.main(args=argv, prog_name="venvsmith", standalone_mode=False)
     except VenvsmithError as error:

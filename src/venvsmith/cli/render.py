@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli.manual import Manual
 from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
@@ -14,25 +15,20 @@ if TYPE_CHECKING:
     from venvsmith.model.project import Project
 
 
-@click.command(
-    "render",
-    short_help="Write Dockerfiles, a bake file and the layers' pins.",
-    epilog="Example: venvsmith render && docker buildx bake -f docker/docker-bake.json",
-)
+@click.command("render", cls=Manual)
 @images_option
 @variants_option
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
+@click.option("--stdout", is_flag=True, help="Print the Dockerfiles instead of writing anything.")
 @click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write below this folder instead of the configured one.",
-)
+    "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Write below this folder; otherwise the configured one, else docker/.",
+)  # fmt: skip
+@template_option
 @click.option(
     "--recut", is_flag=True,
     help="Cut the layers anew by the sizes of today, instead of keeping them as they are.",
 )  # fmt: skip
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
-@click.option("--stdout", is_flag=True, help="Print the Dockerfiles instead of writing anything.")
-@template_option
 @click.pass_obj
 def command(
     shared: Shared,
@@ -45,9 +41,11 @@ def command(
     stdout: bool,
     template: Path | None,
 ) -> int:
-    """Write Dockerfile.IMAGE.VARIANT for each IMAGE (all by default), and docker-bake.json.
+    """Write Dockerfiles, a bake file and the layers' pins.
 
-    What is written needs no venvsmith: plain `docker build` and `docker buildx bake` read it.
+    What is written depends on the configuration and the locks alone and needs no venvsmith: plain
+    `docker build` and `docker buildx bake` read it. Commit it, so that a change of what is built
+    can be reviewed. Each layer reads its own pins only, so a new version rebuilds what it touches.
     """
     from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay for it
     from venvsmith.files import write_files  # noqa: PLC0415

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from venvsmith.cli import complete
+from venvsmith.cli.manual import Manual
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,38 +24,53 @@ DEFAULT_TIMEOUT = 600.0
 FORMATS = ("text", "json", "junit", "sarif", "github", "html")
 
 
-@click.command("verify", epilog="Example: venvsmith verify asr:latest --import whisperx.asr")
-@click.argument("target")
+@click.command("verify", cls=Manual)
+@click.argument("target", shell_complete=complete.targets)
 @click.option(
-    "--lock",
-    "lock_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Lockfile (or requirements of == pins, or pylock.toml) that the target must match.",
-)
-@click.option("--stage", help="Stage of the configuration that the target must match.")
-@click.option("--variant", help="Variant of that stage.")
-@click.option("--import", "imports", multiple=True, metavar="MODULE", help="Must import.")
-@click.option("--command", "commands", multiple=True, metavar="CMD", help="Must exit 0.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
+    "--import", "imports", multiple=True, metavar="MODULE",
+    help="It must import; may be repeated.",
+)  # fmt: skip
 @click.option(
-    "--sbom",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what the target holds there, as CycloneDX, with the hashes of the lock.",
-)
+    "--command", "commands", multiple=True, metavar="CMD",
+    help="It must exit 0; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--lock", "lock_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="The target must hold its pins: a lockfile, any requirements file of == pins, a pylock.",
+)  # fmt: skip
+@click.option(
+    "--stage", metavar="S", shell_complete=complete.stages,
+    help="The target must hold what this stage of the configuration promises.",
+)  # fmt: skip
+@click.option(
+    "--variant", metavar="V", shell_complete=complete.variants,
+    help="Variant of --stage; needed where it has several.",
+)  # fmt: skip
 @click.option("--static", is_flag=True, help="Run nothing of the target; read its files only.")
-@click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error")
 @click.option(
-    "--ignore", "ignored", multiple=True, metavar="RULE=REASON", help="Do not count a rule."
-)
+    "--timeout", type=click.FloatRange(min=1), default=DEFAULT_TIMEOUT, show_default=True,
+    metavar="S", help="Seconds that running things in the target may take.",
+)  # fmt: skip
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=DEFAULT_TIMEOUT,
-    show_default=True,
-    metavar="S",
-    help="Seconds that running things in the target may take.",
-)
+    "--fail-on", type=click.Choice(["error", "warning"]), default="error", show_default=True,
+    help="The least severity that makes the verdict 'fail'.",
+)  # fmt: skip
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="RULE=REASON", shell_complete=complete.ignored,
+    help="Do not count a rule, and say why in the report; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
+    help="Of the report.",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write the report there instead of printing it.",
+)  # fmt: skip
+@click.option(
+    "--sbom", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write what the target holds there, as CycloneDX, with the hashes of the lock.",
+)  # fmt: skip
 @click.pass_obj
 def command(
     shared: Shared,
@@ -68,10 +85,13 @@ def command(
     timeout: float,
     **given: Any,
 ) -> int:
-    """Judge TARGET and name the cause of what fails.
+    """Judge an image, a folder or a venv, and name the cause of what fails.
 
-    TARGET is image:tag, oci:DIR, docker-archive:FILE, rootfs:DIR, venv:DIR, bundle:PATH,
-    dockerfile:FILE or registry:HOST/NAME:TAG.
+    Every venv in TARGET is judged (or, where there is none, the interpreter on PATH): its files
+    are read, and what is asked for is imported and run as the image's own user, without a network.
+    The cause of what fails comes first, with what mends it; what follows from it hangs under it.
+    Nothing is installed, pulled or changed. Without options, a venv is held against what its own
+    distributions, and the manifest of the build, promise.
     """
     from venvsmith.model.expected import Expected  # noqa: PLC0415 - lazy command
     from venvsmith.report import render  # noqa: PLC0415
