@@ -120,6 +120,13 @@ def test_windows_without_docker_desktop_running(project: Project) -> None:
             "builder", "warning", "starts with the first build", id="a builder that sleeps",
         ),
         pytest.param(
+            {"runs": {
+                "docker buildx inspect": {"stdout": "Name: far\nDriver: kubernetes\n"},
+                "docker image inspect --format {{.Id}}": {"stdout": "sha256:1 0\n"},
+            }},
+            "base", "wrong", "where the builder far does not look", id="a base of this docker only",
+        ),
+        pytest.param(
             {"free": {"/var/lib/docker": 1_000_000_000}}, "disk", "missing", "1.0 GB free",
             id="too little disk",
         ),

@@ -137,12 +137,19 @@ def _look(at: Situation, use: Use, digest: str | None) -> Looked:
     """Look at one image, by the digest that a build would take."""
     reference = f"{use.image}@{digest}" if digest and "@" not in use.image else use.image
     here = at.machine.run(
-        "docker", "image", "inspect", "--format", "{{.Id}}", reference, seconds=INSPECT_SECONDS
+        *("docker", "image", "inspect", "--format", "{{.Id}} {{len .RepoDigests}}", reference),
+        seconds=INSPECT_SECONDS,
     )
     if here.timed_out:
         return Looked(row=_row(use, "unknown", f"no answer in {INSPECT_SECONDS:g} s"))
     if here.ok:
-        return _inside(at, use, here.stdout.strip())
+        image_id, _, digests = here.stdout.strip().partition(" ")
+        builder = at.engine.builder
+        if digests == "0" and not builder.sees_local_images:
+            message = f"only here, where the builder {builder.name} does not look"
+            mend = "docker buildx use default, or push it and name the pushed one"
+            return Looked(row=_row(use, "wrong", message, mend))
+        return _inside(at, use, image_id)
     return Looked(row=_elsewhere(at, use, reference))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venvsmith.errors import VenvsmithError
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from venvsmith.preflight.report import Status
     from venvsmith.preflight.situation import Situation
 
-UNPACKED = 1.9
-"""Bytes on the disk for a byte of wheel, bytecode included. Measured on a stack of 117
-distributions with torch and CUDA: 4.2 GB of wheels are 7.6 GB installed, and bytecode adds 5 %."""
+HEAVY_WHEEL = 100_000_000
+HEAVY_UNPACKED, LIGHT_UNPACKED = 1.9, 4.7
+"""Bytes on the disk for a byte of wheel, bytecode included. Measured: of whisperx with CUDA, nearly
+all of it in wheels of 100 MB and more, 4.2 GB are 7.6 GB installed without bytecode; numpy, scipy,
+scikit-learn and pandas are 75 MB of wheels and 353 MB in their layers."""
 ENGINE_COPIES = 3
 """How often an engine holds it while it builds: unpacked in the installer's cache, in the stage
-of its layer, and in the image's own layer (``COPY --link`` copies)."""
+of its layer, and in the image's own layer, as `docker buildx du` shows them."""
 ENGINE_KEPT = 1
 """Of these, what an image is, which it cannot be without."""
 LOCAL_COPIES = 1
@@ -34,41 +37,60 @@ def check_disk(at: Situation) -> list[Row]:
     if at.project is None:
         return []
     try:
-        wheels, unknown = wheels_of(at.project, at.engine.arch or at.machine.arch)
+        need = need_of(at.project, at.engine.arch or at.machine.arch)
     except VenvsmithError as error:
         # The row of the locks tells what is wrong with them.
         return [_row("engine", "unknown", f"the locks cannot be read: {error.message}")]
-    if not wheels:
+    if not need.wheels:
         message = "no lock tells the sizes of its wheels"
         return [_row("engine", "unknown", message, "venvsmith lock records them")]
-    about = f"{_gb(wheels)} of wheels" + (f", {unknown} of unknown size" if unknown else "")
-    rows = [_engine(at, wheels, about)]
+    rows = [_engine(at, need)]
     root = str(at.project.root)
     free = at.machine.free(root)
     if at.machine.system == "linux" and free is not None:
-        need = int(wheels * UNPACKED * LOCAL_COPIES)
-        status: Status = "ok" if free >= need else "missing" if at.engine.trouble else "warning"
-        mend = "" if status == "ok" else f"for --engine local, free {_gb(need - free)} there"
-        message = f"{_gb(free)} free, {_gb(need)} needed by --engine local"
+        room = need.unpacked * LOCAL_COPIES
+        status: Status = "ok" if free >= room else "missing" if at.engine.trouble else "warning"
+        mend = "" if status == "ok" else f"for --engine local, free {_gb(room - free)} there"
+        message = f"{_gb(free)} free, {_gb(room)} needed by --engine local"
         rows.append(_row("project folder", status, message, mend))
     return rows
 
 
-def wheels_of(project: Project, arch: str) -> tuple[int, int]:
-    """Return the bytes of the wheels that images need, and how many are of unknown size.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """What a project's wheels need."""
+
+    wheels: int
+    """Bytes, compressed."""
+    unpacked: int
+    """Bytes once installed, bytecode included; estimated."""
+    unknown: int
+    """How many wheels have no recorded size, and count nowhere."""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        rest = f", {self.unknown} more of unknown size" if self.unknown else ""
+        return f"{_gb(self.wheels)} of wheels{rest}"
+
+
+def need_of(project: Project, arch: str) -> Need:
+    """Return what the images of one architecture need.
 
     What several stages have from a common ancestor counts once: it is the same layers.
 
-    :param arch: of which architecture, ``amd64``.
+    :param arch: ``amd64``.
     """
     sizes = read_sizes(project)
-    total = unknown = 0
+    known: list[int] = []
+    pinned = 0
     for key, lock, parent in _locks(project, arch):
         pins = delta(lock, parent)
-        known = sizes_of(sizes, key, pins)
-        total += sum(known.values())
-        unknown += sum(pin.name not in known for pin in pins)
-    return total, unknown
+        pinned += len(pins)
+        known += sizes_of(sizes, key, pins).values()
+    unpacked = sum(
+        size * (HEAVY_UNPACKED if size >= HEAVY_WHEEL else LIGHT_UNPACKED) for size in known
+    )
+    return Need(wheels=sum(known), unpacked=int(unpacked), unknown=pinned - len(known))
 
 
 def _locks(project: Project, arch: str) -> list[tuple[LockKey, Lock, Lock | None]]:
@@ -91,21 +113,21 @@ def _locks(project: Project, arch: str) -> list[tuple[LockKey, Lock, Lock | None
     return list(found.values())
 
 
-def _engine(at: Situation, wheels: int, about: str) -> Row:
+def _engine(at: Situation, need: Need) -> Row:
     ours = at.local_engine and at.machine.system == "linux" and "Desktop" not in at.engine.name
     free = at.machine.free(at.engine.root) if ours and at.engine.root else None
     if free is None and not at.engine.trouble:
         # Docker Desktop and engines elsewhere: what a container saw of their disk.
         free = at.inside.result()
-    most = int(wheels * UNPACKED * ENGINE_COPIES) + MARGIN
-    least = int(wheels * UNPACKED * ENGINE_KEPT)
+    most = need.unpacked * ENGINE_COPIES + MARGIN
+    least = need.unpacked * ENGINE_KEPT
     if at.engine.trouble:
-        message = f"it does not answer; up to {_gb(most)} needed ({about})"
+        message = f"it does not answer; up to {_gb(most)} needed ({need})"
         return _row("engine", "unknown", message)
     if free is None:
-        message = f"not told how much is free; up to {_gb(most)} needed ({about})"
+        message = f"not told how much is free; up to {_gb(most)} needed ({need})"
         return _row("engine", "unknown", message)
-    message = f"{_gb(free)} free, up to {_gb(most)} needed ({about})"
+    message = f"{_gb(free)} free, up to {_gb(most)} needed ({need})"
     if free >= most:
         return _row("engine", "ok", message)
     mend = f"free {_gb(most - free)}: docker system df, docker builder prune"

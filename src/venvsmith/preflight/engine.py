@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -16,25 +15,13 @@ if TYPE_CHECKING:
 
     from venvsmith.model.project import Project
     from venvsmith.preflight.report import Status
-    from venvsmith.preflight.situation import Engine, Situation
+    from venvsmith.preflight.situation import Builder, Engine, Situation
 
-BUILDER_SECONDS = 4.0
 ENGINE_LEAST = Version("23.0")
 BUILDKIT_LEAST = Version("0.10")
 """``COPY --link`` came with BuildKit 0.10 and the Dockerfile frontend 1.4 in it:
 https://github.com/moby/buildkit/releases/tag/v0.10.0 ; Docker Engine 23.0 is the first with it:
 https://docs.docker.com/engine/release-notes/23.0/"""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Builder:
-    """What ``docker buildx inspect`` tells of the builder that a build here would take."""
-
-    name: str = ""
-    driver: str = ""
-    status: str = ""
-    buildkit: str = ""
-    platforms: frozenset[str] = frozenset()
 
 
 def check_engine(at: Situation) -> list[Row]:
@@ -43,33 +30,14 @@ def check_engine(at: Situation) -> list[Row]:
     if engine.trouble:
         return [_unreachable(at, engine)]
     rows = [_engine(engine)]
-    told = at.machine.run("docker", "buildx", "inspect", seconds=BUILDER_SECONDS)
-    if not told.ok:
-        why = f"no answer in {BUILDER_SECONDS:g} s" if told.timed_out else told.words
+    builder = engine.builder
+    if builder.trouble:
         mend = "'docker buildx ls' shows the builders, 'docker buildx use default' takes docker's"
-        return [*rows, _row("builder", "builder", "unknown", why or "buildx tells nothing", mend)]
-    builder = parse_builder(told.stdout)
+        return [*rows, _row("builder", "builder", "unknown", builder.trouble, mend)]
     rows.append(_builder(builder))
     if at.project is not None:
         rows += _platforms(at.project, engine, builder)
     return rows
-
-
-def parse_builder(text: str) -> Builder:
-    """Return what ``docker buildx inspect`` printed: of several nodes, all their platforms."""
-    values: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        key, colon, value = line.partition(":")
-        if colon:
-            values.setdefault(key.strip().lower(), []).append(value.strip())
-    every = " ".join(values.get("platforms", ())).replace(",", " ").replace("*", "").split()
-    return Builder(
-        name=values.get("name", [""])[0],
-        driver=values.get("driver", [""])[0],
-        status=values.get("status", [""])[0],
-        buildkit=(values.get("buildkit version") or values.get("buildkit") or [""])[0],
-        platforms=frozenset(every),
-    )
 
 
 def _row(check: str, subject: str, status: Status, message: str, mend: str = "") -> Row:

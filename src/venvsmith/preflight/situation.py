@@ -19,6 +19,29 @@ ENGINE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Builder:
+    """What ``docker buildx inspect`` tells of the builder that a build here would take.
+
+    ``trouble`` is empty where it answers.
+    """
+
+    trouble: str = ""
+    name: str = ""
+    driver: str = ""
+    status: str = ""
+    buildkit: str = ""
+    platforms: frozenset[str] = frozenset()
+
+    @property
+    def sees_local_images(self) -> bool:
+        """Return whether it builds on images of docker's own store, or on registries' alone.
+
+        https://docs.docker.com/build/builders/drivers/
+        """
+        return self.driver in {"", "docker"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Engine:
     """What docker says of its engine; ``trouble`` is empty where it answers."""
 
@@ -32,6 +55,7 @@ class Engine:
     root: str = ""
     """Where it keeps images, on the engine's own machine."""
     runtimes: frozenset[str] = frozenset()
+    builder: Builder = Builder()
 
     @property
     def platform(self) -> str:
@@ -90,6 +114,31 @@ def ask_engine(machine: Machine) -> Engine:
         name=str(info.get("OperatingSystem") or ""),
         root=str(info.get("DockerRootDir") or ""),
         runtimes=frozenset(_part(info, "Runtimes")),
+        builder=_ask_builder(machine),
+    )
+
+
+def _ask_builder(machine: Machine) -> Builder:
+    told = machine.run("docker", "buildx", "inspect", seconds=ENGINE_SECONDS)
+    if told.timed_out:
+        return Builder(trouble=f"no answer in {ENGINE_SECONDS:g} s")
+    return parse_builder(told.stdout) if told.ok else Builder(trouble=told.words or "no builder")
+
+
+def parse_builder(text: str) -> Builder:
+    """Return what ``docker buildx inspect`` printed: of several nodes, all their platforms."""
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, colon, value = line.partition(":")
+        if colon:
+            values.setdefault(key.strip().lower(), []).append(value.strip())
+    every = " ".join(values.get("platforms", ())).replace(",", " ").replace("*", "").split()
+    return Builder(
+        name=values.get("name", [""])[0],
+        driver=values.get("driver", [""])[0],
+        status=values.get("status", [""])[0],
+        buildkit=(values.get("buildkit version") or values.get("buildkit") or [""])[0],
+        platforms=frozenset(every),
     )
 
 
