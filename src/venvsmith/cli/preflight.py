@@ -49,7 +49,7 @@ def command(shared: Shared, *, form: str, probe: bool) -> int:
         return shared.project()
 
     machine = ThisMachine(seconds=PROBE_BUDGET if probe else BUDGET)
-    file = str(shared.config) if shared.config is not None else "venvsmith.toml"
+    file = shared.config.name if shared.config is not None else "venvsmith.toml"
     try:
         found = preflight(machine, load, file=file, probe=probe)
     finally:

@@ -168,7 +168,9 @@ def _elsewhere(at: Situation, use: Use, reference: str) -> Row:
             return _row(use, "wrong", message, mend, code=CONFIGURATION)
         return _row(use, "ok", "not here yet; its registry has it, and a build pulls it")
     away = told.timed_out or _AWAY.search(told.stderr)
-    why = f"no answer in {REGISTRY_SECONDS:g} s" if told.timed_out else _short(told.words)
+    # Go's errors tell the way to the cause first: "failed to do request: Head …: no such host".
+    cause = ": ".join(told.words.split(": ")[-2:])
+    why = f"no answer in {REGISTRY_SECONDS:g} s" if told.timed_out else _short(cause)
     if away:
         message = f"not here, and its registry cannot be asked: {why}"
         return _row(use, "unknown", message, f"docker pull {use.image}, where there is a network")

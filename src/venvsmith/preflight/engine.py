@@ -11,7 +11,7 @@ from venvsmith.preflight.programs import number_of
 from venvsmith.preflight.report import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from venvsmith.model.project import Project
     from venvsmith.preflight.report import Status
@@ -109,9 +109,9 @@ def _platforms(project: Project, engine: Engine, builder: Builder) -> list[Row]:
 
 
 def _platform(
-    platform: str, variants: Iterable[str], engine: Engine, builder: Builder, *, others: bool
+    platform: str, variants: Sequence[str], engine: Engine, builder: Builder, *, others: bool
 ) -> Row:
-    named = f"variant {', '.join(variants)}"
+    named = f"variant{'s' if len(variants) > 1 else ''} {', '.join(variants)}"
     arch = platform.partition("/")[2]
     if platform not in builder.platforms:
         message = f"this builder cannot run it ({named})"

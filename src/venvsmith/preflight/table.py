@@ -18,7 +18,7 @@ Line = tuple[Piece, ...]
 
 STATUS_COLUMNS = 9
 SUBJECT_COLUMNS = 22
-"""A longer subject has a line of its own: names of images are long."""
+"""Where one of a group is longer, each has a line of its own: names of images are long."""
 INDENT = "  "
 
 
@@ -28,7 +28,7 @@ def table(preflight: Preflight, *, width: int = 80) -> list[Line]:
     for group, members in groupby(preflight.checks, key=lambda row: row.group):
         rows = list(members)
         longest = max(len(clean(row.subject)) for row in rows)
-        column = min(longest, SUBJECT_COLUMNS)
+        column = longest if longest <= SUBJECT_COLUMNS else 0
         lines.append(((group, "title"),))
         for row in rows:
             lines += _row(row, column=column, width=width)

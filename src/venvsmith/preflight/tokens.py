@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from venvsmith.preflight.report import Row
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 HUGGING_FACE = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"})
 """The variables that huggingface_hub reads, the older name last."""
 HUB = "https://huggingface.co"
-_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
 def check_tokens(at: Situation) -> list[Row]:
@@ -23,25 +23,17 @@ def check_tokens(at: Situation) -> list[Row]:
     if at.project is None:
         return []
     file = at.machine.read(str(at.project.root / ".env"))
-    dotenv = read_dotenv(file or "")
+    dotenv = read_dotenv(file) if file else {}
     rows = [_token(at, name, dotenv) for name in at.project.preflight.tokens]
     return rows + [_secret(at, name) for name in at.project.build.secrets]
 
 
 def read_dotenv(text: str) -> dict[str, str]:
-    """Return the assignments of an ``.env`` file: comments left out, outer quotes taken off."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _LINE.fullmatch(line.strip())
-        if match is None:
-            continue
-        value = match[2].strip()
-        if value[:1] in {'"', "'"} and value.endswith(value[:1]) and len(value) > 1:
-            value = value[1:-1]
-        else:
-            value = re.split(r"\s#", value, maxsplit=1)[0].rstrip()
-        found[match[1]] = value
-    return found
+    """Return the assignments of an ``.env`` file, variables in them left as they stand."""
+    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file
+
+    found = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name: value or "" for name, value in found.items()}
 
 
 def malformed(name: str, value: str) -> str:
