@@ -193,15 +193,13 @@ def test_a_base_without_the_variants_platform_is_wrong(project: Project) -> None
     assert base.message == "its registry has it for linux/arm64, not for linux/amd64"
 
 
-def test_disk_of_docker_desktop_is_what_its_containers_see(project: Project) -> None:
-    here = {"docker image inspect": {"stdout": "sha256:1\n"}}
-    linux = json.loads((Path(__file__).parent / "machines" / "linux.json").read_text())["runs"]
-    runs = {**here, "docker run": linux["docker run"]}
-    machine = Recorded(
-        "macos",
-        runs={**runs, "docker image inspect --format {{.Id}}": here["docker image inspect"]},
-    )
-    assert row(asked(machine, project), "disk", "engine").message.startswith("900.0 GB free")
+@pytest.mark.parametrize("system", ["darwin", "linux"])
+def test_disk_of_docker_desktop_is_what_its_containers_see(system: str, project: Project) -> None:
+    runs = json.loads((Path(__file__).parent / "machines" / "linux.json").read_text())["runs"]
+    inside = {"stdout": runs["docker run"]["stdout"].replace("878906250", "75195312")}
+    desktop = {"stdout": {"OperatingSystem": "Docker Desktop", "DockerRootDir": "/var/lib/docker"}}
+    machine = Recorded("linux", system=system, runs={"docker run": inside, "docker info": desktop})
+    assert row(asked(machine, project), "disk", "engine").message.startswith("77.0 GB free")
 
 
 @pytest.mark.parametrize("name", ["linux", "macos", "windows"])

@@ -44,6 +44,8 @@ class Service(BaseHTTPRequestHandler):
             return
         good = given in {f"Bearer {TOKEN}", f"Basic {LOGIN}"}
         self.send_response(self.status if self.status != 200 else 200 if good else 401)
+        if self.status == 302:
+            self.send_header("Location", f"http://{self.headers['Host']}/elsewhere")
         self.end_headers()
         if good:
             self.wfile.write(json.dumps({"name": "ada", "token": "t"}).encode())
