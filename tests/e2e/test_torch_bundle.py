@@ -40,7 +40,7 @@ if __name__ == "__main__":
 """
 SPEC = """\
 a = Analysis(
-    ["speech.py"], pathex=["hooks"], hookspath=["hooks"], excludes={excludes}, datas=[], binaries=[],
+    ["speech.py"], pathex=["hooks"], hookspath=["hooks"], excludes={excludes},
 )
 exe = EXE(PYZ(a.pure), a.scripts, exclude_binaries=True, name="speech", strip=False)
 COLLECT(exe, a.binaries, a.datas, name="{name}")
