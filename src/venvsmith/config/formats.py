@@ -140,7 +140,7 @@ def _apt_uri(text: str) -> str:
 
 
 def _apt_key(text: str) -> str:
-    return _apt_uri(text) if "://" in text else _inside(text)
+    return _apt_uri(text) if "://" in text else _in_context(text)
 
 
 def _wheels(text: str) -> str:
