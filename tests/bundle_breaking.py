@@ -29,7 +29,10 @@ def copied(whole: Path, to: Path) -> Path:
 
 
 def executable(path: Path) -> Path:
-    return path if path.is_file() else path / path.name
+    if path.is_file():
+        return path
+    named = path / path.name
+    return named if named.exists() else next(p for p in path.iterdir() if p.is_file())
 
 
 def contents(path: Path) -> Path:
@@ -124,6 +127,14 @@ def damaged_code(name: str) -> Breaking:
         replaced(executable(path), bytes(whole))
 
     return broken
+
+
+def damaged_record(path: Path) -> None:
+    """Let the archive's last record claim another length."""
+    whole = bytearray(executable(path).read_bytes())
+    at = whole.rfind(MAGIC) + len(MAGIC)
+    whole[at : at + 4] = b"\xff\xff\xff\xff"
+    replaced(executable(path), bytes(whole))
 
 
 def other_python(path: Path) -> None:

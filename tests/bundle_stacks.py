@@ -98,12 +98,15 @@ assert Model.model_validate_json('{"number": 1}').number == 1
     ),
     "pages": Stack(
         source="""\
+from importlib.metadata import version
 import click, jinja2, sqlalchemy
+assert version("click")
 with sqlalchemy.create_engine("sqlite://").connect() as connection:
     assert connection.execute(sqlalchemy.text("select 1")).scalar() == 1
 assert jinja2.Environment().from_string("{{ a }}").render(a=1) == "1" and click.style("a")
 """,
         form="file",
+        spec="datas=copy_metadata('click')",
     ),
     "plain": Stack(
         source="""\
@@ -174,7 +177,7 @@ def freeze(folder: Path, python: Path, names: tuple[str, ...] = tuple(STACKS)) -
         (folder / path).write_text(text)
     table = [(name, STACKS[name].form, STACKS[name].spec) for name in names]
     (folder / "apps.spec").write_text(_SPEC.format(table=table))
-    argv = [python, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "apps.spec"]
+    argv = [str(python), "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR", "apps.spec"]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist"

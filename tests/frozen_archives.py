@@ -9,6 +9,7 @@ import sys
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 MAGIC = b"MEI\014\013\012\013\016"
@@ -46,7 +47,7 @@ class Pyz:
             body += data
         at = head + len(body) if self.toc_offset is None else self.toc_offset
         toc = marshal.dumps(rows) if self.toc is None else self.toc
-        return self.magic + b"\xa7\r\r\n" + struct.pack("!i", at) + body + toc
+        return self.magic + MAGIC_NUMBER + struct.pack("!i", at) + body + toc
 
 
 @dataclass

@@ -8,6 +8,7 @@ shown. No shell is ever involved.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shlex
 import signal
@@ -25,6 +26,7 @@ POLL_SECONDS = 0.1
 """How often a running program is looked after; its end is seen at once."""
 NOT_FOUND, NOT_STARTABLE = 127, 126
 """Exit codes of programs that do not exist or cannot be started, as a shell has them."""
+_NOT_STARTED = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC}
 DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
 
 
@@ -134,8 +136,10 @@ def run(
             cwd=command.cwd,
             start_new_session=True,
         )
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as exc:
-        code = NOT_FOUND if isinstance(exc, FileNotFoundError) else NOT_STARTABLE
+    except OSError as exc:
+        if exc.errno not in _NOT_STARTED:
+            raise
+        code = NOT_FOUND if exc.errno == errno.ENOENT else NOT_STARTABLE
         return Completed(command=command, returncode=code, stderr=str(exc).encode())
     out = _Sink(limit=command.output_limit, on_line=None)
     err = _Sink(limit=command.output_limit, on_line=on_line)

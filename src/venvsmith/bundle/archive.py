@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from venvsmith.bundle.marshalled import MarshalError, read_marshal
 from venvsmith.errors import UnsafeInputError
@@ -31,6 +31,10 @@ MAX_ENTRIES = 500_000
 MAX_MODULE = 64 * 1024 * 1024
 """Bytes of one module's code; the largest known has 3 MB."""
 
+MAGIC_NUMBERS: Mapping[int, str] = {
+    3413: "3.8", 3425: "3.9", 3439: "3.10", 3495: "3.11", 3531: "3.12", 3571: "3.13", 3627: "3.14",
+}  # fmt: skip
+"""What each release writes before its bytecode (CPython's `importlib/_bootstrap_external.py`)."""
 ModuleKind = Literal["module", "package", "namespace"]
 _PYZ_KINDS: Mapping[int, ModuleKind] = {0: "module", 1: "package", 3: "namespace"}
 
@@ -186,7 +190,7 @@ def _read_archive(path: Path, descriptor: int) -> Archive | None:
     )
     pyz = next((entry for entry in entries if entry.kind == "z"), None)
     if pyz is not None:
-        archive.modules = _modules(descriptor, pyz, path)
+        archive.modules = _modules(descriptor, pyz, path, archive.python)
     return archive
 
 
@@ -220,11 +224,14 @@ def _entries(table: bytes, begin: int, end: int, where: str) -> Iterator[Entry]:
         )
 
 
-def _modules(descriptor: int, pyz: Entry, path: Path) -> Mapping[str, ModuleEntry]:
+def _modules(descriptor: int, pyz: Entry, path: Path, python: str) -> Mapping[str, ModuleEntry]:
     where = f"{path}:{pyz.name}"
     head = _pread(descriptor, pyz.offset, 12, path, pyz.name)
     if head[:4] != PYZ_MAGIC:
         raise _malformed("the modules' archive does not begin as one", where)
+    made_by = MAGIC_NUMBERS.get(int.from_bytes(head[4:6], "little"), python)
+    if made_by != python:
+        raise _malformed(f"Python {made_by} compiled its modules, and it embeds {python}", where)
     (toc,) = struct.unpack_from("!i", head, 8)
     if not 12 <= toc < pyz.length or pyz.length - toc > MAX_TABLE:  # noqa: PLR2004 - the header
         raise _malformed(f"its table would lie at {toc} of {pyz.length}", where)
@@ -235,8 +242,12 @@ def _modules(descriptor: int, pyz: Entry, path: Path) -> Mapping[str, ModuleEntr
         raise _malformed(f"its table cannot be read: {exc}", where) from exc
     if isinstance(rows, dict):
         rows = list(rows.items())
-    found: dict[str, ModuleEntry] = {}
-    for row in rows if isinstance(rows, list) else [None]:
+    return dict(_module_rows(rows if isinstance(rows, list) else [None], pyz, where))
+
+
+def _module_rows(rows: list[Any], pyz: Entry, where: str) -> Iterator[tuple[str, ModuleEntry]]:
+    seen: set[str] = set()
+    for row in rows:
         match row:
             case (str(name), (int(kind), int(offset), int(length))):
                 pass
@@ -244,12 +255,12 @@ def _modules(descriptor: int, pyz: Entry, path: Path) -> Mapping[str, ModuleEntr
                 raise _malformed("its table is none of modules", where)
         if kind not in _PYZ_KINDS:
             continue
-        if name in found:
+        if name in seen:
             raise UnsafeInputError(f"names {name!r} twice", where=where, code="ambiguous")
         if offset < 0 or length < 0 or offset + length > pyz.length:
             raise _malformed(f"{name!r} would lie outside of it", where)
-        found[name] = ModuleEntry(kind=_PYZ_KINDS[kind], offset=pyz.offset + offset, length=length)
-    return found
+        seen.add(name)
+        yield name, ModuleEntry(kind=_PYZ_KINDS[kind], offset=pyz.offset + offset, length=length)
 
 
 def _pread(descriptor: int, offset: int, size: int, path: Path, what: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ LIBRARY = "base_library.zip"
 LINK = "n"
 DEFAULT_FOLDER = "_internal"
 _OPTION = "pyi-contents-directory "
+_TAG = re.compile(r"(?:cpython-|cp)(\d+)[a-z]*-")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -114,13 +116,20 @@ class Unpacked(Handle):
         """Nothing is held."""
 
 
-def module_names(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the modules that files bring: ``a/b.pyc`` is ``a.b``, and ``a`` with it."""
+def module_names(paths: Iterable[str], python: str = "") -> Iterator[str]:
+    """Yield the modules that files bring: ``a/b.pyc`` is ``a.b``, and ``a`` with it.
+
+    :param python: a minor version: compiled modules whose names say another are left out.
+    """
+    tag = python.replace(".", "")
     for path in paths:
         folder, _, file = path.rpartition("/")
         stem, _, ending = file.partition(".")
         prefix = folder.replace("/", ".")
         if ending not in {"py", "pyc", "pyd", "so"} and not ending.endswith((".so", ".pyd")):
+            continue
+        made_for = _TAG.match(ending)
+        if python and made_for and made_for[1] != tag:
             continue
         if stem != "__init__":
             yield f"{prefix}.{stem}" if prefix else stem

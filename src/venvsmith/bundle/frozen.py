@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from venvsmith.bundle.contents import module_names
+from venvsmith.bundle.contents import LIBRARY, module_names
 from venvsmith.bundle.graph import builtin_modules, parse, version
+from venvsmith.collect.probe.elf import ElfError, ElfFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,10 @@ BOOTSTRAP = ("pyiboot", "pyi_rth")
 """Beginnings of the names of PyInstaller's own scripts."""
 BOOTSTRAP_MODULES = "mM"
 SCRIPT = "s"
+_ALWAYS = frozenset(
+    {"builtins", "sys", "marshal", "_warnings", "_frozen_importlib", "_frozen_importlib_external"}
+)
+"""Modules in every interpreter whose functions are called otherwise than ``PyInit_``."""
 
 
 class FrozenModules:
@@ -29,11 +35,20 @@ class FrozenModules:
     def __init__(self, bundle: Bundle) -> None:
         self.archive = bundle.archive
         self.python = version(bundle.archive.python)
-        loose = module_names(_below(path) for path in bundle.files)
+        python = bundle.archive.python
+        loose = module_names((_below(path) for path in bundle.files), python)
         entries = bundle.archive.entries
         own = {entry.name for entry in entries if entry.kind in BOOTSTRAP_MODULES}
+        stdlib = () if LIBRARY in bundle.files else sys.stdlib_module_names
         self.known = frozenset(
-            {*self.archive.modules, *loose, *bundle.library_modules(), *builtin_modules(), *own}
+            {
+                *self.archive.modules,
+                *loose,
+                *bundle.library_modules(),
+                *compiled_in(bundle),
+                *own,
+                *stdlib,
+            }
         )
 
     @cached_property
@@ -66,6 +81,25 @@ class FrozenModules:
             for entry in self.archive.entries
             if entry.kind == SCRIPT and not entry.name.startswith(BOOTSTRAP)
         }
+
+
+def compiled_in(bundle: Bundle) -> frozenset[str]:
+    """Return the modules that lie in the interpreter itself.
+
+    Its library exports a function for each of them. Where that cannot be read (no ELF, not there),
+    all that may lie there are taken to.
+    """
+    possible = builtin_modules()
+    try:
+        with bundle.open(bundle.archive.library) as handle:
+            library = ElfFile(handle)
+            if not library.exports("PyInit__imp"):
+                return possible
+            return frozenset(
+                name for name in possible if name in _ALWAYS or library.exports(f"PyInit_{name}")
+            )
+    except (ElfError, OSError, KeyError, ValueError):
+        return possible
 
 
 def _below(path: str) -> str:

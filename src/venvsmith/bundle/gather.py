@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from venvsmith.bundle import wants
 from venvsmith.bundle.contents import Bundle, read_bundle
 from venvsmith.bundle.frozen import FrozenModules
 from venvsmith.bundle.graph import Graph, walk
+from venvsmith.bundle.said import with_said
+from venvsmith.collect.probe.tree import Tree
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import BundleFacts
 from venvsmith.model.facts import (
@@ -85,48 +89,50 @@ def gather(
     """
     bundle = read_bundle(path)
     with bundle.archive:
-        try:
-            modules = FrozenModules(bundle)
-            graph = walk(modules, scripts=modules.scripts(), asked=imports)
-        except KeyError as exc:
-            raise UnsafeInputError(
-                f"it was frozen with Python {bundle.archive.python}, whose bytecode is not known",
-                where=str(bundle.archive.path),
-                code="unsupported",
-            ) from exc
+        modules, graph = _walked(bundle, imports)
         objects = wants.elves(bundle)
         facts = _static(bundle, modules, graph, objects)
-    results: tuple[ImportResult, ...] = ()
-    missing: list[MissingFact] = []
-    ran: tuple[CommandResult, ...] = ()
-    reason = "nothing of the target is to be run" if static else ""
-    if reason or not facts.has_diagnose:
-        missing.append(MissingFact(what="imports", reason=reason or NO_ENTRY))
-    elif imports:
-        results, problem = _asked(facts.executable, imports, timeout)
-        missing += [MissingFact(what="imports", reason=problem)] if problem else []
-    if reason:
-        missing.append(MissingFact(what="runs", reason=reason))
-    else:
-        ran = tuple(_ran(facts.executable, argv, timeout) for argv in commands)
+        tried = _Tried() if static else _try(facts, imports, commands, timeout)
+        facts = with_said(facts, bundle, modules, _failures(tried))
+    elves = (*_own(bundle.archive.path), *objects.values())
+    machines = Counter(elf.machine for elf in elves if elf.machine)
     environment = Environment(
         path=str(bundle.root if facts.form == "folder" else bundle.archive.path),
         kind="bundle",
         distributions=tuple(_distributions(bundle)),
-        elves=tuple(objects.values()),
-        imports=results,
-        commands=ran,
+        elves=elves,
+        imports=tried.imports,
+        commands=tried.commands,
         files=facts.files,
         modules_read=facts.read,
         bundle=facts,
     )
-    machine = next((elf.machine for elf in objects.values() if elf.machine), "")
+    machine = machines.most_common(1)[0][0] if machines else os.uname().machine
     return Facts(
         target=Target(kind="bundle", ref=ref),
-        system=System(machine=machine or os.uname().machine, libc="glibc"),
+        system=System(machine=machine, libc="glibc"),
         environments=(environment,),
-        missing=tuple(missing),
+        missing=tried.missing,
     )
+
+
+def _walked(bundle: Bundle, imports: Sequence[str]) -> tuple[FrozenModules, Graph]:
+    try:
+        modules = FrozenModules(bundle)
+        return modules, walk(modules, scripts=modules.scripts(), asked=imports)
+    except KeyError as exc:
+        raise UnsafeInputError(
+            f"it was frozen with Python {bundle.archive.python}, whose bytecode is not known",
+            where=str(bundle.archive.path),
+            code="unsupported",
+        ) from exc
+
+
+def _own(path: Path) -> tuple[Elf, ...]:
+    """Return what the kernel would read of the executable; nothing where it is no ELF file."""
+    with Tree((str(path.parent),)).open(f"/{path.name}") as handle:
+        found = wants.object_of(str(path), handle)
+    return () if found is None or found.error == "not ELF" else (found,)
 
 
 def _static(
@@ -147,11 +153,21 @@ def _static(
         files=len(bundle.files),
         packages=tuple(sorted(tops)),
         has_diagnose=DIAGNOSE in archive.modules,
-        missing_modules=tuple(graph.missing.values()),
+        missing_modules=tuple(
+            replace(gap, beside=_beside(bundle, gap.module)) for gap in graph.missing.values()
+        ),
         missing_data=tuple(wants.missing_data(graph, bundle)),
         missing_metadata=tuple(wants.missing_metadata(graph, bundle)),
         missing_sources=tuple(wants.missing_sources(graph, bundle)),
         missing_libraries=tuple(wants.missing_libraries(graph, bundle, objects)),
+    )
+
+
+def _beside(bundle: Bundle, module: str) -> str:
+    """Return the compiled file of a module that does not count: it is for another Python."""
+    start = f"{module.replace('.', '/')}."
+    return next(
+        (p for p in bundle.files if p.startswith(start) and p.endswith((".so", ".pyd"))), ""
     )
 
 
@@ -169,6 +185,47 @@ def _distributions(bundle: Bundle) -> list[Distribution]:
 
 
 # -- running ---------------------------------------------------------------------------------------
+
+NOTHING_RUNS = "nothing of the target is to be run"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Tried:
+    """What came of starting the application, and what was not tried."""
+
+    imports: tuple[ImportResult, ...] = ()
+    commands: tuple[CommandResult, ...] = ()
+    missing: tuple[MissingFact, ...] = (
+        MissingFact(what="imports", reason=NOTHING_RUNS),
+        MissingFact(what="runs", reason=NOTHING_RUNS),
+    )
+
+
+def _try(
+    facts: BundleFacts,
+    imports: Sequence[str],
+    commands: Sequence[tuple[str, ...]],
+    timeout: float,
+) -> _Tried:
+    results: tuple[ImportResult, ...] = ()
+    problem = "" if facts.has_diagnose else NO_ENTRY
+    if imports and not problem:
+        results, problem = _asked(facts.executable, imports, timeout)
+    return _Tried(
+        imports=results,
+        commands=tuple(_ran(facts.executable, argv, timeout) for argv in commands),
+        missing=(MissingFact(what="imports", reason=problem),) if problem else (),
+    )
+
+
+def _failures(tried: _Tried) -> list[str]:
+    """Return what failing commands and imports said."""
+    said = [result.output for result in tried.commands if result.returncode]
+    return said + [
+        "\n".join((*result.traceback, result.message))
+        for result in tried.imports
+        if result.exception
+    ]
 
 
 def _env() -> dict[str, str]:

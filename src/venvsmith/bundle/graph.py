@@ -106,7 +106,9 @@ def walk(
     :raises UnsafeInputError: where the code of a module that is reached is malformed.
     :raises KeyError: where it was compiled by a Python of an unknown version.
     """
-    graph = Graph(modules=modules, scripts=scripts or {}, everything=everything)
+    # A script may be called as the package that it starts.
+    named = {f"{n}.py" if modules.has(n) else n: code for n, code in (scripts or {}).items()}
+    graph = Graph(modules=modules, scripts=named, everything=everything)
     for name, code in graph.scripts.items():
         graph.reached[name] = ""
         graph.direct.update(entry.module.partition(".")[0] for entry in code.imports)

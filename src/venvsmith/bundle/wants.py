@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.bundle.contents import LIBRARY
 from venvsmith.bundle.graph import absolute
 from venvsmith.collect.probe import elf
 from venvsmith.model.bundle import MissingLibrary, MissingPart
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from venvsmith.bundle.bytecode import Ask, ModuleCode
     from venvsmith.bundle.contents import Bundle
     from venvsmith.bundle.graph import Graph
+    from venvsmith.collect.probe.tree import Handle
 
 ON_EVERY_SYSTEM = frozenset(
     {"libc", "libm", "libdl", "libpthread", "librt", "libutil", "libresolv", "libmvec", "libnsl",
@@ -47,6 +49,8 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
     for path in bundle.files:
         by_top[path.partition("/")[0]].append(path)
     installed = _installed(bundle)
+    if LIBRARY not in bundle.files:
+        yield MissingPart(what=LIBRARY, asker="Python itself", expected=LIBRARY)
     for module, code in _reached(graph):
         top = module.partition(".")[0]
         if not graph.modules.is_package(top):
@@ -113,19 +117,28 @@ def elves(bundle: Bundle) -> dict[str, Elf]:
     found = {}
     for path in sorted(bundle.files):
         name = path.rpartition("/")[2]
+        if not bundle.has(path):  # a link to nothing: whoever needs it will be told
+            continue
         if not (name.endswith((".so", ".pyd", ".dll", ".dylib")) or ".so." in name):
             continue
         try:
             with bundle.open(path) as handle:
-                fact = elf.describe(path, handle)
+                fact = object_of(path, handle)
         except (OSError, KeyError) as exc:
-            found[path] = Elf(path=path, elf_class=0, machine="", error=str(exc))
-            continue
-        fact = {key: tuple(v) if isinstance(v, list) else v for key, v in fact.items()}
-        if not str(fact.get("error", "")).endswith("not ELF"):
-            fact["verneed"] = {k: tuple(v) for k, v in fact.get("verneed", {}).items()}
-            found[path] = Elf(**fact)
+            fact = Elf(path=path, elf_class=0, machine="", error=str(exc))
+        if fact is not None:
+            found[path] = fact
     return found
+
+
+def object_of(path: str, handle: Handle) -> Elf | None:
+    """Return what the loader would read of a file; None for one of another format."""
+    fact = elf.describe(path, handle)
+    if str(fact.get("error", "")).endswith(", not ELF"):
+        return None
+    fact = {key: tuple(v) if isinstance(v, list) else v for key, v in fact.items()}
+    fact["verneed"] = {k: tuple(v) for k, v in fact.get("verneed", {}).items()}
+    return Elf(**fact)
 
 
 def missing_libraries(
@@ -136,6 +149,10 @@ def missing_libraries(
     The bootloader puts the contents' top on the loader's path; besides, RPATH and RUNPATH hold.
     """
     seen: set[str] = set()
+    python = bundle.archive.library
+    if ".so" in python and not bundle.has(python):
+        seen.add(python)
+        yield MissingLibrary(name=python, chain=(bundle.archive.path.name,))
     for path in sorted(objects):
         if objects[path].exports_init is None:
             continue

@@ -13,6 +13,7 @@ class MissingModule:
     :param chain: from the application's script (or a module that was asked for) to the importer.
     :param certain: whether starting the application, or importing what was asked for, meets it;
         otherwise only some function does.
+    :param beside: a file of that module which this Python does not take, made for another.
     :param how: ``import``, ``from`` (a name that only a submodule can be), or ``string``.
     """
 
@@ -22,6 +23,7 @@ class MissingModule:
     function: str = ""
     certain: bool = True
     how: Literal["import", "from", "string"] = "import"
+    beside: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

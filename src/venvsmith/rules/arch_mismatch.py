@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS, failing_names
+from venvsmith.rules.framework.frozen import loaded
 from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.loader import ABI_TAG
 from venvsmith.rules.framework.rule import Rule
@@ -67,7 +68,8 @@ class ArchMismatch(Rule):
             )
         groups: defaultdict[str, list[str]] = defaultdict(list)
         for item in ctx.env.elves:
-            if ABI_TAG.search(item.path) and not item.error and item.machine != machine:
+            counts = ABI_TAG.search(item.path) or loaded(ctx, item)
+            if counts and not item.error and item.machine != machine:
                 groups[item.machine].append(item.path)
         for other, paths in sorted(groups.items()):
             names = sorted({d.name for p in paths if (d := ctx.view.dist_at(p)) is not None})
@@ -77,7 +79,7 @@ class ArchMismatch(Rule):
                 other=other,
                 machine=machine,
                 names=names,
-                what=count(len(paths), "module"),
+                what=count(len(paths), "module" if ABI_TAG.search(paths[0]) else "file"),
             )
 
     def _finding(
@@ -91,12 +93,16 @@ class ArchMismatch(Rule):
         what: str,
     ) -> Finding:
         of = f" of {listing(names)}" if names else ""
+        frozen = ctx.env.bundle is not None
         return self.finding(
             ctx,
             subject=path,
-            message=f"{path} ({what}{of}) is for {other}, and the image is {machine}.",
+            message=f"{path} ({what}{of}) is for {other}, and the "
+            f"{'rest of the bundle' if frozen else 'image'} is {machine}.",
             cause="It was built on, or for, another machine and copied in.",
-            fix=f"Build with docker build --platform linux/{_docker(machine)}, without copying "
+            fix=f"Freeze on {machine}, with packages that were installed there"
+            if frozen
+            else f"Build with docker build --platform linux/{_docker(machine)}, without copying "
             "packages from another platform",
             evidence={"machine": other, "wanted": machine, "distributions": names},
         )
@@ -108,7 +114,9 @@ class ArchMismatch(Rule):
             return other.rule in RUNS
         if other.rule in RUNS and names & failing_names(other, ctx):
             return True
-        return claims_native(finding, other, ctx, "wrong ELF class", "Exec format error")
+        name = finding.subject.rpartition("/")[2]
+        words = (name,) if ctx.env.bundle is not None else ()
+        return claims_native(finding, other, ctx, "wrong ELF class", "Exec format error", *words)
 
 
 def _docker(machine: str) -> str:

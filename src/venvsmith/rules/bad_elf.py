@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.frozen import AGAIN, loaded
 from venvsmith.rules.framework.gaps import claims_native, tested
 from venvsmith.rules.framework.loader import ABI_TAG
 from venvsmith.rules.framework.rule import Rule
@@ -50,13 +51,15 @@ class BadElf(Rule):
             dist = ctx.view.dist_at(elf.path)
             fine = dist is not None and dist.name in tested(ctx.view)
             extension = ABI_TAG.search(elf.path) is not None
-            severity: Severity = "error" if extension else "warning"
+            severity: Severity = "error" if extension or loaded(ctx, elf) else "warning"
             yield self.finding(
                 ctx,
                 subject=elf.path,
                 message=f"{elf.path} is no sound shared library: {elf.error.rstrip('.')}.",
                 cause="It was cut off or replaced after, or while, it was installed.",
-                fix=(
+                fix=AGAIN
+                if ctx.env.bundle is not None
+                else (
                     f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall "
                     f"{dist.name if dist else 'NAME'}"
                 ),

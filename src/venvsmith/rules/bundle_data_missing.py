@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.rules.framework.frozen import asker, names, once, package, told
+from venvsmith.rules.framework.frozen import AGAIN, LIBRARY, asker, names, once, package, told
 from venvsmith.rules.framework.rule import Need, Rule
 
 if TYPE_CHECKING:
@@ -60,15 +60,19 @@ class BundleDataMissing(Rule):
             ctx,
             subject=part.what,
             message=f"{asker(part)} opens {part.what}, which is not in this bundle.",
-            cause=(
+            cause="It lay beside the application's other files: the copy is not whole."
+            if part.what == LIBRARY
+            else (
                 f"Nothing below {package(part)}/ in the bundle has that name: PyInstaller collects "
                 "data files only where a hook says so."
             ),
-            fix=f"--collect-data {package(part)}",
+            fix=AGAIN if part.what == LIBRARY else f"--collect-data {package(part)}",
             severity="error" if part.certain or part.direct else "info",
             evidence=told(part),
         )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the failing import or command that names it."""
+        if finding.subject == LIBRARY:
+            return other.rule in {"import-failed", "command-failed"}
         return names(other, finding.subject)

@@ -62,11 +62,12 @@ class BundleModuleMissing(Rule):
             if gap.how == "from" and gap.module.rpartition(".")[0] == gap.importer
             else ""
         )
+        other = f" {gap.beside} is there, for another Python." if gap.beside else ""
         return self.finding(
             ctx,
             subject=gap.module,
             message=message,
-            cause=f"Reached by {chain}.{circle}",
+            cause=f"Reached by {chain}.{circle}{other}",
             fix=f"Take {gap.module} off the spec's excludes, or: --hidden-import {gap.module}",
             severity="error" if gap.certain else "info",
             evidence={

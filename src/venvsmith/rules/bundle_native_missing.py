@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.frozen import AGAIN
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.words import listing
 
@@ -56,7 +57,7 @@ class BundleNativeMissing(Rule):
             subject=gap.name,
             message=f"{gap.chain[-1]} needs {gap.name}, which is not in this bundle.",
             cause=f"Loaded by {listing(gap.chain[:1])}, searched in the bundle's own folders.",
-            fix=f"--collect-binaries {package}",
+            fix=AGAIN if gap.name.startswith("libpython") else f"--collect-binaries {package}",
             severity="error" if gap.certain else "warning",
             evidence={"library": gap.name, "chain": list(gap.chain), "package": package},
         )

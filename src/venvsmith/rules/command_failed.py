@@ -58,7 +58,7 @@ class CommandFailed(Rule):
         return self.finding(
             ctx,
             subject=shown,
-            message=f"{shown} {_outcome(result)}.",
+            message=f"{shown} {_outcome(ctx, result)}.",
             cause=_cause(ctx, result),
             fix=_fix(ctx, result),
             severity="error" if result.argv in ctx.expected.commands else "info",
@@ -72,23 +72,31 @@ class CommandFailed(Rule):
         )
 
 
-def _outcome(result: CommandResult) -> str:
+def _outcome(ctx: Context, result: CommandResult) -> str:
     code = result.returncode
     if code is None:
         return f"did not end within {result.seconds:.0f} s"
     if code == NOT_FOUND and result.resolved is None:
-        return "is not found on the image's PATH"
+        return f"is not found on {_whose(ctx)} PATH"
     if code == NOT_FOUND:
         return f"cannot start: {result.resolved} names an interpreter that is not there"
     if code == NOT_STARTABLE:
+        if ctx.env.bundle is not None:
+            return f"cannot be started: {_last_line(result.output)}"
         return "may not be started by the image's user"
     said = _last_line(result.output)
     return f"ends with {code}" + (f": {said.rstrip('.')}" if said else "")
 
 
+def _whose(ctx: Context) -> str:
+    return "this machine's" if ctx.env.bundle is not None else "the image's"
+
+
 def _cause(ctx: Context, result: CommandResult) -> str:
     if result.returncode == NOT_FOUND and result.resolved is None:
         name = result.argv[0]
+        if ctx.env.bundle is not None:
+            return "APP stands for the application's executable; all else is looked up on PATH."
         if name in ctx.env.bin_names:
             return f"{ctx.env.path}/bin holds {name}, but is not on the image's PATH."
         return f"No folder of the image's PATH holds {name}, nor does {ctx.env.path}/bin."
@@ -100,9 +108,13 @@ def _fix(ctx: Context, result: CommandResult) -> str:
         if result.argv[0] in ctx.env.bin_names:
             return f"ENV PATH={ctx.env.path}/bin:$PATH"
         return f"Install what brings {result.argv[0]}, or mend the command's name"
+    if ctx.env.bundle is not None:
+        return f"Try it by hand: {shlex.join(result.argv)}"
     return f"Try it by hand: docker run --rm -it IMAGE {shlex.join(result.argv)}"
 
 
 def _last_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # A frozen application's bootloader has the last word, and says less than Python before it.
+    lines = [line for line in lines if "Failed to execute script" not in line] or lines
     return lines[-1][:200] if lines else ""

@@ -64,7 +64,9 @@ class ImportCrashed(Rule):
                 subject=result.module,
                 message=f"import {result.module} ends the interpreter by {kind}.",
                 cause="Nothing in the catalogue explains it; its last words are below.",
-                fix=f"{ctx.env.path}/bin/python -X faulthandler -c 'import {result.module}'",
+                fix=f"PYTHONFAULTHANDLER=1 APP venvsmith-diagnose {result.module}"
+                if ctx.env.bundle is not None
+                else f"{ctx.env.path}/bin/python -X faulthandler -c 'import {result.module}'",
                 severity="error" if asked or number else "warning",
                 evidence={**evidence_of(ctx, result), "signal": number},
             )

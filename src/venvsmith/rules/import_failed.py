@@ -79,7 +79,9 @@ class ImportFailed(Rule):
             subject=result.module,
             message=f"import {result.module} gives an empty namespace: no code was found.",
             cause="Its folder is there, but its __init__.py is missing or a dangling link.",
-            fix=f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall {name}",
+            fix=f"--collect-all {name}"
+            if ctx.env.bundle is not None
+            else f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall {name}",
             evidence=evidence_of(ctx, result),
         )
 
@@ -109,6 +111,9 @@ def _passes_through(finding: Finding, other: Finding, ctx: Context) -> bool:
 
 def _fix(ctx: Context, result: ImportResult) -> str:
     python = f"{ctx.env.path}/bin/python"
+    if ctx.env.bundle is not None:
+        missing = f"--hidden-import {result.missing}" if result.missing else "Look at that line"
+        return f"{missing}, and ask again: APP venvsmith-diagnose {result.module}"
     if result.missing:
         name = result.missing.partition(".")[0].replace("_", "-")
         if ctx.view.owners(result.missing):

@@ -59,8 +59,12 @@ class VersionDrift(Rule):
                     f"{name} is {dist.version} in {ctx.env.path}, but "
                     f"{ctx.expected.source or 'the lock'} says {wanted}."
                 ),
-                cause="Something installed it after the lock was applied, or the lock is newer.",
-                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python {name}=={wanted}",
+                cause="It was frozen from another environment, or the lock is newer."
+                if ctx.env.bundle is not None
+                else "Something installed it after the lock was applied, or the lock is newer.",
+                fix=f"uv pip install {name}=={wanted}, and freeze again"
+                if ctx.env.bundle is not None
+                else f"RUN uv pip install --python {ctx.env.path}/bin/python {name}=={wanted}",
                 evidence={"installed": dist.version, "locked": wanted},
             )
 

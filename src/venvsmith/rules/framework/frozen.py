@@ -8,7 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from venvsmith.model.bundle import MissingPart
+    from venvsmith.model.facts import Elf
     from venvsmith.model.finding import Finding
+    from venvsmith.rules.framework.context import Context
+
+
+LIBRARY = "base_library.zip"
+"""The part of the standard library that Python starts from."""
+AGAIN = "Freeze the application again, or copy its files again"
 
 
 def once(parts: Iterable[MissingPart]) -> Iterator[MissingPart]:
@@ -26,8 +33,21 @@ def asker(part: MissingPart) -> str:
 
 
 def package(part: MissingPart) -> str:
-    """Return the top-level package of who asks."""
-    return part.asker.partition(".")[0]
+    """Return the top-level package of what is missing: that of its path, or of who asks."""
+    folder, found, _ = part.expected.partition("/")
+    return folder if found else part.asker.partition(".")[0]
+
+
+def loaded(ctx: Context, elf: Elf) -> bool:
+    """Tell whether the loader would open an object of a bundle.
+
+    Packages also carry objects for other machines, as data: a debugger's, for what it attaches to.
+    """
+    bundle = ctx.env.bundle
+    name = elf.path.rpartition("/")[2]
+    return bundle is not None and (
+        elf.path == bundle.executable or any(name in other.needed for other in ctx.env.elves)
+    )
 
 
 def told(part: MissingPart) -> dict[str, Any]:
