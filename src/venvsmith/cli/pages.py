@@ -75,6 +75,32 @@ PAGES: dict[str, Page] = {
             ("From nothing, without questions", "venvsmith init --blank --yes"),
         ),
     ),
+    "preflight": Page(
+        files=(
+            CONFIG,
+            ("locks/, docker/", "read: whether they are in step with the configuration"),
+            (".env", "read: tokens that the environment lacks; never shown"),
+            ("~/.docker/config.json", "read: logins at the registries of tags"),
+        ),
+        variables=(
+            ("BUILDX_BUILDER", "buildx's own: the builder to look at"),
+            ("HF_ENDPOINT", "Hugging Face's own: with --probe, where HF_TOKEN is shown"),
+        ),
+        exits=(
+            (0, "ready; perhaps with remarks"),
+            (1, "locks or rendered files are out of step"),
+            (2, "the configuration is wrong; stands before 1 and 4"),
+            (4, "the machine lacks something"),
+        ),
+        examples=(
+            ("Before a long build", "venvsmith preflight"),
+            ("Do the registry and Hugging Face take what I have?", "venvsmith preflight --probe"),
+            (
+                "What is amiss, for a script",
+                "venvsmith preflight --format json | jq '.checks[] | select(.mend != )'",
+            ),
+        ),
+    ),
     "lock": Page(
         arguments=(("STAGE", "name of a stage; it stands for its whole family; all by default"),),
         files=(

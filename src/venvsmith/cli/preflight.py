@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli.manual import Manual
+
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
     from venvsmith.model.project import Project
@@ -25,22 +27,19 @@ STYLES: dict[str, dict[str, object]] = {
 WIDEST = 100
 
 
-@click.command(
-    "preflight",
-    short_help="Tell whether this machine is ready to lock, build, run and push.",
-    epilog="Example: venvsmith preflight --probe",
-)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@click.command("preflight", cls=Manual)
 @click.option("--probe", is_flag=True, help="Ask services whether they accept tokens and logins.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="json: for programs; docs/preflight.md has its keys.",
+)  # fmt: skip
 @click.pass_obj
 def command(shared: Shared, *, form: str, probe: bool) -> int:
-    """Look at programs, engine, base images, disk, locks, logins, tokens and devices.
+    """Tell whether this machine is ready to lock, build, run and push.
 
-    Writes nothing, pulls nothing, takes seconds. Exits 0 where all is well or has a remark only, 2
-    where the configuration is wrong, 1 where locks or rendered files are out of step with it, and
-    4 where the machine lacks something.
+    Looks at the configuration, locks, programs, engine, base images, disk, logins, tokens and
+    devices, and tells for each thing that is missing or wrong the line that mends it. Writes
+    nothing, pulls nothing and takes seconds: what does not answer in time is told as unknown.
     """
     from venvsmith.preflight import BUDGET, PROBE_BUDGET, preflight  # noqa: PLC0415 - lazy command
     from venvsmith.preflight.machine import ThisMachine  # noqa: PLC0415
