@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
+
+from registries import serving
 
 
 @cache
@@ -46,44 +45,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     pytest.skip(why)
 
 
-REGISTRY_CONFIG = """\
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}
-http: {addr: "%s"}
-"""
-
-
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run an image registry of this session's own on the loopback; its ``host:port``."""
-    program = shutil.which("docker-registry")
-    if program is None:
+    if shutil.which("docker-registry") is None:
         if os.environ.get("VENVSMITH_REQUIRE_ENGINE") == "1":
             pytest.fail("docker-registry is required here: run 'make engine'", pytrace=False)
         pytest.skip("there is no docker-registry here: run 'make engine'")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    folder = tmp_path_factory.mktemp("registry")
-    config = folder / "config.yml"
-    config.write_text(REGISTRY_CONFIG % (folder / "storage", address))
-    log = (folder / "log").open("wb")
-    running = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
-    try:
-        _wait_for_registry(address, running)
+    with serving(tmp_path_factory.mktemp("registry")) as address:
         yield address
-    finally:
-        running.terminate()
-        running.wait(30)
-        log.close()
-
-
-def _wait_for_registry(address: str, running: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
-                return
-        except OSError:
-            assert running.poll() is None, "the registry ended at once"
-            time.sleep(0.1)
-    pytest.fail(f"the registry at {address} does not answer")

@@ -10,6 +10,8 @@ TOOL = "VENVSMITH_TOOL_TIMEOUT"
 """For one question to a resolver, and for one step of a local build."""
 LOCK = "VENVSMITH_LOCK_TIMEOUT"
 """For another run of venvsmith in the same project."""
+PUSH = "VENVSMITH_PUSH_TIMEOUT"
+"""For the engine to push one image."""
 
 
 def patience(name: str, default: float) -> float:

@@ -116,11 +116,13 @@ def run(
     command: Command,
     *,
     on_line: Callable[[str], None] | None = None,
+    on_output: Callable[[str], None] | None = None,
     stop: Event | None = None,
 ) -> Completed:
     """Run a program to its end and return how it ended; a non-zero exit is not an error here.
 
-    :param on_line: called with each line of stderr as it comes (stdout is collected).
+    :param on_line: called with each line of stderr as it comes; it is collected all the same.
+    :param on_output: the same for stdout. Each is called from a thread of its own.
     :param stop: once set, the program is stopped: an interrupt reaches the main thread alone, so
         one that runs in another thread has to be told.
     :raises KeyboardInterrupt: after the program was stopped, where the user interrupted.
@@ -141,7 +143,7 @@ def run(
             raise
         code = NOT_FOUND if exc.errno == errno.ENOENT else NOT_STARTABLE
         return Completed(command=command, returncode=code, stderr=str(exc).encode())
-    out = _Sink(limit=command.output_limit, on_line=None)
+    out = _Sink(limit=command.output_limit, on_line=on_output)
     err = _Sink(limit=command.output_limit, on_line=on_line)
     threads = [Thread(target=_feed, args=(process, command.stdin), daemon=True)]
     for sink, pipe in ((out, process.stdout), (err, process.stderr)):

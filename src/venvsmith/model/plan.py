@@ -230,6 +230,20 @@ class Plan:
         return f"{self.image}.{self.variant}"
 
     @property
+    def registry_tags(self) -> tuple[str, ...]:
+        """Return the tags that name a registry; the others are this engine's own.
+
+        Docker reads what stands before the first slash as a host where it has a dot or a colon, or
+        is ``localhost`` (https://pkg.go.dev/github.com/distribution/reference).
+        """
+        hosts = ((tag, *tag.partition("/")[:2]) for tag in self.tags)
+        return tuple(
+            tag
+            for tag, host, slash in hosts
+            if slash and ("." in host or ":" in host or host == "localhost")
+        )
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """Return all steps of all stages in order."""
         return tuple(step for stage in self.stages for step in stage.steps)

@@ -1,0 +1,67 @@
+"""`venvsmith push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from venvsmith.cli.options import images_option, variants_option
+
+if TYPE_CHECKING:
+    from venvsmith.cli.main import Shared
+
+
+@click.command(
+    "push",
+    short_help="Push what was built: all content first, then the tags.",
+    epilog="Example: venvsmith push whisperx --variant cuda --env-file .env",
+)
+@images_option
+@variants_option
+@click.option(
+    "--env-file", type=click.Path(path_type=Path),
+    help="A file with REGISTRY_USERNAME and REGISTRY_PASSWORD; otherwise docker's own login.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def command(
+    shared: Shared,
+    *,
+    images: tuple[str, ...],
+    variants: tuple[str, ...],
+    env_file: Path | None,
+    form: str,
+) -> None:
+    """Push each built IMAGE (all by default) under those of its tags that name a registry.
+
+    The content of all images goes first, under tags of its own; the real tags move when all of it
+    is there. What failed midway is gone on with by the next run. Several platforms under one tag
+    are for 'venvsmith build --push'.
+    """
+    from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay
+    from venvsmith.errors import UsageError  # noqa: PLC0415
+    from venvsmith.push import PushError, gather, push_family  # noqa: PLC0415
+    from venvsmith.push.summary import summary_json, summary_text  # noqa: PLC0415
+
+    project = shared.project()
+    chosen = plans_.select(project, images=images, variants=variants)
+    plans = plans_.make_plans(project, only=chosen)
+    for plan in plans:
+        if not plan.registry_tags:
+            shared.say(f"left out {plan.name}: none of its tags names a registry")
+    shipments = gather(plans)
+    if not shipments:
+        name = plans[0].image
+        raise UsageError(
+            "no tag names a registry",
+            where=f"images.{name}.tags",
+            hint=f'write tags = ["registry.example.com/{name}:{{variant}}"]',
+        )
+    summary = push_family(shipments, env_file=env_file, say=shared.say)
+    click.echo(summary_json(summary) if form == "json" else summary_text(summary), nl=False)
+    if summary.errors:
+        raise PushError(summary.errors)

@@ -1,0 +1,118 @@
+"""What a failing registry looks like in the words of docker, and what it means.
+
+Docker exits alike for all of them, so its words are all there is to tell by.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from venvsmith.errors import JudgedError, SurroundingsError
+from venvsmith.network import redact_urls
+
+if TYPE_CHECKING:
+    from venvsmith.errors import VenvsmithError
+
+LONGEST = 300
+"""Characters of docker's own words that a line of ours repeats."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sign:
+    """A pattern in docker's words and what it stands for.
+
+    :param again: whether the same may go well a little later, without anybody doing anything.
+    :param judged: whether the registry refuses this very image, so that no retry will help.
+    """
+
+    pattern: str
+    code: str
+    message: str
+    hint: str
+    again: bool = False
+    judged: bool = False
+
+
+_AGAIN = "run 'venvsmith push' again: it goes on where it stopped"
+# The first that fits decides.
+_SIGNS = (
+    _Sign(
+        pattern=r"no space left|quota|insufficient storage|HTTP status: 507",
+        code="registry-full",
+        message="the registry has no room",
+        hint=f"free some there, then {_AGAIN}",
+    ),
+    _Sign(
+        pattern=r"unauthorized|authentication required|no basic auth|insufficient_scope"
+        r"|incorrect username or password|access denied|\bdenied\b|\b40[13]\b",
+        code="registry-login",
+        message="the registry refuses this login, or it has expired",
+        hint="'docker login' to it, or name a file with --env-file, then run again",
+    ),
+    _Sign(
+        pattern=r"x509|certificate|server gave HTTP response to HTTPS client",
+        code="registry-certificate",
+        message="docker does not trust the registry's certificate",
+        hint="give the engine its CA (/etc/docker/certs.d/<host>/ca.crt)",
+    ),
+    _Sign(
+        pattern=r"connection refused|no such host|server misbehaving|network is unreachable"
+        r"|no route to host|name resolution",
+        code="registry-unreachable",
+        message="the registry cannot be reached",
+        hint=f"look at its address and the network, then {_AGAIN}",
+        again=True,
+    ),
+    _Sign(
+        pattern=r"HTTP status:? 5\d\d|HTTP 5\d\d|: 5\d\d [A-Z]|toomanyrequests|\b429\b|unavailable",
+        code="registry-failed",
+        message="the registry fails",
+        hint=f"wait a little, or look at its log and its disk; then {_AGAIN}",
+        again=True,
+    ),
+    _Sign(
+        pattern=r"connection reset|broken pipe|\bEOF\b|closed network connection|i/o timeout"
+        r"|timeout|deadline exceeded|connection closed|use of closed",
+        code="registry-broke-off",
+        message="the connection to the registry breaks off",
+        hint=_AGAIN,
+        again=True,
+    ),
+    _Sign(
+        pattern=r"invalid|immutable|already exists|too large|unsupported|HTTP 4\d\d"
+        r"|HTTP status:? 4\d\d|unknown",
+        code="registry-rejected",
+        message="the registry rejects this image",
+        hint="mend what its words name: a tag that may not move, a name, the size of a layer",
+        judged=True,
+    ),
+)
+
+
+def push_error(text: str, *, where: str) -> tuple[VenvsmithError, bool]:
+    """Return the error that docker's words tell of, and whether to try again by ourselves.
+
+    :param text: what docker printed on stderr, secrets redacted.
+    :param where: the tag or repository that it is about.
+    """
+    said = redact_urls(" ".join(text.split()))[:LONGEST]
+    for sign in _SIGNS:
+        if re.search(sign.pattern, text, re.IGNORECASE):
+            kind = JudgedError if sign.judged else SurroundingsError
+            message = f"{sign.message}: {said}"
+            return kind(message, where=where, hint=sign.hint, code=sign.code), sign.again
+    message = f"docker cannot push it: {said or 'it does not say why'}"
+    return SurroundingsError(message, where=where, hint=_AGAIN, code="push-failed"), False
+
+
+def too_slow(*, where: str, seconds: float, retried: int) -> SurroundingsError:
+    """Return the error for a push that did not end in time."""
+    why = f"; the engine was retrying {retried} of its layers" if retried else ""
+    return SurroundingsError(
+        f"not pushed within {seconds:.0f} s{why}",
+        where=where,
+        hint=f"{_AGAIN}; VENVSMITH_PUSH_TIMEOUT=3600 gives it an hour",
+        code="push-timeout",
+    )
