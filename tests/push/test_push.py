@@ -51,7 +51,7 @@ def test_a_bump_sends_what_it_changed_and_an_unchanged_family_nothing(
 
 
 FAILURES = [
-    (Fault(kind="status", status=401, at="content", after=6), 4, "login"),
+    (Fault(kind="status", status=401, at="manifest", after=1), 4, "login"),
     (Fault(kind="status", status=400, at="manifest", after=1, body=REJECTED), 1, "rejected"),
     (Fault(kind="status", status=507, at="manifest", after=1), 4, "full"),
     (Fault(kind="status", status=500, at="manifest", after=1), 4, "failed"),
