@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -91,6 +92,17 @@ def test_a_daemon_that_hangs_costs_seconds(folder: Path) -> None:
         checks = preflight(folder, code=4, DOCKER_HOST=host)
         assert time.monotonic() - start < 10
     assert of(checks, "engine")["message"] == "no answer in 4 s"
+
+
+def test_another_run_in_the_project_is_told_and_not_waited_for(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        locks = of(preflight(folder, code=4, DOCKER_HOST=NOWHERE), "locks")
+    finally:
+        os.close(handle)
+    assert locks["status"] == "unknown"
+    assert "another" in locks["message"]
 
 
 def test_stale_locks_and_stale_files_are_drift(folder: Path) -> None:

@@ -193,12 +193,23 @@ def test_a_base_without_the_variants_platform_is_wrong(project: Project) -> None
     assert base.message == "its registry has it for linux/arm64, not for linux/amd64"
 
 
-@pytest.mark.parametrize("system", ["darwin", "linux"])
-def test_disk_of_docker_desktop_is_what_its_containers_see(system: str, project: Project) -> None:
+@pytest.mark.parametrize(
+    ("system", "name", "host"),
+    [
+        pytest.param("darwin", "Docker Desktop", "unix:///Users/ada/.docker/run", id="a Mac"),
+        pytest.param("linux", "Docker Desktop", "unix:///home/ada/.docker/run", id="Desktop"),
+        pytest.param("linux", "Debian GNU/Linux 13", "ssh://ada@far", id="an engine elsewhere"),
+    ],
+)
+def test_disk_of_an_engine_elsewhere_is_what_its_containers_see(
+    system: str, name: str, host: str, project: Project
+) -> None:
     runs = json.loads((Path(__file__).parent / "machines" / "linux.json").read_text())["runs"]
     inside = {"stdout": runs["docker run"]["stdout"].replace("878906250", "75195312")}
-    desktop = {"stdout": {"OperatingSystem": "Docker Desktop", "DockerRootDir": "/var/lib/docker"}}
-    machine = Recorded("linux", system=system, runs={"docker run": inside, "docker info": desktop})
+    info = {"stdout": {"OperatingSystem": name, "DockerRootDir": "/var/lib/docker"}}
+    changed = {"docker run": inside, "docker info": info}
+    changed["docker context inspect"] = {"stdout": host}
+    machine = Recorded("linux", system=system, runs=changed)
     assert row(asked(machine, project), "disk", "engine").message.startswith("77.0 GB free")
 
 

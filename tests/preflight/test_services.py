@@ -150,7 +150,7 @@ def test_docker_keeps_a_login_under_several_names_of_one_host(tmp_path: Path) ->
     for name in ("ghcr.io", "https://ghcr.io", "https://ghcr.io/v2/"):
         assert login(tmp_path, "ghcr.io", {name: {"auth": LOGIN}}, probe=False).status == "ok"
     assert login(tmp_path, "quay.io", {"ghcr.io": {"auth": LOGIN}}, probe=False).mend == (
-        "docker login quay.io"
+        "docker login quay.io, or push --env-file FILE"
     )
 
 

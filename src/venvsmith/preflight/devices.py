@@ -162,7 +162,7 @@ def _archs(archs: tuple[str, ...]) -> str:
 def _containers(at: Situation) -> list[Row]:
     """Tell whether docker can hand the GPU to a container; Docker Desktop brings it along."""
     engine = at.engine
-    if engine.trouble or not at.local_engine or at.machine.system != "linux":
+    if engine.trouble or not at.engine.local or at.machine.system != "linux":
         return []
     if "Desktop" in engine.name or "nvidia" in engine.runtimes:
         return [_row("GPU in containers", "ok", "docker has the runtime")]

@@ -114,7 +114,7 @@ def _locks(project: Project, arch: str) -> list[tuple[LockKey, Lock, Lock | None
 
 
 def _engine(at: Situation, need: Need) -> Row:
-    ours = at.local_engine and at.machine.system == "linux" and "Desktop" not in at.engine.name
+    ours = at.engine.local and at.machine.system == "linux" and "Desktop" not in at.engine.name
     free = at.machine.free(at.engine.root) if ours and at.engine.root else None
     if free is None and not at.engine.trouble:
         # Docker Desktop and engines elsewhere: what a container saw of their disk.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.errors import ConfigError, JudgedError, UsageError, VenvsmithError
+from venvsmith.errors import ConfigError, JudgedError, SurroundingsError, UsageError, VenvsmithError
+from venvsmith.files import locked
 from venvsmith.preflight.report import CONFIGURATION, DRIFT, ENVIRONMENT, Row
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from venvsmith.preflight.report import Status
     from venvsmith.preflight.situation import Situation
 
+LOCK_SECONDS = 3.0
+"""How long another run of venvsmith in this project is waited for."""
 SHOWN = 3
 """Files that are named in one row; the command that mends them names all."""
 
@@ -43,11 +46,19 @@ def check_project_files(at: Situation) -> list[Row]:
     """Hold locks and rendered files against the configuration, as ``--check`` does; no network."""
     if at.project is None:
         return []
-    locks = _locks(at.project)
+    try:
+        with locked(at.project.root, LOCK_SECONDS):
+            return _files(at.project)
+    except SurroundingsError as error:
+        return [_failed("locks", f"{at.project.locks}/", error)]
+
+
+def _files(project: Project) -> list[Row]:
+    locks = _locks(project)
     if locks.status != "ok":
         message = "not looked at before the locks are in step"
-        return [locks, _row("render", f"{at.project.output}/", "unknown", message)]
-    return [locks, _render(at.project)]
+        return [locks, _row("render", f"{project.output}/", "unknown", message)]
+    return [locks, _render(project)]
 
 
 def _row(

@@ -164,7 +164,8 @@ def _login(at: Situation, host: str, repository: str, logins: Logins) -> Row:
         return login.row("ok", "which --probe would try")
     if _local(host):
         return login.row("ok", "no login; registries on this machine seldom want one")
-    return login.row("missing", f"no login, and {repository} is pushed there", login.mend)
+    mend = f"{login.mend}, or push --env-file FILE"
+    return login.row("missing", f"no login, and {repository} is pushed there", mend)
 
 
 def _from_helper(at: Situation, host: str, helper: str) -> str:

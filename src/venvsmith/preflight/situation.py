@@ -55,7 +55,14 @@ class Engine:
     root: str = ""
     """Where it keeps images, on the engine's own machine."""
     runtimes: frozenset[str] = frozenset()
+    host: str = ""
+    """The address that docker speaks to, ``unix:///var/run/docker.sock``."""
     builder: Builder = Builder()
+
+    @property
+    def local(self) -> bool:
+        """Return whether it is on this machine."""
+        return self.host.startswith(("unix://", "npipe://"))
 
     @property
     def platform(self) -> str:
@@ -83,13 +90,6 @@ class Situation:
         """Wait for the engine's answer."""
         return self.asked.result()
 
-    @property
-    def local_engine(self) -> bool:
-        """Return whether the engine is on this machine, as far as the environment tells."""
-        host = self.machine.env.get("DOCKER_HOST", "")
-        named = bool(self.machine.env.get("DOCKER_CONTEXT"))
-        return not named and (not host or host.startswith(("unix://", "npipe://")))
-
 
 def ask_engine(machine: Machine) -> Engine:
     """Ask docker for its engine."""
@@ -106,8 +106,13 @@ def ask_engine(machine: Machine) -> Engine:
     info = _object(
         machine.run("docker", "info", "--format", "{{json .}}", seconds=ENGINE_SECONDS).stdout
     )
+    where = machine.run(
+        *("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"),
+        seconds=ENGINE_SECONDS,
+    )
     return Engine(
         client=version,
+        host=where.stdout.strip() if where.ok else "",
         version=str(server.get("Version") or ""),
         os=str(server.get("Os") or ""),
         arch=str(server.get("Arch") or ""),
