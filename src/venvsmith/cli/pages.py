@@ -97,7 +97,7 @@ PAGES: dict[str, Page] = {
             ("Do the registry and Hugging Face take what I have?", "venvsmith preflight --probe"),
             (
                 "What is amiss, for a script",
-                "venvsmith preflight --format json | jq '.checks[] | select(.mend != )'",
+                "venvsmith preflight --format json | jq -c '.checks[] | {subject, mend}'",
             ),
         ),
     ),
@@ -189,6 +189,26 @@ PAGES: dict[str, Page] = {
                 "venvsmith build --ca-bundle company-ca.pem",
             ),
             ("Are two builds the same, byte for byte?", "venvsmith build --check-reproducible"),
+        ),
+    ),
+    "push": Page(
+        arguments=(IMAGE,),
+        files=(
+            CONFIG,
+            ("~/.docker/config.json", "read by docker: its login, without --env-file"),
+        ),
+        variables=(
+            ("VENVSMITH_PUSH_TIMEOUT", "seconds for one image [default: 600, and 1 for 0.5 MB]"),
+        ),
+        exits=(
+            (0, "all tags stand for what was built"),
+            (1, "the registry refuses an image, or the locks are out of date"),
+            (2, "an image was not built here, or no tag names a registry"),
+            (4, "login, registry, network or engine; mend it or wait, and run again"),
+        ),
+        examples=(
+            ("What was built", "venvsmith build && venvsmith push"),
+            ("With a login of its own", "venvsmith push whisperx --env-file .env"),
         ),
     ),
     "verify": Page(

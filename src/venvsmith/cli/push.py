@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from venvsmith.cli.manual import Manual
 from venvsmith.cli.options import images_option, variants_option
 
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
 
 
-@click.command(
-    "push",
-    short_help="Push what was built: all content first, then the tags.",
-    epilog="Example: venvsmith push whisperx --variant cuda --env-file .env",
-)
+@click.command("push", cls=Manual)
 @images_option
 @variants_option
 @click.option(
-    "--env-file", type=click.Path(path_type=Path),
+    "--env-file", type=click.Path(path_type=Path), metavar="FILE",
     help="A file with REGISTRY_USERNAME and REGISTRY_PASSWORD; otherwise docker's own login.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="Of the summary.",
+)  # fmt: skip
 @click.pass_obj
 def command(
     shared: Shared,
@@ -36,11 +34,12 @@ def command(
     env_file: Path | None,
     form: str,
 ) -> None:
-    """Push each built IMAGE (all by default) under those of its tags that name a registry.
+    """Push what was built: all content first, then the tags.
 
-    The content of all images goes first, under tags of its own; the real tags move when all of it
-    is there. What failed midway is gone on with by the next run. Several platforms under one tag
-    are for 'venvsmith build --push'.
+    Each image is pushed under those of its tags that name a registry. The content of all images
+    goes first, under tags of its own; the real tags move when all of it is there. What failed
+    midway is gone on with by the next run, and what is there is not sent again. Several platforms
+    under one tag are for 'venvsmith build --push'.
     """
     from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay
     from venvsmith.errors import UsageError  # noqa: PLC0415

@@ -1,0 +1,39 @@
+"""The documentation hangs together: links lead somewhere, and the front page leads to all of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from venvsmith.cli.pages import PAGES
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES_OF_DOCS = sorted((ROOT / "docs").glob("*.md"))
+LINK = re.compile(r"\]\(([^)\s:]+)\)")
+
+
+def anchors(file: Path) -> set[str]:
+    """Return a page's headings as the addresses that a forge gives them."""
+    headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("file", [README, *PAGES_OF_DOCS], ids=lambda file: file.name)
+def test_every_link_leads_somewhere(file: Path) -> None:
+    for link in LINK.findall(file.read_text()):
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path).resolve() if path else file
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_front_page_links_every_page_and_lists_every_command() -> None:
+    text = README.read_text()
+    assert {f"docs/{page.name}" for page in PAGES_OF_DOCS} <= {
+        link.partition("#")[0] for link in LINK.findall(text)
+    }
+    listed = set(re.findall(r"^\| `([a-z ]+)` \|", text, re.MULTILINE))
+    assert listed == set(PAGES) - {"", "bundle"}
