@@ -38,8 +38,8 @@ def command(shared: Shared, *, form: str, probe: bool) -> int:
     """Tell whether this machine is ready to lock, build, run and push.
 
     Looks at the configuration, locks, programs, engine, base images, disk, logins, tokens and
-    devices, and tells for each thing that is missing or wrong the line that mends it. Writes
-    nothing, pulls nothing and takes seconds: what does not answer in time is told as unknown.
+    devices, and tells for each thing that is missing or wrong the line that mends it. It pulls
+    nothing and takes seconds: what does not answer in time is told as unknown.
     """
     from venvsmith.preflight import BUDGET, PROBE_BUDGET, preflight  # noqa: PLC0415 - lazy command
     from venvsmith.preflight.machine import ThisMachine  # noqa: PLC0415
