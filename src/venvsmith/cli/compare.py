@@ -76,6 +76,8 @@ def command(
     )
     options = Options(asked=asked, static=static, timeout=timeout)
     left, right = (_snapshot(shared, ref, options) for ref in (a, b))
+    if _folder(a, "bundle") or _folder(b, "bundle"):
+        left, right = _frozen(left, right, a, b)
     comparison = compare(left, right)
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
     text = render_comparison(comparison, form, width=width)
@@ -87,6 +89,31 @@ def command(
         write_files({output: text.encode()})
         shared.say(f"{'same' if comparison.same else 'differ'}: {output}")
     return 0 if comparison.same else 1
+
+
+def _folder(ref: str, kind: str) -> Path | None:
+    """Return the path of a target of some kind; None for any other."""
+    from venvsmith.target import kind_of  # noqa: PLC0415 - lazy command
+
+    if Path(ref).is_file():
+        return None
+    found, rest = kind_of(ref)
+    return Path(rest) if found == kind else None
+
+
+def _frozen(left: Snapshot, right: Snapshot, a: str, b: str) -> tuple[Snapshot, Snapshot]:
+    """Compare what the packages of a bundle hold, module by module and file by file."""
+    from venvsmith.bundle.inventory import Inventory, beside, of_bundle  # noqa: PLC0415 - lazy
+    from venvsmith.compare import holding  # noqa: PLC0415
+
+    sides: dict[str, Inventory] = {
+        ref: of_bundle(path) for ref in (a, b) if (path := _folder(ref, "bundle"))
+    }
+    for ref in (a, b):
+        venv = _folder(ref, "venv")
+        if venv is not None:
+            sides = beside(ref, venv, sides)
+    return holding(left, sides.get(a)), holding(right, sides.get(b))
 
 
 def _snapshot(shared: Shared, ref: str, options: Options) -> Snapshot:

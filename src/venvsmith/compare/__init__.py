@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.compare.blame import because_of
+from venvsmith.compare.frozen import holding
 from venvsmith.compare.snapshot import Part, Snapshot, of_facts, of_report
 from venvsmith.model.comparison import Comparison, Difference, DifferenceKind, Failure, Side
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from venvsmith.model.finding import Finding
 
-__all__ = ["Snapshot", "compare", "of_facts", "of_report"]
+__all__ = ["Snapshot", "compare", "holding", "of_facts", "of_report"]
 
 PARTS: tuple[tuple[DifferenceKind, str], ...] = (
     ("python", "the interpreter"),
@@ -26,6 +27,13 @@ PARTS: tuple[tuple[DifferenceKind, str], ...] = (
     ("variable", "environment variables"),
     ("system", "the system"),
 )
+FROZEN_PARTS: tuple[tuple[DifferenceKind, str], ...] = (
+    ("python", "the interpreter"),
+    ("module", "modules"),
+    ("data", "data files"),
+    ("metadata", "metadata"),
+    ("library", "native libraries"),
+)
 
 
 def compare(a: Snapshot, b: Snapshot) -> Comparison:
@@ -33,7 +41,7 @@ def compare(a: Snapshot, b: Snapshot) -> Comparison:
     differences: list[Difference] = []
     lacking: dict[str, list[str]] = {}
     wanted = a.wanted | b.wanted
-    for kind, words in PARTS:
+    for kind, words in FROZEN_PARTS if a.frozen or b.frozen else PARTS:
         left, right = a.parts.get(kind), b.parts.get(kind)
         if left is None or right is None:
             lacking.setdefault((a if left is None else b).why_not, []).append(words)

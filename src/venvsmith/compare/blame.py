@@ -44,6 +44,13 @@ ABOUT: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "command-failed": (("system", "entrypoint"), ("system", "cmd"), ("system", "workdir")),
     "module-shadowed": (("system", "workdir"), ("variable", "PYTHONPATH")),
 }
+OF_BUNDLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "bundle-module-missing": ("module",),
+    "bundle-data-missing": ("data",),
+    "bundle-metadata-missing": ("metadata",),
+    "bundle-native-missing": ("library",),
+}
+"""What each of these rules is about: a module of the same name is not the metadata that it asks."""
 SUBJECT, NAMED, TOLD, ABOUT_IT, SEEN = 6, 4, 3, 3, 1
 ENOUGH: Final = 3
 """Points from which a difference counts: being seen in a path of a traceback is not enough."""
@@ -96,6 +103,10 @@ def _points(finding: Finding, one: Difference) -> int:
         total = TOLD
     elif keys & _words(_text(dict(finding.evidence))):
         total = SEEN
+    if one.kind in OF_BUNDLES.get(finding.rule, one.kind):
+        total += ABOUT_IT if one.kind in OF_BUNDLES.get(finding.rule, ()) else 0
+    elif total:
+        total = SEEN
     if (one.kind, one.name) in ABOUT.get(finding.rule, ()):
         total += ABOUT_IT
     return total
@@ -106,7 +117,11 @@ def _keys(one: Difference) -> Iterator[str]:
     if one.kind == "package":
         yield canonicalize_name(one.name)
         yield from modules_of(one.name)
-    elif one.kind in {"library", "program", "variable"}:
+    elif one.kind == "metadata":
+        yield canonicalize_name(one.name)
+    elif one.kind == "data":
+        yield one.name.rpartition("/")[2]
+    elif one.kind in {"library", "program", "variable", "module"}:
         yield one.name
 
 

@@ -36,6 +36,8 @@ class Snapshot:
     wanted: frozenset[str] = frozenset()
     """Names of libraries that the environment looks for outside itself."""
     why_not: str = "not known"
+    frozen: bool = False
+    """Whether it, or the other side, is a frozen application."""
 
 
 def of_report(report: Report, name: str) -> Snapshot:

@@ -11,7 +11,18 @@ from typing import Literal
 from venvsmith.model.finding import Severity
 
 Side = Literal["a", "b"]
-DifferenceKind = Literal["python", "package", "library", "program", "variable", "system"]
+DifferenceKind = Literal[
+    "python",
+    "package",
+    "library",
+    "program",
+    "variable",
+    "system",
+    "module",
+    "data",
+    "metadata",
+]
+"""The last three are of frozen applications."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +31,7 @@ class Difference:
 
     kind: DifferenceKind
     name: str
-    """``version``, ``numpy``, ``libgomp.so.1``, ``PATH``, …"""
+    """``version``, ``numpy``, ``libgomp.so.1``, ``PATH``, ``certifi/cacert.pem``, …"""
     a: str | None
     b: str | None
 

@@ -20,6 +20,9 @@ TITLES: tuple[tuple[DifferenceKind, str, str], ...] = (
     ("program", "Programs", "program"),
     ("variable", "Environment variables", "variable"),
     ("system", "System", "change"),
+    ("metadata", "Metadata of distributions", "distribution"),
+    ("data", "Data files", "file"),
+    ("module", "Modules", "module"),
 )
 SHOWN = 40
 """Differences of a kind that are told one by one; JSON has them all."""
@@ -89,7 +92,8 @@ def _table(mine: Sequence[Difference], width: int) -> list[str]:
     for one in mine[:SHOWN]:
         sign = "+" if one.a is None else "-" if one.b is None else "~"
         values = [v for v in (one.a, one.b) if v is not None]
-        text = f"{sign} {clean(one.name):<{column}}  {' -> '.join(values)}"
+        values = [] if one.kind in {"module", "data"} else values
+        text = f"{sign} {clean(one.name):<{column}}  {' -> '.join(values)}".rstrip()
         lines += (
             wrapped(text, width=width, indent="  ", hanging="    ")
             if len(text) > width - 2
