@@ -42,6 +42,11 @@ def test_both_engines_leave_the_same_bytes_and_a_rebuild_the_same_layers(project
     assert tree_of_folder(built / "root" / "venv") == tree_of_image(image, "/venv")
     assert tree_of_folder(built / "root" / "app") == tree_of_image(image, "/app")
 
+    # And as layers, all that depends on no base: the packages, the project's files, the manifest.
+    named = {name: digest for name, digest in manifest["layers"].items() if name != "venv"}
+    assert len(named) == 4
+    assert set(named.values()) < set(first)
+
     # Both are, file by file, what the build recorded.
     record = json.loads((project / "locks" / "trees.json").read_text())["stages"]
     recorded = {n: x["tree"] for stage in record.values() for n, x in stage["layers"].items()}

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, assert_never
 
+from venvsmith.build.diff_id import diff_id
 from venvsmith.build.failures import step_failure
 from venvsmith.build.secrets import gather_secrets, in_memory, sensitive
 from venvsmith.dockerfile.ignore import ignores
@@ -168,6 +169,8 @@ class _Engine:
     """Values that nothing may show."""
     stop: Event = field(default_factory=Event)
     """Once set, running steps are stopped: for the threads, which no interrupt reaches."""
+    layers: dict[str, str] = field(default_factory=dict)
+    """Stages of the plan to what BuildKit would call their layers; empty without a sandbox."""
     done: list[str] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     missing_packages: list[str] = field(default_factory=list)
@@ -212,7 +215,10 @@ class _Engine:
             self.bring(mount)
         if stage.name.partition("-")[0] in {"assembled", "final"}:
             for copy in stage.copies:
-                _merge(self.inside(copy.path), self.root if self.sandbox else Path("/"))
+                tree = self.inside(copy.path)
+                if self.sandbox is not None:
+                    self.layers[copy.stage] = diff_id(tree)
+                _merge(tree, self.root if self.sandbox else Path("/"))
         if stage.name == "final":
             _settle_folders(self.root)
         for step in stage.steps:
@@ -338,6 +344,7 @@ class _Engine:
             "host": {"python": path, "version": version, "machine": machine, "libc": libc},
             "final_path": self.sandbox is not None,
             "steps": sorted(self.done),
+            "layers": self.layers,
             "not_carried_out": [{"step": step, "reason": why} for step, why in self.left_out],
             "missing_packages": self.missing_packages,
             "seen_at": self.seen_at(),
