@@ -146,6 +146,16 @@ def test_a_registry_without_logins_and_one_out_of_reach(registry: str, tmp_path:
     assert away.status == "unknown"
 
 
+def test_a_login_for_push_may_stand_in_dotenv(tmp_path: Path) -> None:
+    with service() as (host, asked):
+        project = family(image={"tags": (f"{host}/acme/asr:1",)}, root=tmp_path)
+        (tmp_path / ".env").write_text("REGISTRY_USERNAME=ada\nREGISTRY_PASSWORD=lovelace\n")
+        at = situation(project, probe=True, DOCKER_CONFIG=str(tmp_path))
+        (row,) = check_registries(at)
+    assert row.message == "a login in .env, for push --env-file .env, and accepted"
+    assert asked[-1][1] == f"Basic {LOGIN}"
+
+
 def test_docker_keeps_a_login_under_several_names_of_one_host(tmp_path: Path) -> None:
     for name in ("ghcr.io", "https://ghcr.io", "https://ghcr.io/v2/"):
         assert login(tmp_path, "ghcr.io", {name: {"auth": LOGIN}}, probe=False).status == "ok"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from venvsmith.preflight.report import Row
+from venvsmith.preflight.tokens import read_dotenv
+from venvsmith.push import login as push
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +90,12 @@ def check_registries(at: Situation) -> list[Row]:
         return [
             Login(host=host, repository="", how="").row("wrong", message, mend) for host in named
         ]
-    return [_login(at, host, names[0], logins) for host, names in named.items()]
+    dotenv = read_dotenv(at.machine.read(str(at.project.root / ".env")) or "")
+    only = len(named) == 1
+    return [
+        _login(at, host, names[0], logins=logins, file=_from_dotenv(dotenv, host, only=only))
+        for host, names in named.items()
+    ]
 
 
 def registries_of(project: Project) -> dict[str, list[str]]:
@@ -144,7 +151,19 @@ def _local(host: str) -> bool:
     return name in {"localhost", "127.0.0.1", "[::1]"}
 
 
-def _login(at: Situation, host: str, repository: str, logins: Logins) -> Row:
+def _from_dotenv(values: Mapping[str, str], host: str, *, only: bool) -> str:
+    """Return the login that ``push --env-file`` would find for a host; empty where none.
+
+    :param only: whether it is the only host: then the variables without its name count too.
+    """
+    for names in (push.variables(host), *([(push.USERNAME, push.PASSWORD)] if only else [])):
+        user, password = (values.get(name, "") for name in names)
+        if user and password:
+            return push.Login(host=host, username=user, password=password).basic
+    return ""
+
+
+def _login(at: Situation, host: str, repository: str, *, logins: Logins, file: str) -> Row:
     entry = logins.auths.get(host)
     helper = logins.helper_of(host)
     how, basic = "", ""
@@ -157,6 +176,8 @@ def _login(at: Situation, host: str, repository: str, logins: Logins) -> Row:
         basic = _from_helper(at, host, helper) if at.probe else ""
     elif entry and (entry.get("auth") or entry.get("identitytoken") or entry.get("registrytoken")):
         how, basic = "logged in", str(entry.get("auth") or "")
+    elif file:
+        how, basic = "a login in .env, for push --env-file .env", file
     login = Login(host=host, repository=repository, how=how, basic=basic)
     if at.probe:
         return _probe(at, login)
