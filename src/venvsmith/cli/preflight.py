@@ -72,5 +72,8 @@ def _show(shared: Shared, found: Preflight, form: str) -> None:
         click.echo(plain(lines), nl=False)
         return
     for line in lines:
-        styled = (click.style(text, **STYLES.get(style, {})) for text, style in line)  # type: ignore[arg-type]
+        styled = (
+            click.style(text, **STYLES[style]) if style in STYLES else text  # type: ignore[arg-type]
+            for text, style in line
+        )
         click.echo("".join(styled), color=True)
