@@ -87,16 +87,23 @@ _SIGNS = (
         message="the connection is refused",
     ),
     _Sign(
-        pattern=r"timed out|ReadTimeout|ConnectTimeout",
+        pattern=r"timed out|ReadTimeout|ConnectTimeout|didn't respond within",
         code="index-unreachable",
         message="no answer in time",
     ),
     _Sign(
         pattern=r"end of file before|IncompleteRead|[Cc]onnection reset|error decoding response"
-        r"|incomplete-download|[Cc]onnection broken|RemoteDisconnected|error reading a body",
+        r"|incomplete-download|[Cc]onnection broken|RemoteDisconnected|error reading a body"
+        r"|closed without a reply",
         code="index-broke-off",
         message="the answer broke off",
         hint="run again",
+    ),
+    _Sign(
+        pattern=r"in parse_links\b.*Error: |Skipping page \S+ because the",
+        code="index-failed",
+        message="what the index answers is no page of an index",
+        hint="something between here and the index may have answered in its place; run again",
     ),
     _Sign(
         pattern=r"Invalid zip file structure|Failed to extract archive|invalid package format"
@@ -110,6 +117,12 @@ _SIGNS = (
         r"|client error \(Connect\)|Could not connect to|HTTP status|error sending request",
         code="index-unreachable",
         message="the index cannot be reached",
+    ),
+    # pip's log, whatever words its version has; what it says of 404 and 410 is no fault.
+    _Sign(
+        pattern=r"Could not fetch URL \S+: (?!4(?:04|10) )(?P<why>[^\n]+) - skipping",
+        code="index-unreachable",
+        message="the index cannot be reached ({why})",
     ),
 )
 _GONE = re.compile(
