@@ -14,7 +14,8 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -28,6 +29,7 @@ NOT_FOUND, NOT_STARTABLE = 127, 126
 """Exit codes of programs that do not exist or cannot be started, as a shell has them."""
 _NOT_STARTED = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC}
 DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
+_ended_by: ContextVar[Event | None] = ContextVar("ended_by", default=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,9 +126,12 @@ def run(
     :param on_line: called with each line of stderr as it comes; it is collected all the same.
     :param on_output: the same for stdout. Each is called from a thread of its own.
     :param stop: once set, the program is stopped: an interrupt reaches the main thread alone, so
-        one that runs in another thread has to be told.
+        one that runs in another thread has to be told. See also `ended_by`.
     :raises KeyboardInterrupt: after the program was stopped, where the user interrupted.
     """
+    ended = _ended_by.get() if stop is None else None
+    if ended is not None and ended.is_set():
+        raise KeyboardInterrupt
     start = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -153,7 +158,9 @@ def run(
     try:
         for thread in threads:
             thread.start()
-        if not _wait(process, command, (out, err), stop):
+        if not _wait(process, command, (out, err), stop or ended):
+            if ended is not None and ended.is_set():
+                raise KeyboardInterrupt  # noqa: TRY301 - stopped below, as for one of this thread
             timed_out = not (command.stop_when_full and (out.truncated or err.truncated))
             _stop(process)
     except BaseException:
@@ -171,6 +178,20 @@ def run(
         truncated=out.truncated or err.truncated,
         seconds=time.monotonic() - start,
     )
+
+
+@contextlib.contextmanager
+def ended_by(event: Event) -> Iterator[None]:
+    """End what this thread does at its next program once an event is set: the main thread's Ctrl-C.
+
+    `run` then raises `KeyboardInterrupt` here too; what has to be tidied up names a ``stop`` of
+    its own.
+    """
+    token = _ended_by.set(event)
+    try:
+        yield
+    finally:
+        _ended_by.reset(token)
 
 
 def environment(

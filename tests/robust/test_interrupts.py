@@ -24,13 +24,14 @@ START_SECONDS = 0.15
 RANDOM = random.Random(7)  # noqa: S311 - not a secret
 
 
-def processes(mark: str) -> list[str]:
-    """Return the command lines of all processes that carry a mark in their environment."""
-    found = []
+def processes(mark: str) -> dict[int, str]:
+    """Return the processes that carry a mark in their environment, and their command lines."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[int(folder.name)] = words
         except OSError:
             continue
     return found
@@ -111,7 +112,7 @@ def interrupt(root: Path, words: list[str], number: signal.Signals, after: float
     assert "Traceback" not in told, (after, told)
     # On a terminal a line ends first what the user has typed: ^C.
     assert told.strip().count("\n") == 0, (after, told)
-    assert processes(mark) == [], after
+    assert processes(mark) == {}, after
     if running.returncode and words != ["lock"]:
         assert outputs(root) == old
     # The next run sweeps up what there is to sweep up, and ends well.

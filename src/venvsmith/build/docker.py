@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING
 from venvsmith.build.failures import step_failure
 from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
+from venvsmith.files import make_folder
 from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
+from venvsmith.scratch import scratch, sweep
 from venvsmith.target import engine
 
 if TYPE_CHECKING:
@@ -139,10 +140,10 @@ def _override(
         yield []
         return
     parent = project.root / ".venvsmith"
-    parent.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bake-", dir=parent))
+    make_folder(parent)
+    sweep(parent)
     own: list[str] = []
-    try:
+    with scratch(parent) as folder:
         if ca_bundle is not None:
             copy = folder / "ca.crt"
             shutil.copyfile(ca_bundle, copy)
@@ -153,8 +154,6 @@ def _override(
         override = folder / "override.json"
         override.write_text(json.dumps({"target": targets}))
         yield ["-f", str(override)]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 # ` > [whisperx_cuda layer-torch-cuda 1/1] RUN …:` opens BuildKit's account of a failed step; with

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import tarfile
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from venvsmith.build.differences import Difference, first_difference
 from venvsmith.build.docker import DockerOptions, build_docker
 from venvsmith.errors import SurroundingsError
 from venvsmith.process import Command, run
+from venvsmith.scratch import scratch
 from venvsmith.target import engine
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def build_twice(
     output = project.output
     bake = project.root / output / "docker-bake.json"
     build_docker(project, first, bake_file=bake, here=here, options=options, say=say)
-    with tempfile.TemporaryDirectory(prefix="venvsmith-again-") as name:
-        folder = Path(name) / "another" / "checkout"
+    with scratch() as own:
+        folder = own / "another" / "checkout"
         _check_out(project, second, files, folder)
         again = replace(project, root=folder)
         bake = folder / output / "docker-bake.json"
@@ -86,7 +86,7 @@ def build_twice(
             return tuple(
                 unequal
                 for one, other in pairs
-                for unequal in _compare(one.tags[0], other.tags[0], Path(name))
+                for unequal in _compare(one.tags[0], other.tags[0], own)
             )
         finally:
             for plan in second:

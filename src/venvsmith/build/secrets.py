@@ -9,22 +9,19 @@ from __future__ import annotations
 import contextlib
 import netrc
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from venvsmith.model.plan import NETWORK_SECRETS
 from venvsmith.resolve import default_index
+from venvsmith.scratch import memory, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from venvsmith.model.plan import Plan
     from venvsmith.model.project import Index, Project
-
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, and a private folder in it
 
 
 def gather_secrets(
@@ -64,14 +61,10 @@ def in_memory(secrets: Mapping[str, str]) -> Iterator[Path]:
 
     It lies in memory where this machine has a file system there.
     """
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="venvsmith-", dir=parent))
-    try:
+    with scratch(memory()) as folder:
         for name, value in secrets.items():
             (folder / name).write_text(value, "utf-8", "surrogateescape")
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def login_hint(index: Index) -> str:

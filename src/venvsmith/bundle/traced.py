@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 
 from venvsmith.errors import JudgedError
 from venvsmith.process import Command, run
+from venvsmith.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +52,11 @@ def trace(
     :raises JudgedError: where the interpreter does not start, or does not end in time.
     """
     script = resources.files("venvsmith.bundle") / "tracer.py"
-    with tempfile.TemporaryDirectory(prefix="venvsmith-trace-") as folder:
-        request, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
+    with scratch() as folder:
+        request, answer = folder / "request.json", folder / "answer.json"
         asked = {"modules": list(modules), "commands": [list(c) for c in commands]}
         request.write_text(json.dumps({**asked, "site": f"{site}{os.sep}"}), encoding="utf-8")
-        copy = Path(folder) / "tracer.py"
+        copy = folder / "tracer.py"
         copy.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
         python = str(venv / "bin" / "python")
         argv = (python, "-I", "-B", str(copy), str(request), str(answer))

@@ -270,19 +270,30 @@ def _verify(shared: Shared, project: Project, targets: list[str], plans: Mapping
     """
     from collections import Counter  # noqa: PLC0415
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    from threading import Event  # noqa: PLC0415
 
     from venvsmith.build.trees import expected_trees, record_trees  # noqa: PLC0415
+    from venvsmith.process import ended_by  # noqa: PLC0415
     from venvsmith.report import render  # noqa: PLC0415
     from venvsmith.verify import examine, exit_code  # noqa: PLC0415
 
+    interrupted = Event()
+
     def judge(target: str) -> tuple[Facts, Report]:
         plan = plans.get(target)
-        return examine(target, expectations=expected_trees(project, plan) if plan else ())
+        with ended_by(interrupted):
+            return examine(target, expectations=expected_trees(project, plan) if plan else ())
 
     codes: list[int] = []
     verdicts: Counter[str] = Counter()
     with ThreadPoolExecutor(min(VERIFIERS, os.cpu_count() or 1)) as pool:
-        judged = list(zip(targets, pool.map(judge, targets), strict=True))
+        try:
+            judged = list(zip(targets, pool.map(judge, targets), strict=True))
+        except BaseException:
+            # One failure, or an interrupt, ends the run: the others are not waited for.
+            interrupted.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     for target, (facts, report) in judged:
         click.echo(render(report, "text", color=shared.use_color(), width=80), nl=False)
         codes.append(exit_code(report))

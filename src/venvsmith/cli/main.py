@@ -149,6 +149,9 @@ def cli(ctx: click.Context, config: Path | None, quiet: bool, verbose: bool, col
     commands make images that cannot break that way, from one file. These options stand before the
     command; `venvsmith COMMAND --help` is its page.
     """
+    from venvsmith.scratch import sweep  # noqa: PLC0415 - `--version` must not pay for it
+
+    sweep()
     ctx.obj = Shared(config=config, verbosity=int(verbose) - int(quiet), color=color)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import tempfile
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.surroundings import resolver_environment
 from venvsmith.resolve.uv import TIMEOUT_SECONDS, secrets_of, with_wheels
 from venvsmith.resolve.uv_output import read_pins, redacted
+from venvsmith.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +58,7 @@ class PipToolsResolver:
             message = "it has no cache to resolve from, and the network may not be used"
             hint = "run without --offline, or with --resolver uv"
             raise SurroundingsError(message, where="pip-tools", hint=hint, code="offline")
-        with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
-            folder = Path(name)
+        with scratch() as folder:
             _write(folder / "in.txt", with_wheels(request))
             _write(folder / "constraints.txt", request.constraints)
             # pip-compile takes the versions of an existing output file as preferences.

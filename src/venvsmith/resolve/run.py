@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.sizes import find_sizes
 from venvsmith.resolve.uv import UvResolver
 from venvsmith.resolve.wheels import WheelMaker, refuse_unfit
+from venvsmith.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -71,14 +71,14 @@ def lock_project(
     """
     if project.resolver == "pip-tools":
         refuse_beyond_pip(project)
-    with locked(project.root), tempfile.TemporaryDirectory(prefix="venvsmith-") as folder:
+    with locked(project.root), scratch() as folder:
         old = find_locks(project)
         refuse_unknown_upgrades(options, old.values())
         uv = UvResolver(project.root, offline=options.offline, say=detail)
         resolver: Resolver = uv
         if project.resolver == "pip-tools":
             resolver = PipToolsResolver(project.root, uv)
-        built = _build_wheels(project, options, uv, Path(folder), say)
+        built = _build_wheels(project, options, uv, folder, say)
         inputs = selected(project, options, built)
         places = ((f"{key.variant}, {key.platform}", wanted) for key, wanted in inputs.items())
         refuse_unfit(places, built.values())

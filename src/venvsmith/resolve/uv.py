@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -40,6 +39,7 @@ from venvsmith.resolve.uv_output import (
     refuse_damaged,
     refuse_refusal,
 )
+from venvsmith.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,8 +159,7 @@ class UvResolver:
         log: bool = False,
     ) -> Completed:
         request = replace(request, requirements=with_wheels(request))
-        with tempfile.TemporaryDirectory(prefix="venvsmith-") as name:
-            folder = Path(name)
+        with scratch() as folder:
             source = "pyproject.toml" if request.environment.indexes else "in.txt"
             (folder / "pyproject.toml").write_text(request_project(request, routed), "utf-8")
             _write(folder / "in.txt", request.requirements)

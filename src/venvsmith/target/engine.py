@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -123,7 +124,8 @@ def remove(names: Sequence[str]) -> None:
         process.run(
             process.Command(
                 argv=(DOCKER, "rm", "--force", "--volumes", *names), timeout=QUICK_SECONDS
-            )
+            ),
+            stop=Event(),  # an interrupt is the very reason
         )
 
 

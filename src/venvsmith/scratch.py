@@ -1,0 +1,87 @@
+"""Folders that only one run needs, and what becomes of those whose run was killed.
+
+Each one is locked by the process that made it. The kernel ends a lock with its process, so one
+that can be had belongs to nobody any more: the next run of venvsmith removes its folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; each folder in it is private
+PREFIX = "venvsmith-run-"
+_NAME = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
+
+
+@contextlib.contextmanager
+def scratch(parent: Path | None = None) -> Iterator[Path]:
+    """Yield a new folder that only this user can read, and remove it with all that is in it.
+
+    :param parent: where to make it; the folder for temporary files where None.
+    :raises OSError: where the disk refuses.
+    """
+    folder, handle = _make(parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def memory() -> Path | None:
+    """Return the parent for what should not reach a disk; None where there is no memory for it."""
+    return MEMORY if os.access(MEMORY, os.W_OK) else None
+
+
+def sweep(*parents: Path) -> int:
+    """Remove the folders of killed runs; return how many there were.
+
+    Only this user's own are looked at, and no link is followed. What cannot be removed stays.
+
+    :param parents: where to look; in memory and in the folder for temporary files where none.
+    """
+    found = 0
+    for parent in parents or (MEMORY, Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError), os.scandir(parent) as entries:
+            for name in [e.name for e in entries if _NAME.fullmatch(e.name)]:
+                found += _remove_abandoned(parent / name)
+    return found
+
+
+def _make(parent: Path | None) -> tuple[Path, int]:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody can sweep there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        # Between its making and its lock a sweep may have taken it for an abandoned one.
+        if folder.exists():
+            return folder, handle
+        os.close(handle)
+
+
+def _remove_abandoned(folder: Path) -> bool:
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        if os.fstat(handle).st_uid != os.geteuid():
+            return False
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return not folder.exists()
