@@ -129,9 +129,8 @@ def run(
         one that runs in another thread has to be told. See also `ended_by`.
     :raises KeyboardInterrupt: after the program was stopped, where the user interrupted.
     """
-    ended = _ended_by.get() if stop is None else None
-    if ended is not None and ended.is_set():
-        raise KeyboardInterrupt
+    ended = None if stop is not None else _ended_by.get()
+    _refuse_once_set(ended)
     start = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -159,8 +158,7 @@ def run(
         for thread in threads:
             thread.start()
         if not _wait(process, command, (out, err), stop or ended):
-            if ended is not None and ended.is_set():
-                raise KeyboardInterrupt  # noqa: TRY301 - stopped below, as for one of this thread
+            _refuse_once_set(ended)
             timed_out = not (command.stop_when_full and (out.truncated or err.truncated))
             _stop(process)
     except BaseException:
@@ -209,6 +207,11 @@ def environment(
         if key not in names and not (prefixes and key.startswith(prefixes))
     }
     return {**kept, **(extra or {})}
+
+
+def _refuse_once_set(ended: Event | None) -> None:
+    if ended is not None and ended.is_set():
+        raise KeyboardInterrupt
 
 
 def _wait(

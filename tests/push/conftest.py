@@ -17,7 +17,7 @@ import pytest
 
 from engines import FAMILY, docker
 from registries import FaultyRegistry, digest_of, tags_of
-from venvsmith.push.login import MEMORY, PREFIX
+from venvsmith.scratch import MEMORY, PREFIX
 
 SHARED_BYTES = 300_000
 
@@ -25,7 +25,9 @@ SHARED_BYTES = 300_000
 def login_folders() -> list[Path]:
     """Return the folders with logins that there are."""
     return [
-        path for place in (MEMORY, Path(tempfile.gettempdir())) for path in place.glob(f"{PREFIX}*")
+        path
+        for place in (MEMORY, Path(tempfile.gettempdir()))
+        for path in place.glob(f"{PREFIX}*/config.json")
     ]
 
 

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from push.conftest import Family, login_folders
 from registries import PASSWORD, USER, serving
 from venvsmith.errors import UsageError
-from venvsmith.push.login import MEMORY, PREFIX, Login, docker_environment, read_logins
+from venvsmith.push.login import Login, docker_environment, read_logins
 
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 HOST = "ghcr.io"
@@ -151,9 +149,6 @@ def test_docker_gets_the_login_in_a_private_folder_and_keeps_its_own_settings(
     }
     (tmp_path / "config.json").write_text(json.dumps(own))
     (tmp_path / "contexts" / "meta").mkdir(parents=True)
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    dead = parent / f"{PREFIX}{2**22 + 1}-left"
-    dead.mkdir()
     login = Login(host="docker.io", username="me", password="canary")  # noqa: S106
     with docker_environment([login]) as variables:
         folder = Path(variables["DOCKER_CONFIG"])
@@ -166,6 +161,5 @@ def test_docker_gets_the_login_in_a_private_folder_and_keeps_its_own_settings(
     assert (config["credsStore"], config["currentContext"]) == ("desktop", "far")
     assert config["cliPluginsExtraDirs"] == [str(tmp_path / "cli-plugins")]
     assert not folder.exists()
-    assert not dead.exists(), "what a killed run left"
     with docker_environment([]) as variables:
         assert variables == {}

@@ -12,19 +12,17 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvsmith.errors import UsageError
+from venvsmith.scratch import memory, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 USERNAME, PASSWORD = "REGISTRY_USERNAME", "REGISTRY_PASSWORD"
-PREFIX = "venvsmith-login-"
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, and a private folder in it
 HUB, HUB_KEY = "docker.io", "https://index.docker.io/v1/"
 """Docker Hub's host as tags have it, and as docker's configuration has it."""
 
@@ -110,27 +108,11 @@ def docker_environment(logins: Collection[Login]) -> Iterator[Mapping[str, str]]
     config["credHelpers"] = {**(config.get("credHelpers") or {}), **dict.fromkeys(keys, "")}
     plugins = [*(config.get("cliPluginsExtraDirs") or []), str(home / "cli-plugins")]
     config["cliPluginsExtraDirs"] = plugins
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))  # of mode 700
-    try:
+    with scratch(memory()) as folder:
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
         if (home / "contexts").is_dir():
             shutil.copytree(home / "contexts", folder / "contexts")
         yield {"DOCKER_CONFIG": str(folder)}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what a killed run left, where this system tells which runs still live."""
-    processes = Path("/proc")
-    if not (processes / str(os.getpid())).exists():
-        return
-    for folder in parent.glob(f"{PREFIX}*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if not (processes / owner).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(file: Path) -> dict[str, str | None]:
