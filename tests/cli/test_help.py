@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +51,15 @@ def test_a_page_is_whole_and_fits_80_columns(
             assert param.help, param.name
         else:
             assert (param.metavar or "") in text
+
+
+@pytest.mark.parametrize("words", [[], ["bundle"]])
+def test_a_group_without_a_command_tells_its_page(words: list[str]) -> None:
+    argv = [sys.executable, "-m", "venvsmith", *words]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: venvsmith")
+    assert "\nExamples:\n" in done.stderr
 
 
 def test_no_page_is_of_a_command_that_is_not_there() -> None:

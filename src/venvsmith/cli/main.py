@@ -176,6 +176,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
         for line in error.lines():
             _print_error(line)
         sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.message, err=True)
+        sys.exit(2)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see '{context.command_path} --help'" if context is not None else ""
