@@ -59,10 +59,16 @@ class Archive:
     extra: list[tuple[str, str, bytes, int | None]] = field(default_factory=list)
     """Entries besides: name, kind, content as stored, size as told (None: not compressed)."""
     library: bytes = field(default_factory=library)
+    base_library: bool = True
+    """Whether that is packed into it, as into a single file."""
     row: dict[str, int] = field(default_factory=dict)
     """Fields of the first row that are wrong: ``length``, ``offset``, ``size``, ``row``."""
     cookie: dict[str, int] = field(default_factory=dict)
     """Fields of the cookie that are wrong: ``length``, ``toc``, ``toc_length``, ``version``."""
+    python: bytes = b"libpython3.so"
+    """The name of Python's own library."""
+    head: bytes = b"\x7fELF"
+    """The first four bytes of the executable."""
     magic: bytes = MAGIC
     tail: bytes = b""
 
@@ -70,7 +76,7 @@ class Archive:
         entries = [
             ("app", "s", self.script, None),
             ("PYZ.pyz", "z", self.pyz.data(), None),
-            ("base_library.zip", "b", self.library, None),
+            *([("base_library.zip", "b", self.library, None)] if self.base_library else []),
             *self.extra,
         ]
         body = toc = b""
@@ -96,6 +102,6 @@ class Archive:
             self.cookie.get("toc", len(body)),
             self.cookie.get("toc_length", len(toc)),
             self.cookie.get("version", VERSION),
-            b"libpython3.so",
+            self.python,
         )
-        return b"\x7fELF" + b"\0" * 60 + body + toc + cookie + self.tail
+        return self.head + b"\0" * 60 + body + toc + cookie + self.tail

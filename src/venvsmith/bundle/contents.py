@@ -65,7 +65,8 @@ class Bundle:
             if entry.kind != LINK:
                 break
             # Its content is where it points, relative to the contents' top.
-            entry = self.packed[self.archive.read(entry).rstrip(b"\0").decode("utf-8", "replace")]
+            target = self.archive.read(entry).rstrip(b"\0").decode("utf-8", "replace")
+            entry = self.packed[target.replace("\\", "/")]
         return Unpacked(self.archive.read(entry, limit=MAX_FILE))
 
     def text(self, name: str) -> str:
@@ -165,7 +166,8 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def _opened(archive: Archive, path: Path) -> Bundle:
-    packed = {entry.name: entry for entry in archive.entries if entry.kind in "bxnZ"}
+    # Windows writes its own separator.
+    packed = {e.name.replace("\\", "/"): e for e in archive.entries if e.kind in "bxnZ"}
     root = path if path.is_dir() else archive.path.parent
     option = next((o for o in archive.options if o.startswith(_OPTION)), "")
     name = option.removeprefix(_OPTION) or DEFAULT_FOLDER

@@ -120,9 +120,33 @@ class _Reader:
         return int(number)
 
     def tuple_(self, size: int, depth: int) -> tuple[Any, ...]:
-        value = self.value
+        """Read elements; references and short names, nearly all of them, without a call each."""
+        value, data, refs = self.value, self.data, self.refs
         depth += 1
-        return tuple([value(depth) for _ in range(size)])
+        found = []
+        for _ in range(size):
+            at = self.at
+            tag = data[at]
+            if tag == _REFERENCE:
+                (index,) = _index_at(data, at + 1)
+                self.at = at + 5
+                found.append(refs[index])
+            elif tag in _SHORT_KEPT:
+                end = self.at = at + 2 + data[at + 1]
+                text = data[at + 2 : end].decode("latin-1")
+                if end > len(data):
+                    raise MarshalError(f"at byte {at}: the data end")
+                refs.append(text)
+                found.append(text)
+            elif tag == _NONE:
+                self.at = at + 1
+                found.append(None)
+            elif tag == _BYTES:
+                self.at = at + 1
+                found.append(self.take(self.length()))
+            else:
+                found.append(value(depth))
+        return tuple(found)
 
     def small_tuple(self, depth: int) -> tuple[Any, ...]:
         size = self.data[self.at]
@@ -155,24 +179,14 @@ class _Reader:
         return -number if count < 0 else number
 
     def code(self, depth: int) -> Code:
-        depth += 1
-        value = self.value
         self.at += 16 if self.new else 20  # four or five counts of arguments and the stack
         flags = self.integer()
-        code = value(depth)
-        consts = value(depth)
-        names = value(depth)
-        varnames = value(depth)
-        value(depth)  # kinds of the variables, or the free ones
-        if not self.new:
-            value(depth)
-        value(depth)  # the file's name
-        name = value(depth)
-        if self.new:
-            value(depth)
+        # The code; kinds of the variables, or the free ones (and the bound ones); the file's name.
+        fields = self.tuple_(8, depth)
+        code, consts, names, varnames = fields[:4]
+        name = fields[6 if self.new else 7]
         firstline = self.integer()
-        lines = value(depth)
-        exceptions = value(depth) if self.new else b""
+        lines, exceptions = self.tuple_(2, depth) if self.new else (self.value(depth + 1), b"")
         whole = isinstance(code, bytes) and isinstance(lines, bytes) and isinstance(name, str)
         tables = isinstance(consts, tuple) and set(map(type, names)) <= {str}
         if not (whole and tables and isinstance(exceptions, bytes)):
@@ -180,6 +194,9 @@ class _Reader:
         return Code(name, flags, code, consts, names, varnames, firstline, lines, exceptions)
 
 
+_index_at = _UINT.unpack_from
+_REFERENCE, _NONE, _BYTES = b"rNs"
+_SHORT_KEPT = frozenset((ord("z") | _FLAG_REF, ord("Z") | _FLAG_REF))
 _NULL = object()
 _SHORT = frozenset(b"zZ")
 _STRINGS = {ord("a"): "latin-1", ord("A"): "latin-1", ord("u"): "utf-8", ord("t"): "utf-8"}
