@@ -83,3 +83,22 @@ def test_a_module_that_cannot_be_tried_leaves_the_verdict_open(copy: Path) -> No
 def test_what_is_no_bundle_is_refused(frozen: Path, name: str) -> None:
     with pytest.raises((UsageError, UnsafeInputError)):
         judged(frozen / name)
+
+
+def test_the_report_says_of_each_locked_package_whether_it_is_there(frozen: Path) -> None:
+    """Not all that is locked is frozen; what the code looks for in vain lowers the score."""
+    pins = {"click": "0.0.1", "markupsafe": "3", "never-imported": "1", "alpha": "1"}
+    asked = Expected(pins=pins, imports=("alpha", "absent.part"))
+    report = verify(f"bundle:{frozen / 'cut'}", options=Options(asked=asked, timeout=60))
+    (environment,) = report.environments
+    assert {p.name: p.available for p in environment.packages} == {
+        "click": True,
+        "markupsafe": True,
+        "never-imported": False,
+        "alpha": False,
+        "absent-part": False,
+    }
+    assert "version-drift" in {finding.rule for finding in report.findings}
+    assert report.score == 40
+    assert environment.status == "failed"
+    assert environment.errors

@@ -35,6 +35,8 @@ from venvsmith.process import NOT_FOUND, NOT_STARTABLE, Command, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from venvsmith.bundle.archive import Archive
+
 DIAGNOSE = "venvsmith_diagnose"
 WORD = "venvsmith-diagnose"
 OUTPUT_LIMIT = 1024 * 1024
@@ -142,6 +144,7 @@ def _static(
     tops = {name.partition(".")[0] for name in archive.modules} | {
         name.partition(".")[0] for name in graph.reached if name in modules.known
     }
+    tops |= {name for name in archive.modules if _below_namespace(archive, name)}
     return BundleFacts(
         form=bundle.form,
         executable=str(archive.path),
@@ -161,6 +164,13 @@ def _static(
         missing_sources=tuple(wants.missing_sources(graph, bundle)),
         missing_libraries=tuple(wants.missing_libraries(graph, bundle, objects)),
     )
+
+
+def _below_namespace(archive: Archive, name: str) -> bool:
+    """Tell whether it is the first module with code below a namespace: ``pyannote.audio``."""
+    top, _, rest = name.partition(".")
+    entry = archive.modules.get(top)
+    return bool(rest) and "." not in rest and (entry is None or entry.kind == "namespace")
 
 
 def _beside(bundle: Bundle, module: str) -> str:

@@ -68,7 +68,8 @@ class BundleFacts:
     :param scripts: the application's own entry scripts.
     :param modules: how many modules it holds.
     :param read: how many of them starting it runs, and were read.
-    :param packages: top-level names that can be imported from it.
+    :param packages: top-level names that can be imported from it, and ``pyannote.audio`` below a
+        namespace.
     :param has_diagnose: whether it holds the entry through which it can be asked from outside.
     """
 

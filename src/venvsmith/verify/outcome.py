@@ -13,7 +13,7 @@ from venvsmith.model.finding import (
     ReportedPython,
     Verdict,
 )
-from venvsmith.rules.framework.modules import names_of
+from venvsmith.rules.framework.modules import modules_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ def score_of(
         if ctx.environment is None:
             continue
         expected = ctx.expected
-        locked = [p for p in packages[ctx.env.path] if p.locked is not None]
+        locked = _expected(ctx.view, packages[ctx.env.path])
         good += sum(p.available for p in locked)
         total += len(locked)
         if any(missing.what == "runs" for missing in ctx.facts.missing):
@@ -99,20 +99,50 @@ def _python(view: View) -> ReportedPython | None:
 
 def _packages(view: View, *, blind: bool) -> tuple[ReportedPackage, ...]:
     pins: dict[str, str] = {canonicalize_name(k): v for k, v in (view.expected.pins or {}).items()}
+    bundle = view.env.bundle
     # A frozen package need not have its metadata along: its modules are what counts.
-    frozen = {name for top in _frozen(view) for name in names_of(top)}
-    names = sorted(set(pins) | set(view.by_name))
+    frozen = {name for top in bundle.packages for name in names_of(top)} if bundle else set()
+    failed = _failed(view) if bundle else frozenset()
+    known = set(pins) | set(view.by_name)
+    asked = {m: _names(m) for m in view.expected.imports} if bundle else {}
+    known |= {canonicalize_name(m) for m, names in asked.items() if not names & known}
     return tuple(
         ReportedPackage(
             name=name,
             version=dist.version if dist else None,
             locked=pins.get(name),
-            available=(dist is not None or name in frozen) and not blind,
+            available=(dist is not None or name in frozen) and not blind and name not in failed,
         )
-        for name in names
+        for name in sorted(known)
         for dist in [view.by_name.get(name)]
     )
 
 
-def _frozen(view: View) -> tuple[str, ...]:
-    return view.env.bundle.packages if view.env.bundle is not None else ()
+def _names(module: str) -> frozenset[str]:
+    """Return the names under which a distribution may bring a module: ``pyannote.audio``."""
+    return names_of(module.partition(".")[0]) | {canonicalize_name(module)}
+
+
+def _failed(view: View) -> frozenset[str]:
+    """Return the names of what a frozen application could not import when it was asked."""
+    failed = (i.module for i in view.env.imports if i.status in {"failed", "crashed", "namespace"})
+    return frozenset().union(*map(_names, failed))
+
+
+def _expected(view: View, packages: Iterable[ReportedPackage]) -> list[ReportedPackage]:
+    """Return the locked packages that should be there.
+
+    An application is frozen with what its code imports, not with all that is locked: what it holds
+    counts, and what its code looks for in vain.
+    """
+    locked = [p for p in packages if p.locked is not None]
+    bundle = view.env.bundle
+    if bundle is None:
+        return locked
+    wanted = {gap.module.partition(".")[0] for gap in bundle.missing_modules}
+    asked = {canonicalize_name(m.partition(".")[0]) for m in view.expected.imports}
+    return [
+        p
+        for p in locked
+        if p.available or p.name in asked or not wanted.isdisjoint(modules_of(p.name))
+    ]
