@@ -201,7 +201,7 @@ def test_what_was_not_built_is_named_with_the_command(family: Family) -> None:
 def test_only_tags_that_name_a_registry_are_pushed(family: Family, faulty: FaultyRegistry) -> None:
     file = family.folder / "venvsmith.toml"
     low = family.images[0]
-    text = file.read_text().replace(f"{family.address}/{family.repositories[0]}", "acme/low")
+    text = file.read_text().replace(f"{family.address}/{family.repositories[0]}", "alias")
     file.write_text(text)
     done = family.push()
     assert done.code == 0, done.err

@@ -83,6 +83,8 @@ def build_docker(
     """
     if options.ca_bundle is not None and not options.ca_bundle.is_file():
         raise UsageError("there is no such file", where=str(options.ca_bundle))
+    if options.push:
+        plans = _pushed(plans)
     targets = [target_name(plan) for plan in plans]
     secrets = gather_secrets(project, plans)
     mirror = secrets.pop("default-index", "")
@@ -96,8 +98,7 @@ def build_docker(
         if options.no_cache:
             argv.append("--no-cache")
         argv.append("--push" if options.push else "--load")
-        if not options.push:
-            argv += _limited(plans, here)
+        argv += _tagged(plans) if options.push else _limited(plans, here)
         lines: list[str] = []
 
         command = Command(
@@ -115,6 +116,31 @@ def build_docker(
         done = run(command, on_line=hear)
     if done.returncode != 0:
         raise _failure(project, plans, lines)
+
+
+def _pushed(plans: Sequence[Plan]) -> list[Plan]:
+    """Return the plans that have a tag in a registry; those that others build on follow from them.
+
+    :raises UsageError: where none has.
+    """
+    found = [plan for plan in plans if plan.registry_tags]
+    if not found:
+        raise UsageError(
+            "no tag names a registry",
+            where=f"images.{plans[0].image}.tags",
+            hint=f'write tags = ["registry.example.com/{plans[0].image}:{{variant}}"]',
+        )
+    return found
+
+
+def _tagged(plans: Sequence[Plan]) -> list[str]:
+    """Return the options that leave bake the tags of registries; it would push the others too."""
+    return [
+        option
+        for plan in plans
+        for tag in plan.registry_tags
+        for option in ("--set", f"{target_name(plan)}.tags={tag}")
+    ]
 
 
 def _limited(plans: Sequence[Plan], here: str) -> list[str]:

@@ -231,17 +231,12 @@ class Plan:
 
     @property
     def registry_tags(self) -> tuple[str, ...]:
-        """Return the tags that name a registry; the others are this engine's own.
+        """Return the tags that are to be pushed: those with a registry or an account before them.
 
-        Docker reads what stands before the first slash as a host where it has a dot or a colon, or
-        is ``localhost`` (https://pkg.go.dev/github.com/distribution/reference).
+        ``ghcr.io/acme/asr:1``, and ``acme/asr:1``, which docker reads as ``docker.io/acme/asr:1``.
+        The others are this engine's own.
         """
-        hosts = ((tag, *tag.partition("/")[:2]) for tag in self.tags)
-        return tuple(
-            tag
-            for tag, host, slash in hosts
-            if slash and ("." in host or ":" in host or host == "localhost")
-        )
+        return tuple(tag.removeprefix("docker.io/") for tag in self.tags if "/" in tag)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -23,6 +23,7 @@ from venvsmith.push.model import (
     Summary,
     Tag,
     TagStatus,
+    host_of,
 )
 from venvsmith.target.engine import call, inspect_image
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Content", "PushError", "Shipment", "Summary", "Tag", "gather", "push_family"]
 
+MAKES_A_LAYER = ("WORKDIR", "COPY", "ADD", "RUN")
+"""Instructions that make one even where it holds no bytes."""
 THREADS = 4
 """Tags that are looked up at a time."""
 
@@ -123,10 +126,14 @@ def _shipments(plan: Plan, found: Mapping[str, object]) -> list[Shipment]:
 
 
 def _sizes(image_id: str, count: int) -> list[int]:
-    """Return the uncompressed size of each layer, or zeros where they cannot be told apart."""
-    done = call("history", "--human=false", "--format", "{{.Size}}", image_id)
-    sizes = [int(line) for line in done.text.split() if line.isdigit() and int(line)]
-    return sizes[::-1] if done.returncode == 0 and len(sizes) == count else [0] * count
+    """Return the uncompressed size of each layer, or zeros where they cannot be told apart.
+
+    Most lines of a history without a size are no layers, but settings; folders made are.
+    """
+    done = call("history", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", image_id)
+    rows = [line.partition(" ") for line in reversed(done.text.splitlines())]
+    sizes = [int(size) for size, _, by in rows if size != "0" or by.startswith(MAKES_A_LAYER)]
+    return sizes if done.returncode == 0 and len(sizes) == count else [0] * count
 
 
 class _Push:
@@ -155,7 +162,7 @@ class _Push:
         failed: dict[str, VenvsmithError] = {}
 
         def ask(tag: str) -> str | VenvsmithError | None:
-            host = tag.partition("/")[0]
+            host = host_of(tag)
             if host in failed:
                 return failed[host]
             try:

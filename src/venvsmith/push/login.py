@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvsmith.errors import UsageError
+from venvsmith.push.model import HUB
 from venvsmith.scratch import memory, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 USERNAME, PASSWORD = "REGISTRY_USERNAME", "REGISTRY_PASSWORD"
-HUB, HUB_KEY = "docker.io", "https://index.docker.io/v1/"
-"""Docker Hub's host as tags have it, and as docker's configuration has it."""
+HUB_KEY = "https://index.docker.io/v1/"
+"""Docker Hub as docker's configuration has it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
