@@ -72,17 +72,13 @@ def naive(
     folder: Path, first: Path, second: Path, ca: Path | None
 ) -> tuple[str, float, float, int, int]:
     """Install everything in one step and copy it in one layer."""
-    uv = re.search(r"^uv==(\S+)", (first / "locks" / "tools.txt").read_text(), re.MULTILINE)
-    assert uv
     exports = "export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca &&" if ca else ""
     context = folder / "naive"
     context.mkdir()
     secret = ["--secret", f"id=ca,src={ca}"] if ca else []
     build = ["docker", "buildx", "build", "-q", *secret]
     prune()
-    (context / "Dockerfile").write_text(BASES.format(ca=exports, uv=uv[1]))
-    for stage in ("build", "runtime"):
-        run(f"base {stage}", *build, "--target", stage, "-t", f"bench-{stage}:1", str(context))
+    naive_bases(context, build, first, exports=exports)
     (context / "Dockerfile").write_text(NAIVE.format(ca=exports))
     argv = [*build, "-t", "bench-naive:1", str(context)]
     shutil.copy(first / "locks" / "whisperx.cuda.txt", context / "lock.txt")
@@ -98,6 +94,17 @@ def naive(
         "remove", "docker", "image", "rm", "-f", "bench-naive:1", "bench-build:1", "bench-runtime:1"
     )
     return ("naive Dockerfile", cold, bump, changed(before, after), sum(after.values()))
+
+
+def naive_bases(
+    context: Path, build: list[str], project: Path, *, exports: str, text: str | None = None
+) -> None:
+    """Build what the naive Dockerfile starts from: bases with uv and an empty venv, and FFmpeg."""
+    uv = re.search(r"^uv==(\S+)", (project / "locks" / "tools.txt").read_text(), re.MULTILINE)
+    assert uv
+    (context / "Dockerfile").write_text((text or BASES).format(ca=exports, uv=uv[1]))
+    for stage in ("build", "runtime"):
+        run(f"base {stage}", *build, "--target", stage, "-t", f"bench-{stage}:1", str(context))
 
 
 def ours(first: Path, second: Path, ca: Path | None) -> tuple[str, float, float, int, int]:

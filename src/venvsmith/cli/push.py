@@ -37,9 +37,9 @@ def command(
     """Push what was built: all content first, then the tags.
 
     Each image is pushed under those of its tags that name a registry or, for Docker Hub, an
-    account. The content of all images goes first, under tags of its own; the real tags move when all of it is there. What failed
-    midway is gone on with by the next run, and what is there is not sent again. Several platforms
-    under one tag are for 'venvsmith build --push'.
+    account. The content of all images goes first, under tags of its own; the real tags move when
+    all of it is there. What failed midway is gone on with by the next run, and what is there is
+    not sent again. Several platforms under one tag are for 'venvsmith build --push'.
     """
     from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay
     from venvsmith.errors import UsageError  # noqa: PLC0415

@@ -1,0 +1,213 @@
+"""What a registry gets: venvsmith's images beside a naive Dockerfile's, pushed, bumped, pushed again.
+
+Both build the same lock with bytecode from nothing and push to an empty registry of their own (the
+program `docker-registry`, on the loopback); then a leaf distribution gets another version, and both
+build and push again. Bytes are the sizes of blobs (compressed layers, configurations) that a
+manifest of the registry names and none named before. Then venvsmith builds once more from nothing,
+unchanged, and pushes. The bases are there before, uv and FFmpeg in the naive one's already.
+
+Needs an engine with the base images of the root configuration and 40 GB of disk; with ``--small``
+the tests' base images and 2 GB.
+
+usage: python benchmarks/registry.py [--small] [--ca-bundle FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from build import AFTER, BEFORE, NAIVE, ROOT, cores, naive_bases, prune, run
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from registries import serving
+
+MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
+SMALL = """\
+[project]
+name = "small"
+python = "3.11"
+
+[bases.debian]
+image = "venvsmith-test/bookworm:1"
+
+[variants.cuda]
+base = "debian"
+platforms = ["linux/amd64"]
+
+[stages.heavy]
+requires = ["numpy==2.2.6", "pillow==11.3.0"]
+imports = ["numpy", "PIL"]
+
+[stages.whisperx]
+extends = "heavy"
+requires = ["jinja2==3.1.6", "LEAF"]
+imports = ["jinja2"]
+
+[images.whisperx]
+stage = "whisperx"
+"""
+SMALL_BEFORE, SMALL_AFTER = "idna==3.10", "idna==3.9"
+SMALL_BASES = """\
+FROM venvsmith-test/bookworm:1 AS build
+RUN --mount=type=secret,id=ca {ca} python3 -m venv /tools && /tools/bin/pip install -q uv=={uv}
+RUN /tools/bin/uv venv -q --python python3.11 /venv
+FROM venvsmith-test/bookworm:1 AS runtime
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What one contender needed: seconds, and bytes of blobs that were new in the registry."""
+
+    title: str
+    build: float
+    push: float
+    size: int
+    rebuild: float
+    repush: float
+    changed: int
+    unchanged: int | None = None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ca-bundle", type=Path)
+    parser.add_argument("--small", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="venvsmith-bench-") as name:
+        folder = Path(name)
+        pins = (SMALL_BEFORE, SMALL_AFTER) if options.small else (BEFORE, AFTER)
+        bases = SMALL_BASES if options.small else None
+        projects = [project(folder / pin, pin, small=options.small) for pin in pins]
+        contenders = []
+        with serving(folder / "first") as address:
+            contenders.append(naive(folder, projects, address, options.ca_bundle, bases))
+        shutil.rmtree(folder / "first")
+        with serving(folder / "second") as address:
+            contenders.append(ours(projects, address, options.ca_bundle))
+    report(*contenders)
+
+
+def project(folder: Path, pin: str, *, small: bool) -> Path:
+    """Make a project that pins one leaf, and lock it."""
+    folder.mkdir()
+    if small:
+        text = SMALL.replace("LEAF", pin)
+    else:
+        text = (ROOT / "venvsmith.toml").read_text()
+        text, count = re.subn(r'"whisperx==([\d.]+)"', rf'"whisperx==\1", "{pin}"', text)
+        assert count == 1
+        shutil.copytree(ROOT / "locks", folder / "locks")
+    text = text.replace("[images.whisperx]\n", '[images.whisperx]\ntags = ["REGISTRY/ours:1"]\n')
+    (folder / "venvsmith.toml").write_text(text)
+    run("lock", sys.executable, "-m", "venvsmith", "lock", cwd=folder)
+    return folder
+
+
+def naive(
+    folder: Path, projects: list[Path], address: str, ca: Path | None, bases: str | None
+) -> Figures:
+    """Install everything in one step and copy it in one layer."""
+    exports = "export SSL_CERT_FILE=/run/secrets/ca PIP_CERT=/run/secrets/ca &&" if ca else ""
+    context = folder / "naive"
+    context.mkdir()
+    secret = ["--secret", f"id=ca,src={ca}"] if ca else []
+    build = ["docker", "buildx", "build", "-q", *secret]
+    prune()
+    naive_bases(context, build, projects[0], exports=exports, text=bases)
+    (context / "Dockerfile").write_text(NAIVE.format(ca=exports))
+    tag = f"{address}/naive:1"
+    walls, blobs = [], []
+    for which, source in zip(("cold", "bumped"), projects, strict=True):
+        shutil.copy(source / "locks" / "whisperx.cuda.txt", context / "lock.txt")
+        walls.append(run(f"naive, {which}: build", *build, "-t", tag, str(context)))
+        walls.append(run(f"naive, {which}: push", "docker", "push", "-q", tag))
+        blobs.append(blobs_of(address, "naive"))
+        # What the next build cannot use anyway; its cache of wheels stays.
+        run("prune", "docker", "builder", "prune", "--force", "--filter", "type=regular")
+    run("remove", "docker", "image", "rm", "-f", tag, "bench-build:1", "bench-runtime:1")
+    return Figures(
+        title="naive Dockerfile",
+        build=walls[0], push=walls[1], rebuild=walls[2], repush=walls[3],
+        size=sum(blobs[0].values()), changed=new(blobs[0], blobs[1]),
+    )  # fmt: skip
+
+
+def ours(projects: list[Path], address: str, ca: Path | None) -> Figures:
+    """Build the same with venvsmith, rehearsal included, verification apart, and push it."""
+    bundle = ["--ca-bundle", str(ca)] if ca else []
+    tool = [sys.executable, "-m", "venvsmith", "-q"]
+    tag = f"{address}/ours:1"
+    walls, blobs = [], []
+    prune()
+    # The layers of the first build are recorded; who bumps has that record in the repository.
+    record = Path("docker") / "deltas"
+    for which, source in zip(
+        ("cold", "bumped", "unchanged"), [*projects, projects[1]], strict=True
+    ):
+        file = source / "venvsmith.toml"
+        file.write_text(file.read_text().replace("REGISTRY", address))
+        if which == "bumped":
+            shutil.copytree(projects[0] / record, source / record)
+        if which == "unchanged":
+            run("remove", "docker", "image", "rm", "-f", tag, "whisperx:cuda")
+            prune()
+        walls.append(
+            run(f"venvsmith, {which}: build", *tool, "build", "--no-verify", *bundle, cwd=source)
+        )
+        walls.append(run(f"venvsmith, {which}: push", *tool, "push", cwd=source))
+        blobs.append(blobs_of(address, "ours"))
+    run("remove", "docker", "image", "rm", "-f", tag, "whisperx:cuda")
+    return Figures(
+        title="venvsmith",
+        build=walls[0], push=walls[1], rebuild=walls[2], repush=walls[3],
+        size=sum(blobs[0].values()), changed=new(blobs[0], blobs[1]),
+        unchanged=new(blobs[1], blobs[2]),
+    )  # fmt: skip
+
+
+def blobs_of(address: str, name: str) -> dict[str, int]:
+    """Return the size of each layer and of the configuration that a repository's tag names."""
+    url = f"http://{address}/v2/{name}/manifests/1"
+    request = urllib.request.Request(url, headers={"Accept": ", ".join(MANIFESTS)})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        manifest = json.load(answer)
+    return {blob["digest"]: blob["size"] for blob in (manifest["config"], *manifest["layers"])}
+
+
+def new(before: dict[str, int], after: dict[str, int]) -> int:
+    return sum(size for digest, size in after.items() if digest not in before)
+
+
+def report(other: Figures, own: Figures) -> None:
+    print(f"\n| one run, {cores()} cores | cold: build, push | in the registry "
+          "| bump: build, push | new bytes | unchanged |")  # fmt: skip
+    print("|---|---|---|---|---|---|")
+    for each in (other, own):
+        unchanged = "" if each.unchanged is None else f"{each.unchanged} bytes"
+        print(
+            f"| {each.title} | {each.build:.0f} s, {each.push:.0f} s | {each.size / 1e6:.1f} MB "
+            f"| {each.rebuild:.0f} s, {each.repush:.1f} s | {each.changed / 1e6:.3f} MB "
+            f"| {unchanged} |"
+        )
+    wall = (own.rebuild + own.repush) / (other.rebuild + other.repush)
+    print(f"\nbytes after the bump: {own.changed / other.changed:.3%} (to be at most 1 %)")
+    print(f"wall after the bump: {wall:.1%} (to be at most 10 %)")
+    print(f"cold build: {own.build / other.build:.0%} (to be at most 100 %)")
+
+
+if __name__ == "__main__":
+    main()
