@@ -46,7 +46,7 @@ corpus: $(STAMP)  ## build the corpus of broken and healthy images and score ver
 	$(BIN)/python scripts/corpus.py
 
 bench: $(STAMP)  ## the figures of benchmarks/README.md
-	for each in build verify lock layers; do $(BIN)/python benchmarks/$$each.py; done
+	for each in build registry verify lock layers; do $(BIN)/python benchmarks/$$each.py; done
 
 clean:  ## what builds and tests leave
 	rm -rf $(VENV) .venvsmith .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""What a registry gets: venvsmith's images beside a naive Dockerfile's, pushed, bumped, pushed again.
+"""What a registry gets: venvsmith's image beside a naive Dockerfile's, pushed and bumped.
 
 Both build the same lock with bytecode from nothing and push to an empty registry of their own (the
 program `docker-registry`, on the loopback); then a leaf distribution gets another version, and both
@@ -6,8 +6,9 @@ build and push again. Bytes are the sizes of blobs (compressed layers, configura
 manifest of the registry names and none named before. Then venvsmith builds once more from nothing,
 unchanged, and pushes. The bases are there before, uv and FFmpeg in the naive one's already.
 
-Needs an engine with the base images of the root configuration and 40 GB of disk; with ``--small``
-the tests' base images and 2 GB.
+Needs an engine with the base images of the root configuration and 40 GB of disk, and removes all of
+its build cache. With ``--small``, to try this script, the tests' base images and 2 GB; the cache
+stays, so that cold is no more than ``--no-cache``.
 
 usage: python benchmarks/registry.py [--small] [--ca-bundle FILE]
 """
@@ -18,7 +19,6 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -59,6 +59,8 @@ imports = ["jinja2"]
 [images.whisperx]
 stage = "whisperx"
 """
+IMAGE = "vs-bench"
+"""An image of this machine may be called whisperx."""
 SMALL_BEFORE, SMALL_AFTER = "idna==3.10", "idna==3.9"
 SMALL_BASES = """\
 FROM venvsmith-test/bookworm:1 AS build
@@ -80,6 +82,7 @@ class Figures:
     repush: float
     changed: int
     unchanged: int | None = None
+    """Bytes of layers that another build of the same from nothing has pushed."""
 
 
 def main() -> None:
@@ -97,7 +100,7 @@ def main() -> None:
             contenders.append(naive(folder, projects, address, options.ca_bundle, bases))
         shutil.rmtree(folder / "first")
         with serving(folder / "second") as address:
-            contenders.append(ours(projects, address, options.ca_bundle))
+            contenders.append(ours(projects, address, options.ca_bundle, small=options.small))
     report(*contenders)
 
 
@@ -111,7 +114,8 @@ def project(folder: Path, pin: str, *, small: bool) -> Path:
         text, count = re.subn(r'"whisperx==([\d.]+)"', rf'"whisperx==\1", "{pin}"', text)
         assert count == 1
         shutil.copytree(ROOT / "locks", folder / "locks")
-    text = text.replace("[images.whisperx]\n", '[images.whisperx]\ntags = ["REGISTRY/ours:1"]\n')
+    table = f'[images.{IMAGE}]\ntags = ["REGISTRY/ours:1"]\n'
+    text = text.replace("[images.whisperx]\n", table)
     (folder / "venvsmith.toml").write_text(text)
     run("lock", sys.executable, "-m", "venvsmith", "lock", cwd=folder)
     return folder
@@ -126,33 +130,35 @@ def naive(
     context.mkdir()
     secret = ["--secret", f"id=ca,src={ca}"] if ca else []
     build = ["docker", "buildx", "build", "-q", *secret]
-    prune()
+    fresh = from_nothing(small=bases is not None)
     naive_bases(context, build, projects[0], exports=exports, text=bases)
     (context / "Dockerfile").write_text(NAIVE.format(ca=exports))
     tag = f"{address}/naive:1"
     walls, blobs = [], []
     for which, source in zip(("cold", "bumped"), projects, strict=True):
         shutil.copy(source / "locks" / "whisperx.cuda.txt", context / "lock.txt")
-        walls.append(run(f"naive, {which}: build", *build, "-t", tag, str(context)))
+        walls.append(run(f"naive, {which}: build", *build, *fresh, "-t", tag, str(context)))
         walls.append(run(f"naive, {which}: push", "docker", "push", "-q", tag))
         blobs.append(blobs_of(address, "naive"))
-        # What the next build cannot use anyway; its cache of wheels stays.
-        run("prune", "docker", "builder", "prune", "--force", "--filter", "type=regular")
+        fresh = []
+        if bases is None:
+            # What the next build cannot use anyway; its cache of wheels stays.
+            run("prune", "docker", "builder", "prune", "--force", "--filter", "type=regular")
     run("remove", "docker", "image", "rm", "-f", tag, "bench-build:1", "bench-runtime:1")
     return Figures(
         title="naive Dockerfile",
         build=walls[0], push=walls[1], rebuild=walls[2], repush=walls[3],
-        size=sum(blobs[0].values()), changed=new(blobs[0], blobs[1]),
+        size=blobs[0].size, changed=blobs[1].new(blobs[0]),
     )  # fmt: skip
 
 
-def ours(projects: list[Path], address: str, ca: Path | None) -> Figures:
+def ours(projects: list[Path], address: str, ca: Path | None, *, small: bool) -> Figures:
     """Build the same with venvsmith, rehearsal included, verification apart, and push it."""
     bundle = ["--ca-bundle", str(ca)] if ca else []
     tool = [sys.executable, "-m", "venvsmith", "-q"]
     tag = f"{address}/ours:1"
     walls, blobs = [], []
-    prune()
+    fresh = from_nothing(small=small)
     # The layers of the first build are recorded; who bumps has that record in the repository.
     record = Path("docker") / "deltas"
     for which, source in zip(
@@ -163,41 +169,80 @@ def ours(projects: list[Path], address: str, ca: Path | None) -> Figures:
         if which == "bumped":
             shutil.copytree(projects[0] / record, source / record)
         if which == "unchanged":
-            run("remove", "docker", "image", "rm", "-f", tag, "whisperx:cuda")
-            prune()
+            run("remove", "docker", "image", "rm", "-f", tag, f"{IMAGE}:cuda")
+            fresh = from_nothing(small=small)
         walls.append(
-            run(f"venvsmith, {which}: build", *tool, "build", "--no-verify", *bundle, cwd=source)
+            run(
+                f"venvsmith, {which}: build",
+                *tool,
+                "build",
+                "--no-verify",
+                *bundle,
+                *fresh,
+                cwd=source,
+            )
         )
         walls.append(run(f"venvsmith, {which}: push", *tool, "push", cwd=source))
         blobs.append(blobs_of(address, "ours"))
-    run("remove", "docker", "image", "rm", "-f", tag, "whisperx:cuda")
+        fresh = []
+    run("remove", "docker", "image", "rm", "-f", tag, f"{IMAGE}:cuda")
     return Figures(
         title="venvsmith",
         build=walls[0], push=walls[1], rebuild=walls[2], repush=walls[3],
-        size=sum(blobs[0].values()), changed=new(blobs[0], blobs[1]),
-        unchanged=new(blobs[1], blobs[2]),
+        size=blobs[0].size, changed=blobs[1].new(blobs[0]),
+        unchanged=blobs[2].new_layers(blobs[1]),
     )  # fmt: skip
 
 
-def blobs_of(address: str, name: str) -> dict[str, int]:
-    """Return the size of each layer and of the configuration that a repository's tag names."""
+def from_nothing(*, small: bool) -> list[str]:
+    """Make the next build a cold one; return the option that it needs for that."""
+    if small:
+        return ["--no-cache"]
+    prune()
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blobs:
+    """What a manifest names: digests and sizes in bytes."""
+
+    config: dict[str, int]
+    layers: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all."""
+        return sum(self.config.values()) + sum(self.layers.values())
+
+    def new_layers(self, before: Blobs) -> int:
+        """Return the bytes of layers that an earlier manifest does not name."""
+        return sum(size for digest, size in self.layers.items() if digest not in before.layers)
+
+    def new(self, before: Blobs) -> int:
+        """Return the bytes of all that an earlier manifest does not name."""
+        config = sum(size for digest, size in self.config.items() if digest not in before.config)
+        return config + self.new_layers(before)
+
+
+def blobs_of(address: str, name: str) -> Blobs:
+    """Return what a repository's tag ``1`` is made of."""
     url = f"http://{address}/v2/{name}/manifests/1"
     request = urllib.request.Request(url, headers={"Accept": ", ".join(MANIFESTS)})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         manifest = json.load(answer)
-    return {blob["digest"]: blob["size"] for blob in (manifest["config"], *manifest["layers"])}
-
-
-def new(before: dict[str, int], after: dict[str, int]) -> int:
-    return sum(size for digest, size in after.items() if digest not in before)
+    config = manifest["config"]
+    return Blobs(
+        config={config["digest"]: config["size"]},
+        layers={layer["digest"]: layer["size"] for layer in manifest["layers"]},
+    )
 
 
 def report(other: Figures, own: Figures) -> None:
     print(f"\n| one run, {cores()} cores | cold: build, push | in the registry "
-          "| bump: build, push | new bytes | unchanged |")  # fmt: skip
+          "| bump: build, push | new bytes | built again from nothing |")  # fmt: skip
     print("|---|---|---|---|---|---|")
     for each in (other, own):
-        unchanged = "" if each.unchanged is None else f"{each.unchanged} bytes"
+        unchanged = "" if each.unchanged is None else f"{each.unchanged} bytes of layers"
         print(
             f"| {each.title} | {each.build:.0f} s, {each.push:.0f} s | {each.size / 1e6:.1f} MB "
             f"| {each.rebuild:.0f} s, {each.repush:.1f} s | {each.changed / 1e6:.3f} MB "
