@@ -56,6 +56,7 @@ class FaultyIndex:
     fault: Fault | None = None
     private: bool = False
     """Whether it asks for the user and password."""
+    host: str = "127.0.0.1"
     tls: Path | None = None
     """Folder for a certificate that nobody knows, where it speaks TLS."""
     only: str = ""
@@ -88,11 +89,11 @@ class FaultyIndex:
     def url(self) -> str:
         """The address with user and password in it, as a machine's settings may have it."""
         scheme = "https" if self.tls is not None else "http"
-        return f"{scheme}://{USER}:{PASSWORD}@127.0.0.1:{self.port}/simple"
+        return f"{scheme}://{USER}:{PASSWORD}@{self.host}:{self.port}/simple"
 
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"serves": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer((self.host, 0), handler)
         self._server.daemon_threads = True
         if self.tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -185,6 +185,7 @@ def _override(
 # ` > [whisperx_cuda layer-torch-cuda 1/1] RUN …:` opens BuildKit's account of a failed step; with
 # one target in the bake its name is left out.
 _FAILED = re.compile(r"^\s*> \[(?:(?P<target>[\w-]+) )?(?P<stage>[\w-]+) +\d+/\d+\] (?P<line>.*)")
+_GONE = ("code = Unavailable", "Cannot connect to the Docker daemon", "connection reset by peer")
 _ERROR = re.compile(r"#(\d+) ERROR: ")
 _OUTPUT = re.compile(r"^(?:#\d+ )?\d+\.\d+ (.*)")
 
@@ -200,6 +201,12 @@ def _failure(project: Project, plans: Sequence[Plan], lines: Sequence[str]) -> V
     text = last.removeprefix("ERROR: ") or " | ".join(line for line in lines[-3:] if line)
     if "no space left" in text:
         return SurroundingsError(text, hint="free some disk and build again", code="disk")
+    if any(word in text for word in _GONE):
+        return SurroundingsError(
+            f"the engine went away: {text}",
+            hint="start it and build again; what was finished is kept",
+            code="engine-failed",
+        )
     return SurroundingsError(
         f"BuildKit gave up: {text}",
         hint="see the lines above; 'docker buildx ls' shows whether the builder runs",

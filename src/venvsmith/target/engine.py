@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import msgspec
 
 from venvsmith import process
 from venvsmith.errors import SurroundingsError, UsageError
+from venvsmith.patience import TOOL, patience
 
 DOCKER = "docker"
 OWNER_LABEL = "venvsmith.owner"
@@ -26,15 +28,26 @@ UNREACHABLE = (
 )
 MISSING = ("no such image", "no such object", "not found", "invalid reference format")
 
+_LOGGED = re.compile(r'time="[^"]*" level=\w+ msg="(.*)"')
+"""How docker's own log is written, where that is all it has to say."""
+
 
 def call(
     *argv: str, timeout: float = QUICK_SECONDS, stdin: bytes | None = None
 ) -> process.Completed:
     """Run docker and return how it ended.
 
-    :raises SurroundingsError: where there is no docker, or its engine cannot be reached.
+    :param timeout: seconds; ``VENVSMITH_TOOL_TIMEOUT`` may shorten it.
+    :raises SurroundingsError: where there is no docker, its engine cannot be reached, or it does
+        not answer in time.
     """
+    timeout = min(timeout, patience(TOOL, timeout))
     done = process.run(process.Command(argv=(DOCKER, *argv), timeout=timeout, stdin=stdin))
+    if done.timed_out:  # what it says when it is then stopped is no reason
+        raise SurroundingsError(
+            f"the engine gave no answer within {timeout:g} s", where=f"docker {argv[0]}",
+            hint="see whether 'docker info' answers, or restart the engine", code="engine-timeout",
+        )  # fmt: skip
     check_reachable(done)
     return done
 
@@ -60,6 +73,7 @@ def check_reachable(done: process.Completed) -> None:
 def first_line(done: process.Completed) -> str:
     """Return the first line of what docker printed on stderr, without its own prefix."""
     lines = [line.strip() for line in done.error_text.splitlines() if line.strip()]
+    lines = [found[1] if (found := _LOGGED.fullmatch(line)) else line for line in lines]
     return (
         lines[0].removeprefix("docker: ").removeprefix("Error response from daemon: ")
         if lines
@@ -76,11 +90,11 @@ def inspect_image(reference: str) -> dict[str, Any]:
     if not reference or reference.startswith("-"):
         raise UsageError("no name of an image", where=reference or "docker:")
     done = call("image", "inspect", reference)
-    if done.returncode or done.timed_out:
-        if done.timed_out or not any(text in done.error_text.lower() for text in MISSING):
+    if done.returncode:
+        if not any(text in done.error_text.lower() for text in MISSING):
             raise SurroundingsError(
-                first_line(done) or "no answer in time", where=f"docker image inspect {reference}",
-                hint=NO_ENGINE_HINT,
+                first_line(done) or "the engine failed", where=f"docker image inspect {reference}",
+                hint="docker info tells whether the engine is well", code="engine-failed",
             )  # fmt: skip
         raise UsageError(
             "no such image in the local engine", where=reference,

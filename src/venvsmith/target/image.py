@@ -167,6 +167,9 @@ class ImageTarget:
         text = engine.first_line(done)
         if "unable to find user" in done.error_text:
             return
+        if "no space left on device" in text:
+            hint = "free some disk and run again"
+            raise SurroundingsError(text, where="docker run", hint=hint, code="disk")
         raise SurroundingsError(
             text or "the engine could not start a container", where="docker run",
             hint="docker info tells whether the engine is well", code="engine-failed",
