@@ -139,7 +139,10 @@ def _read(code: Code, ops: Opcodes, python: Version, found: ModuleCode, function
     names = frozenset(code.names)
     if not function:
         _namespace(steps, found)
-    elif "__file__" in names:
+    else:
+        for at in steps.where(ops.store_global):
+            found.defines[steps.name(at)] += 1
+    if function and "__file__" in names:
         found.folders.add(function.rpartition(".")[2])
     for at in steps.where(ops.import_name):
         found.imports.append(_import(steps, at, function))
@@ -156,8 +159,6 @@ def _read(code: Code, ops: Opcodes, python: Version, found: ModuleCode, function
         if isinstance(nested, Code):
             name = f"{function}.{nested.name}" if function else nested.name
             _read(nested, ops, python, found, name)
-            nested_steps = Instructions(nested, ops, python)
-            found.defines.update(map(nested_steps.name, nested_steps.where(ops.store_global)))
 
 
 def _namespace(steps: Instructions, found: ModuleCode) -> None:
@@ -233,7 +234,7 @@ def _ask(steps: Instructions, at: int, what: str, function: str, names: frozense
 
 
 def _names_data(const: Any) -> bool:
-    return isinstance(const, str) and DATA_NAME.match(const) is not None
+    return isinstance(const, str) and "." in const and DATA_NAME.match(const) is not None
 
 
 def _words(consts: tuple[Any, ...]) -> Iterator[str]:
