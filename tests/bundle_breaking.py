@@ -10,12 +10,14 @@ import os
 import shutil
 import struct
 from collections.abc import Callable, Iterator
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 COOKIE = struct.Struct("!8sIIII64s")
 ROW = struct.Struct("!IIIIBc")
 MAGIC = b"MEI\014\013\012\013\016"
 AARCH64 = 183
+MAGIC_311, MAGIC_312 = 3495, 3531
 Breaking = Callable[[Path], None]
 
 
@@ -138,10 +140,11 @@ def damaged_record(path: Path) -> None:
 
 
 def other_python(path: Path) -> None:
-    """Let the PYZ say that another Python compiled it (3.12's magic number)."""
+    """Let the PYZ say that another Python compiled it: 3.12, or 3.11 where this is 3.12."""
+    magic = MAGIC_312 if MAGIC_312.to_bytes(2, "little") != MAGIC_NUMBER[:2] else MAGIC_311
     whole = bytearray(executable(path).read_bytes())
     at, _, _ = _modules(whole)
-    whole[at + 4 : at + 8] = (3531).to_bytes(2, "little") + b"\r\n"
+    whole[at + 4 : at + 8] = magic.to_bytes(2, "little") + b"\r\n"
     replaced(executable(path), bytes(whole))
 
 
