@@ -17,6 +17,9 @@ def main() -> NoReturn:
         os.write(2, b"venvsmith: interrupted\n")
         sys.exit(130)
     finally:
+        # Python recalls an interrupt inside an exec, which dataclasses use, until the next one,
+        # and would end by the signal instead of with this code.
+        exec("")  # noqa: S102
         # Nobody is there any more to catch one, and Python would print where it was.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ from engines import ca_options, change
 from faults import PASSWORD, USER, Fault, FaultyIndex
 from indexes import gateway
 from robust.test_index_faults import CONFIG, ROWS, as_said
+from robust.test_interrupts import outputs, processes
 
+LOGIN = {"VENVSMITH_INDEX_OWN_USERNAME": USER, "VENVSMITH_INDEX_OWN_PASSWORD": PASSWORD}
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 
@@ -29,11 +33,10 @@ class Project:
 
     def run(self, *words: str) -> tuple[str, list[str]]:
         """Return code and slug, and the lines that were said."""
-        login = {"VENVSMITH_INDEX_OWN_USERNAME": USER, "VENVSMITH_INDEX_OWN_PASSWORD": PASSWORD}
         patience = {"UV_HTTP_RETRIES": "0", "UV_CACHE_DIR": str(self.root.parent / "cache")}
         done = subprocess.run(
             [sys.executable, "-m", "venvsmith", *words], cwd=self.root, text=True,
-            env={**os.environ, **login, **patience}, capture_output=True, check=False, timeout=300,
+            env={**os.environ, **LOGIN, **patience}, capture_output=True, check=False, timeout=300,
         )  # fmt: skip
         assert PASSWORD not in done.stdout + done.stderr
         return as_said(done.returncode, done.stderr), done.stderr.splitlines()
@@ -58,6 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         own_project = Project(root=root, index=index)
         said, lines = own_project.run("lock")
         assert said == "0", lines
+        assert own_project.run("render")[0] == "0"
         yield own_project
     argv = ["docker", "image", "rm", "-f", f"{name}:cpu"]
     subprocess.run(argv, capture_output=True, check=False)
@@ -95,6 +99,44 @@ def test_a_step_that_fails_in_a_build(project: Project) -> None:
     assert said == "1 build-step", line
     assert "step rehearse: failed: import no_such_module fails" in line
     change(project.root, r'imports = \["no_such_module"\]', 'imports = ["lib"]')
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_signal_ends_a_build_with_what_it_started(
+    project: Project, number: signal.Signals
+) -> None:
+    before = outputs(project.root)
+    project.index.put(Fault(kind="silent"))
+    asked = len(project.index.seen)
+    mark = f"mark-{uuid.uuid4()}"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "venvsmith", "-q", "build", *ca_options()], cwd=project.root,
+        env={**os.environ, **LOGIN, "VENVSMITH_MARK": mark}, text=True, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    while len(project.index.seen) == asked:
+        assert running.poll() is None
+        time.sleep(0.05)
+    begun = time.monotonic()
+    running.send_signal(number)
+    told = running.communicate(timeout=60)[1]
+    assert time.monotonic() - begun < 15
+    assert running.returncode == 128 + number, told
+    assert told.strip() in {"", "venvsmith: interrupted"}
+    assert processes(mark) == {}
+    while installing(project.index.port):
+        assert time.monotonic() - begun < 15, "the engine goes on"
+        time.sleep(0.1)
+    assert outputs(project.root) == before
+    project.index.put(None)
+
+
+def installing(port: int) -> bool:
+    """Tell whether a program of any container still talks to the index."""
+    told = subprocess.run(
+        ["ss", "-tn", "state", "established"], capture_output=True, text=True, check=True
+    ).stdout
+    return f":{port} " in told
 
 
 def test_an_index_that_refuses_connections_in_a_build(project: Project) -> None:

@@ -48,6 +48,15 @@ def in_memory() -> list[Path]:
     return found
 
 
+def containers() -> dict[str, str]:
+    told = subprocess.run(
+        ["docker", "ps", "--all", "--filter", f"label={OWNER_LABEL}",
+         "--format", f'{{{{.ID}}}} {{{{.Label "{OWNER_LABEL}"}}}}'],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return dict(line.split(" ", 1) for line in told.stdout.splitlines())
+
+
 def test_a_sweep_takes_what_a_killed_process_left_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "venvsmith-run-mine").mkdir()
     (tmp_path / "elsewhere").mkdir()
@@ -108,15 +117,24 @@ def test_no_secret_of_a_killed_build_outlives_the_next_command(
 
 
 @pytest.mark.engine
-def test_the_container_of_a_killed_verify_is_removed_by_the_next_one(tmp_path: Path) -> None:
-    def containers() -> dict[str, str]:
-        told = subprocess.run(
-            ["docker", "ps", "--all", "--filter", f"label={OWNER_LABEL}",
-             "--format", f'{{{{.ID}}}} {{{{.Label "{OWNER_LABEL}"}}}}'],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return dict(line.split(" ", 1) for line in told.stdout.splitlines())
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_signal_ends_a_verification_with_its_container(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    mark = {"VENVSMITH_MARK": str(tmp_path)}
+    running = start("verify", IMAGE, "--command", f"python3 -c '{NAP}'", env=mark, cwd=tmp_path)
+    own = f"/{running.pid}/"
+    eventually(lambda: any(own in label for label in containers().values()))
+    running.send_signal(number)
+    begun = time.monotonic()
+    assert running.wait(60) == 128 + number
+    assert time.monotonic() - begun < 15
+    assert processes(mark["VENVSMITH_MARK"]) == {}
+    assert not any(own in label for label in containers().values())
 
+
+@pytest.mark.engine
+def test_the_container_of_a_killed_verify_is_removed_by_the_next_one(tmp_path: Path) -> None:
     words = ("verify", IMAGE, "--command", f"python3 -c '{NAP}'")
     running = start(*words, env={}, cwd=tmp_path)
     own = f"/{running.pid}/"
