@@ -67,38 +67,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     subprocess.run(argv, capture_output=True, check=False)
 
 
-def test_an_index_that_fails_in_a_build(project: Project) -> None:
-    project.index.put(Fault(kind="status", status=500))
-    said, line = project.build()
-    assert said == ROWS["500"].build["uv"], line
-    assert "step install:layer-base-cpu" in line
+@pytest.fixture(autouse=True)
+def well(project: Project) -> Iterator[None]:
+    yield
     project.index.put(None)
 
 
-def test_an_index_that_takes_no_login_in_a_build(project: Project) -> None:
-    project.index.put(Fault(kind="status", status=403))
-    said, line = project.build()
-    assert said == ROWS["403"].build["uv"], line
-    assert "VENVSMITH_INDEX_OWN_PASSWORD" in line
-    project.index.put(None)
-
-
-def test_another_file_than_was_locked_in_a_build(project: Project) -> None:
-    wheel = next(project.index.folder.glob("lib-1-*"))
-    right = wheel.read_bytes()
-    project.index.change(wheel)
-    said, line = project.build()
-    assert said == ROWS["another file of the name"].build["uv"], line
-    assert "lib==1" in line
-    wheel.write_bytes(right)
-
-
-def test_a_step_that_fails_in_a_build(project: Project) -> None:
-    change(project.root, r'imports = \["lib"\]', 'imports = ["no_such_module"]')
-    said, line = project.build()
-    assert said == "1 build-step", line
-    assert "step rehearse: failed: import no_such_module fails" in line
-    change(project.root, r'imports = \["no_such_module"\]', 'imports = ["lib"]')
+def installing(port: int) -> bool:
+    """Tell whether a program of any container still talks to the index."""
+    told = subprocess.run(
+        ["ss", "-tn", "state", "established"], capture_output=True, text=True, check=True
+    ).stdout
+    return f":{port} " in told
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -128,15 +108,39 @@ def test_a_signal_ends_a_build_with_what_it_started(
         assert time.monotonic() - begun < 15, "the engine goes on"
         time.sleep(0.1)
     assert outputs(project.root) == before
-    project.index.put(None)
 
 
-def installing(port: int) -> bool:
-    """Tell whether a program of any container still talks to the index."""
-    told = subprocess.run(
-        ["ss", "-tn", "state", "established"], capture_output=True, text=True, check=True
-    ).stdout
-    return f":{port} " in told
+@pytest.mark.e2e
+def test_an_index_that_fails_in_a_build(project: Project) -> None:
+    project.index.put(Fault(kind="status", status=500))
+    said, line = project.build()
+    assert said == ROWS["500"].build["uv"], line
+    assert "step install:layer-base-cpu" in line
+
+
+def test_an_index_that_takes_no_login_in_a_build(project: Project) -> None:
+    project.index.put(Fault(kind="status", status=403))
+    said, line = project.build()
+    assert said == ROWS["403"].build["uv"], line
+    assert "VENVSMITH_INDEX_OWN_PASSWORD" in line
+
+
+def test_another_file_than_was_locked_in_a_build(project: Project) -> None:
+    wheel = next(project.index.folder.glob("lib-1-*"))
+    right = wheel.read_bytes()
+    project.index.change(wheel)
+    said, line = project.build()
+    assert said == ROWS["another file of the name"].build["uv"], line
+    assert "lib==1" in line
+    wheel.write_bytes(right)
+
+
+def test_a_step_that_fails_in_a_build(project: Project) -> None:
+    change(project.root, r'imports = \["lib"\]', 'imports = ["no_such_module"]')
+    said, line = project.build()
+    assert said == "1 build-step", line
+    assert "step rehearse: failed: import no_such_module fails" in line
+    change(project.root, r'imports = \["no_such_module"\]', 'imports = ["lib"]')
 
 
 def test_an_index_that_refuses_connections_in_a_build(project: Project) -> None:
