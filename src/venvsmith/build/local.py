@@ -45,6 +45,8 @@ _PASSED = (
     "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES",
     "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
 )  # fmt: skip
+_LEFT_BY_UV = (".lock", ".gitignore", "CACHEDIR.TAG")
+"""As in `steps/normalise.py`, which takes them out of the layers."""
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -220,11 +222,18 @@ class _Engine:
                     self.layers[copy.stage] = diff_id(tree)
                 _merge(tree, self.root if self.sandbox else Path("/"))
         if stage.name == "final":
+            self.tidy()
             _settle_folders(self.root)
         for step in stage.steps:
             for mount in step.mounts:
                 self.bring(mount)
             self.step(step)
+
+    def tidy(self) -> None:
+        """Remove what uv left in a venv that was made at its place, where no layer brought it."""
+        for venv in self.plan.venvs if self.sandbox is None else ():
+            for name in _LEFT_BY_UV:
+                (Path(venv.path) / name).unlink(missing_ok=True)
 
     def step(self, step: Step) -> None:
         """Carry out one step, or say why this engine cannot."""
