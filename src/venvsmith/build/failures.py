@@ -46,7 +46,8 @@ def step_failure(
         return SurroundingsError(message, where=where, hint=hint, code="step-timeout")
     if step is not None and step.network:
         error = network_error(text, where=where) or gone_error(text, where=where)
-        if error is not None:
+        # What is gone where Python or a system package comes from is no file of an index.
+        if error is not None and (step.kind not in {"apt", "python"} or error.exit_code != 1):
             return _naming(error, text, indexes)
     ours = [line.partition("venvsmith: ")[2] for line in told if "venvsmith: " in line]
     plain = [line for line in told if line and not _NOISE.match(line)]

@@ -218,7 +218,8 @@ class _Engine:
         if stage.name.partition("-")[0] in {"assembled", "final"}:
             for copy in stage.copies:
                 tree = self.inside(copy.path)
-                if self.sandbox is not None:
+                # What this engine does not carry out leaves no tree.
+                if self.sandbox is not None and tree.is_dir():
                     self.layers[copy.stage] = diff_id(tree)
                 _merge(tree, self.root if self.sandbox else Path("/"))
         if stage.name == "final":
