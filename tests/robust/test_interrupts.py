@@ -17,8 +17,9 @@ from faults import FaultyIndex
 from robust.kills import CONFIG
 from venvsmith.files import JOURNAL, TEMP_PREFIX
 
-TIMES = int(os.environ.get("VENVSMITH_INTERRUPTS", "2"))
+TIMES = int(os.environ.get("VENVSMITH_INTERRUPTS", "1"))
 """How often each pair of command and signal is tried; more by hand."""
+BUILD = "build --engine local --no-verify"
 START_SECONDS = 0.15
 """Before that Python itself is starting, and what it says is not ours."""
 RANDOM = random.Random(7)  # noqa: S311 - not a secret
@@ -65,9 +66,16 @@ def run(root: Path, *words: str) -> int:
     return subprocess.run(argv, cwd=root, capture_output=True).returncode
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 @pytest.mark.parametrize(
-    "words", ["lock", "render", "build --engine local --no-verify"], ids=["lock", "render", "build"]
+    ("words", "number"),
+    [
+        pytest.param("lock", signal.SIGINT, id="lock, ctrl-c"),
+        pytest.param("lock", signal.SIGTERM, id="lock, sigterm"),
+        pytest.param("render", signal.SIGINT, id="render, ctrl-c"),
+        pytest.param("render", signal.SIGTERM, id="render, sigterm"),
+        pytest.param(BUILD, signal.SIGINT, id="build, ctrl-c", marks=pytest.mark.e2e),
+        pytest.param(BUILD, signal.SIGTERM, id="build, sigterm"),
+    ],
 )
 def test_a_signal_ends_a_run_cleanly(
     root: Path, words: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch

