@@ -18,7 +18,7 @@ from venvsmith.model.project import (
     Stage,
     Variant,
 )
-from venvsmith.plan import WORK, Assets, plan_image
+from venvsmith.plan import WORK, Assets, Source, plan_image
 
 AMD64 = Platform(arch="amd64")
 ARM64 = Platform(arch="arm64")
@@ -27,7 +27,7 @@ ASSETS = Assets(
         name: name.encode()
         for name in (
             "apt.sh", "apt-source.sh", "python.sh", "user.sh", "capture.sh", "interpreter.sh",
-            "normalise.py", "rehearse.py",
+            "normalise.py", "rehearse.py", "source.py", "versions.py", "index.py",
         )
     },
     tools=(Pin(name="uv", version="1", hashes=("sha256:" + "a" * 64,)),),
@@ -110,10 +110,15 @@ def plan(
     prefix: str = "",
 ) -> Plan:
     of = of or project()
+    sources = {
+        name: Source(name=f"own-{name}", version="1", build_pins=(pin("hatchling"),))
+        for name, stage in of.stages.items()
+        if stage.source is not None
+    }
     return plan_image(
         of,
         locks(of),
-        ASSETS,
+        replace(ASSETS, sources=sources),
         image=image,
         variant="cuda",
         flat=flat,

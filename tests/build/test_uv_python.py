@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -29,6 +30,7 @@ VERSION = "3.11.2"
 ARCHES = {"x86_64": 0x3E, "aarch64": 0xB7}
 """And their numbers in the header of an ELF file."""
 BASE = "vs-uv-python/base:1"
+TOOLS = Path(__file__).parents[1] / "families" / "small" / "locks" / "tools.txt"
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +89,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Uv's image, under the name that the default setting gives, and a base without a Python."""
     folder = tmp_path_factory.mktemp("uv-image")
     shutil.copy2(uv.find_uv_bin(), folder / "uv")
-    version = subprocess.run(
-        [uv.find_uv_bin(), "--version"], capture_output=True, text=True, check=True
-    ).stdout.split()[1]
-    official = f"ghcr.io/astral-sh/uv:{version}"
+    # The version that the family's locks have, whichever this machine's is.
+    version = re.search(r"^uv==(\S+)", TOOLS.read_text(), re.MULTILINE)
+    assert version is not None
+    official = f"ghcr.io/astral-sh/uv:{version[1]}"
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY uv /uv\n")
     docker("build", "-q", "-t", official, str(folder))
     # The stand-in is Debian's Python, which wants this library; uv's own would not.
