@@ -62,6 +62,7 @@ def test_the_first_difference_of_two_layers_has_its_cause(
     assert first_difference(one, one) is None
 
 
+@pytest.mark.e2e
 @pytest.mark.engine
 @pytest.mark.network
 def test_a_package_that_notes_the_time_of_its_build_is_named(project: Path) -> None:

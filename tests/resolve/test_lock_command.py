@@ -137,6 +137,7 @@ def test_interrupt_ends_the_run_at_once_and_writes_nothing(
     assert not (folder / "locks").exists()
 
 
+@pytest.mark.e2e
 def test_killed_runs_leave_old_or_new_locks_never_between(folder: Path, index: LocalIndex) -> None:
     venvsmith(folder, "lock")
     versions = iter(range(2, 100))
