@@ -6,7 +6,7 @@ Numbers are those of CPython's `Lib/opcode.py` and `Include/opcode_ids.h` of eac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Version = tuple[int, int]
 
@@ -55,21 +55,7 @@ _38 = Opcodes(
     jumps_absolute=frozenset({111, 112, 113, 114, 115, 121}),
     unit=1,
 )
-_310 = Opcodes(
-    import_name=108,
-    import_star=84,
-    load_const=100,
-    load_name=101,
-    load_global=116,
-    load_attr=(106, 160),
-    store_name=90,
-    store_global=97,
-    extended_arg=144,
-    calls=frozenset({131, 141, 161}),
-    noise=frozenset({9}),
-    jumps_forward=frozenset({93, 110, 122, 143, 154}),
-    jumps_absolute=frozenset({111, 112, 113, 114, 115, 121}),
-)
+_310 = replace(_38, jumps_forward=frozenset({93, 110, 122, 143, 154}), unit=2)
 _311 = Opcodes(
     import_name=108,
     import_star=84,
