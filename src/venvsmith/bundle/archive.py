@@ -21,7 +21,6 @@ from venvsmith.errors import UnsafeInputError
 
 MAGIC = b"MEI\014\013\012\013\016"
 COOKIE = struct.Struct("!8sIIII64s")
-OLD_COOKIE = struct.Struct("!8sIIII")
 ENTRY = struct.Struct("!IIIIBc")
 PYZ_MAGIC = b"PYZ\0"
 TAIL = 1024 * 1024

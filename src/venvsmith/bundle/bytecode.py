@@ -22,10 +22,11 @@ DATA_NAME = re.compile(
 )
 """Names of files that a package ships as data. Names that code writes look the same: only what
 stands beside a package's own folder counts."""
-_FOLDER_CALLS = frozenset(
+RESOURCE_CALLS = frozenset(
     {"files", "get_data", "resource_filename", "resource_string", "resource_stream",
      "open_text", "open_binary", "read_text", "read_binary"}
 )  # fmt: skip
+"""Functions that reach into a package's folder, of the modules in `_RESOURCES`."""
 _RESOURCES = ("importlib.resources", "importlib_resources", "pkgutil", "pkg_resources")
 _METADATA = ("importlib.metadata", "importlib_metadata", "pkg_resources")
 _METADATA_CALLS = frozenset(
@@ -124,7 +125,7 @@ def read_module(code: Code, python: Version) -> ModuleCode:
     if not any(name.startswith(_METADATA) for name in imported):
         found.metadata.clear()
     resources = any(name.startswith(_RESOURCES) for name in imported)
-    knows = found.folders | {"__file__", "__path__"} | (_FOLDER_CALLS if resources else set())
+    knows = found.folders | {"__file__", "__path__"} | (RESOURCE_CALLS if resources else set())
     brought = {name for entry in found.imports for name in entry.names}
     found.data = [ask for ask in found.data if ask.names & (knows | brought)]
     if found.by_variable:

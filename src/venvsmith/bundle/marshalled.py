@@ -29,13 +29,9 @@ class Code:
     """The parts of a code object from which its imports and names can be read."""
 
     name: str
-    flags: int
     code: bytes
     consts: tuple[Any, ...]
     names: tuple[str, ...]
-    varnames: tuple[str, ...]
-    firstline: int
-    lines: bytes
     exceptions: bytes
 
 
@@ -180,18 +176,18 @@ class _Reader:
 
     def code(self, depth: int) -> Code:
         self.at += 16 if self.new else 20  # four or five counts of arguments and the stack
-        flags = self.integer()
+        self.integer()  # flags
         # The code; kinds of the variables, or the free ones (and the bound ones); the file's name.
         fields = self.tuple_(8, depth)
-        code, consts, names, varnames = fields[:4]
+        code, consts, names = fields[:3]
         name = fields[6 if self.new else 7]
-        firstline = self.integer()
+        self.integer()  # its first line
         lines, exceptions = self.tuple_(2, depth) if self.new else (self.value(depth + 1), b"")
         whole = isinstance(code, bytes) and isinstance(lines, bytes) and isinstance(name, str)
         tables = isinstance(consts, tuple) and set(map(type, names)) <= {str}
         if not (whole and tables and isinstance(exceptions, bytes)):
             raise MarshalError(f"at byte {self.at}: a code object that is none")
-        return Code(name, flags, code, consts, names, varnames, firstline, lines, exceptions)
+        return Code(name, code, consts, names, exceptions)
 
 
 _index_at = _UINT.unpack_from

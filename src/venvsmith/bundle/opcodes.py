@@ -56,35 +56,20 @@ _38 = Opcodes(
     unit=1,
 )
 _310 = replace(_38, jumps_forward=frozenset({93, 110, 122, 143, 154}), unit=2)
-_311 = Opcodes(
-    import_name=108,
-    import_star=84,
-    load_const=100,
-    load_name=101,
-    load_global=116,
-    load_attr=(106, 160),
-    store_name=90,
-    store_global=97,
-    extended_arg=144,
+_311 = replace(
+    _310,
     calls=frozenset({171}),
     noise=frozenset({0, 2, 9, 151, 166, 172}),
     jumps_forward=frozenset({93, 110, 111, 112, 114, 115, 123, 128, 129}),
+    jumps_absolute=frozenset(),
     global_shift=1,
 )
-_312 = Opcodes(
-    import_name=108,
+_312 = replace(
+    _311,
     import_star=None,
-    load_const=100,
-    load_name=101,
-    load_global=116,
     load_attr=(106,),
-    store_name=90,
-    store_global=97,
-    extended_arg=144,
-    calls=frozenset({171}),
     noise=frozenset({0, 2, 9, 151, 172}),
     jumps_forward=frozenset({93, 110, 114, 115, 123, 128, 129}),
-    global_shift=1,
     attr_shift=1,
     intrinsic=173,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.bundle.bytecode import RESOURCE_CALLS
 from venvsmith.bundle.contents import LIBRARY
 from venvsmith.bundle.graph import absolute
 from venvsmith.collect.probe import elf
@@ -34,10 +35,6 @@ ON_DESKTOPS = (
 `depend/dylib.py` leaves most of them out): missing, they are no mistake of the bundle's."""
 _FILE_KNOWN = {"__file__", "__path__"}
 _OPENS = {"open", "read_text", "read_bytes", "load", "safe_load", "get_data", "open_text"}
-_RESOURCE_CALLS = frozenset(
-    {"files", "get_data", "resource_filename", "resource_string", "resource_stream",
-     "open_text", "open_binary", "read_text", "read_binary"}
-)  # fmt: skip
 
 
 def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
@@ -235,7 +232,7 @@ def folders_at_hand(graph: Graph, module: str, code: ModuleCode) -> set[str]:
     for entry in code.imports:
         base = absolute(entry, package) or ""
         if base.startswith(("importlib", "pkgutil", "pkg_resources")):
-            knows |= _RESOURCE_CALLS & set(entry.names or _RESOURCE_CALLS)
+            knows |= RESOURCE_CALLS & set(entry.names or RESOURCE_CALLS)
         other = graph.codes.get(base)
         if other is not None:
             knows |= other.folders & set(entry.names)
