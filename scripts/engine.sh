@@ -46,10 +46,19 @@ start_engine() {
   say "starting dockerd, data under $DATA_ROOT, log in $LOG"
   rm -f /var/run/docker.pid
   setsid dockerd --data-root "$DATA_ROOT" >"$LOG" 2>&1 </dev/null &
-  for _ in $(seq 60); do engine_answers && return; sleep 0.5; done
+  for _ in $(seq 60); do engine_answers && break; sleep 0.5; done
+  if engine_answers; then keep_address; return; fi
   say "dockerd did not come up; the end of its log:" >&2
   tail -n 20 "$LOG" >&2
   exit 4
+}
+
+# Without udev, the bridge has the address of one of the containers on it: when that one ends, the
+# connections of all others hang for most of a minute.
+keep_address() {
+  local bridge=/sys/class/net/docker0
+  [ -e "$bridge/addr_assign_type" ] && [ "$(cat "$bridge/addr_assign_type")" != 3 ] || return 0
+  ip link set dev docker0 address 02:42:76:65:6e:76 || say "docker0 keeps no address of its own" >&2
 }
 
 install_tools() {
