@@ -8,7 +8,7 @@ import pytest
 from values import AMD64, locks, plan, project
 from venvsmith.errors import ConfigError
 from venvsmith.model.plan import Plan
-from venvsmith.model.project import LayerCut
+from venvsmith.model.project import Base, LayerCut
 
 
 @pytest.mark.parametrize("cut", ["stage", "balanced"])
@@ -37,6 +37,33 @@ def test_every_stage_follows_what_it_builds_on_and_copies_from() -> None:
         assert {copy.stage for copy in stage.copies} <= seen
         seen.add(stage.name)
     assert plan().stages[-1].name == "final"
+
+
+@pytest.mark.parametrize(
+    ("base", "waits"),
+    [
+        (Base(name="slim", build="b", runtime="r", apt=("curl",)), False),
+        (Base(name="slim", build="b", runtime="r", apt=("python3-minimal",)), True),
+        (Base(name="slim", build="b", runtime="r", python="apt"), True),
+        (Base(name="slim", build="b", runtime="r", python="uv"), False),
+    ],
+)
+def test_installing_waits_for_system_packages_only_where_they_bring_python(
+    base: Base, *, waits: bool
+) -> None:
+    stages = {s.name: s for s in plan(replace(project(), bases={"slim": base})).stages}
+    todo, needs = ["layer-asr-cuda"], set()
+    while todo:
+        stage = stages[todo.pop()]
+        needs.add(stage.name)
+        todo += [copy.stage for copy in stage.copies]
+        todo += [] if stage.parent_is_image else [stage.parent]
+    assert ("system" in needs) is waits
+
+
+def test_an_index_has_time_to_answer_unless_the_base_says_otherwise() -> None:
+    lines = [line for step in plan().steps if step.network for line in step.run]
+    assert any('UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"' in line for line in lines)
 
 
 def test_nothing_but_the_named_files_is_read_from_the_project() -> None:

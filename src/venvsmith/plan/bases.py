@@ -86,9 +86,9 @@ class Bases:
         brought = python_stages(self.steps, native=self.native) if self.own_python else []
         here = (python_tree(self.steps),) if self.own_python else ()
         question = self.steps.interpreter("runtime", venvs)
-        # For other platforms the runtime base as the builder's platform has it says where Python
-        # lies, and for an image on another one the base of both, so that its layers need not wait
-        # for the other; the rehearsal proves it where it will run.
+        # Where system packages do not bring Python, the base says where it lies, so that installing
+        # need not wait for them, nor an image on another one for that. For other platforms it is
+        # the base as the builder's platform has it. The rehearsal proves it where it will run.
         bare = BuildStage(
             name="runtime-python",
             parent=base.runtime,
@@ -104,7 +104,7 @@ class Bases:
         )
         return [
             *brought,
-            bare if self.native or self.steps.below is not None else own,
+            own if self._waits_for_packages else bare,
             BuildStage(
                 name="interpreter",
                 parent=base.build,
@@ -116,6 +116,13 @@ class Bases:
                 steps=(*self.python("build"), self.steps.interpreter("build", venvs)),
             ),
         ]
+
+    @property
+    def _waits_for_packages(self) -> bool:
+        """Return whether the runtime base has its Python only once system packages are there."""
+        if self.native or self.steps.below is not None:
+            return False
+        return any("python" in package for package in self.runtime_packages())
 
     def python(self, where: str) -> Sequence[Step]:
         """Return the steps that bring Python into a base that is to have it from elsewhere."""

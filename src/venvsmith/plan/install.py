@@ -49,6 +49,9 @@ class Install:
 
 WHEELS = "WHEELS"
 """Stands where other pins have their index, whose name is never in capitals."""
+READ_TIMEOUT = 120
+"""Seconds without a byte from an index, where the base image sets no other."""
+_TIMEOUTS = ("UV_HTTP_TIMEOUT", "PIP_DEFAULT_TIMEOUT")
 
 
 def pin_files(
@@ -147,7 +150,11 @@ class Installer:
     # -- the network -----------------------------------------------------------------------------
 
     def surroundings(self) -> tuple[str, ...]:
-        """Return the lines that heed the machine's certificates and its default index."""
+        """Return the lines that heed the machine's certificates and its default index.
+
+        Layers install side by side, so that one connection waits longer than the installers
+        expect (30 and 15 seconds) of a line that they have to themselves.
+        """
         ca, index = (f"{self.secrets}/{name}" for name in NETWORK_SECRETS)
         set_index = (
             f'UV_DEFAULT_INDEX="$(cat {index})" && PIP_INDEX_URL="$UV_DEFAULT_INDEX"'
@@ -156,6 +163,7 @@ class Installer:
         return (
             f"[ ! -e {ca} ] || export SSL_CERT_FILE={ca} PIP_CERT={ca}",
             f"[ ! -s {index} ] || {{ {set_index}; }}",
+            "export " + " ".join(f'{name}="${{{name}:-{READ_TIMEOUT}}}"' for name in _TIMEOUTS),
         )
 
     @property
