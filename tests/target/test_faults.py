@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from venvsmith.push.faults import push_error
+from venvsmith.target.faults import registry_error
 
 # What docker 26 to 28 print on stderr, each met with a real registry and a fault before it.
 WORDS = [
@@ -47,6 +47,6 @@ WORDS = [
 def test_docker_s_words_tell_what_to_do(
     words: str, code: str, exit_code: int, *, again: bool
 ) -> None:
-    error, retry = push_error(words, where="ghcr.io/acme/x")
+    error, retry = registry_error(words, where="ghcr.io/acme/x", doing="push")
     assert (error.code, error.exit_code, retry) == (code, exit_code, again)
     assert "canary" not in error.lines()[0]

@@ -15,6 +15,7 @@ LOCKS = ("locks/", "read: the lockfiles")
 IMAGE = ("IMAGE", "name of an image of the configuration; all of them by default")
 TARGETS = (
     ("NAME:TAG", "an image of the local engine; docker:NAME:TAG says so aloud"),
+    ("registry:HOST/NAME:TAG", "an image in a registry: pulled, and removed afterwards"),
     ("oci:DIR[:TAG]", "an OCI layout, as skopeo and buildx write it"),
     ("docker-archive:FILE", "what `docker save` wrote"),
     ("rootfs:DIR", "the root folder of an image, unpacked"),

@@ -13,7 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from venvsmith.errors import UsageError, VenvsmithError
-from venvsmith.push.engine import Docker, forget
+from venvsmith.push.engine import Docker
 from venvsmith.push.login import docker_environment, read_logins
 from venvsmith.push.model import (
     Content,
@@ -25,7 +25,7 @@ from venvsmith.push.model import (
     TagStatus,
     host_of,
 )
-from venvsmith.target.engine import call, inspect_image
+from venvsmith.target.engine import call, forget, inspect_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

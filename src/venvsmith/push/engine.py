@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from venvsmith.errors import SurroundingsError, UsageError
 from venvsmith.patience import PUSH, patience
 from venvsmith.process import Command, environment, run
-from venvsmith.push.faults import push_error, too_slow
 from venvsmith.push.model import Pushed
-from venvsmith.target.engine import DOCKER, QUICK_SECONDS, call, check_reachable, first_line
+from venvsmith.target.engine import DOCKER, call, check_reachable, first_line
+from venvsmith.target.faults import AGAIN, registry_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,11 +71,11 @@ class Docker:
             allowed = patience(PUSH, SETUP_SECONDS + sum(layers.values()) / SLOWEST_RATE)
             done = self._run("push", tag, timeout=allowed, on_output=ear.hear)
             if done.timed_out:
-                raise too_slow(where=tag, seconds=allowed, retried=len(ear.retried))
+                raise _too_slow(where=tag, seconds=allowed, retried=len(ear.retried))
             if done.returncode == 0:
                 return ear.pushed()
             check_reachable(done)
-            error, again = push_error(done.error_text, where=tag)
+            error, again = registry_error(done.error_text, where=tag, doing="push")
             # Where the engine has tried five times itself, a minute has gone by already.
             if pause is None or not again or ear.retried:
                 raise error
@@ -105,7 +105,7 @@ class Docker:
                     hint="look at the registry and the network, then run again",
                     code="registry-unreachable",
                 )
-            error, again = push_error(done.error_text, where=tag)
+            error, again = registry_error(done.error_text, where=tag, doing="push")
             if not again:
                 return None
             if pause is None:
@@ -126,9 +126,15 @@ class Docker:
         return run(command, on_output=on_output, stop=self.stop)
 
 
-def forget(tag: str) -> None:
-    """Take a name off an image of the local engine."""
-    run(Command(argv=(DOCKER, "image", "rm", "--no-prune", tag), timeout=QUICK_SECONDS))
+def _too_slow(*, where: str, seconds: float, retried: int) -> SurroundingsError:
+    """Return the error for a push that did not end in time."""
+    why = f"; the engine was retrying {retried} of its layers" if retried else ""
+    return SurroundingsError(
+        f"not pushed within {seconds:.0f} s{why}",
+        where=where,
+        hint=f"{AGAIN['push']}; VENVSMITH_PUSH_TIMEOUT=3600 gives it an hour",
+        code="push-timeout",
+    )
 
 
 @dataclass(kw_only=True, slots=True)

@@ -64,5 +64,9 @@ def open_target(ref: str) -> OpenTarget:
         from venvsmith.target.dockerfile import open_dockerfile  # noqa: PLC0415
 
         return open_dockerfile(rest)
+    if kind == "registry":
+        from venvsmith.target.registry import open_registry  # noqa: PLC0415
+
+        return open_registry(rest)
     message = f"targets of the kind {kind}: cannot be read by this version"
     raise UnsafeInputError(message, where=ref, code="unsupported")

@@ -104,6 +104,14 @@ def inspect_image(reference: str) -> dict[str, Any]:
     return found[0]
 
 
+def forget(name: str) -> None:
+    """Take a name off an image; an image without any name is gone then."""
+    process.run(
+        process.Command(argv=(DOCKER, "image", "rm", name), timeout=QUICK_SECONDS),
+        stop=Event(),  # an interrupt may be the very reason
+    )
+
+
 def history(image_id: str) -> tuple[str, ...]:
     """Return how each layer was made, the oldest first."""
     done = call("history", "--no-trunc", "--format", "{{json .CreatedBy}}", image_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.network import redact_urls
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 LONGEST = 300
 """Characters of docker's own words that a line of ours repeats."""
+Doing = Literal["push", "pull"]
+AGAIN: dict[Doing, str] = {
+    "push": "run 'venvsmith push' again: it goes on where it stopped",
+    "pull": "run again",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,21 +40,20 @@ class _Sign:
     judged: bool = False
 
 
-_AGAIN = "run 'venvsmith push' again: it goes on where it stopped"
 # The first that fits decides.
 _SIGNS = (
     _Sign(
         pattern=r"no space left|quota|insufficient storage|HTTP status: 507",
         code="registry-full",
         message="the registry has no room",
-        hint=f"free some there, then {_AGAIN}",
+        hint="free some there, then {again}",
     ),
     _Sign(
         pattern=r"unauthorized|authentication required|no basic auth|insufficient_scope"
         r"|incorrect username or password|access denied|\bdenied\b|\b40[13]\b",
         code="registry-login",
         message="the registry refuses this login, or it has expired",
-        hint="'docker login' to it, or name a file with --env-file, then run again",
+        hint="'docker login' to it{or_file}, then run again",
     ),
     _Sign(
         pattern=r"x509|certificate|server gave HTTP response to HTTPS client",
@@ -62,14 +66,14 @@ _SIGNS = (
         r"|no route to host|name resolution",
         code="registry-unreachable",
         message="the registry cannot be reached",
-        hint=f"look at its address and the network, then {_AGAIN}",
+        hint="look at its address and the network, then {again}",
         again=True,
     ),
     _Sign(
         pattern=r"HTTP status:? 5\d\d|HTTP 5\d\d|: 5\d\d [A-Z]|toomanyrequests|\b429\b|unavailable",
         code="registry-failed",
         message="the registry fails",
-        hint=f"wait a little, or look at its log and its disk; then {_AGAIN}",
+        hint="wait a little, or look at its log and its disk; then {again}",
         again=True,
     ),
     _Sign(
@@ -77,7 +81,7 @@ _SIGNS = (
         r"|timeout|deadline exceeded|connection closed|use of closed",
         code="registry-broke-off",
         message="the connection to the registry breaks off",
-        hint=_AGAIN,
+        hint="{again}",
         again=True,
     ),
     _Sign(
@@ -91,28 +95,20 @@ _SIGNS = (
 )
 
 
-def push_error(text: str, *, where: str) -> tuple[VenvsmithError, bool]:
+def registry_error(text: str, *, where: str, doing: Doing) -> tuple[VenvsmithError, bool]:
     """Return the error that docker's words tell of, and whether to try again by ourselves.
 
     :param text: what docker printed on stderr, secrets redacted.
     :param where: the tag or repository that it is about.
     """
     said = redact_urls(" ".join(text.split()))[:LONGEST]
+    again = AGAIN[doing]
     for sign in _SIGNS:
         if re.search(sign.pattern, text, re.IGNORECASE):
             kind = JudgedError if sign.judged else SurroundingsError
-            message = f"{sign.message}: {said}"
-            return kind(message, where=where, hint=sign.hint, code=sign.code), sign.again
-    message = f"docker cannot push it: {said or 'it does not say why'}"
-    return SurroundingsError(message, where=where, hint=_AGAIN, code="push-failed"), False
-
-
-def too_slow(*, where: str, seconds: float, retried: int) -> SurroundingsError:
-    """Return the error for a push that did not end in time."""
-    why = f"; the engine was retrying {retried} of its layers" if retried else ""
-    return SurroundingsError(
-        f"not pushed within {seconds:.0f} s{why}",
-        where=where,
-        hint=f"{_AGAIN}; VENVSMITH_PUSH_TIMEOUT=3600 gives it an hour",
-        code="push-timeout",
-    )
+            or_file = ", or name a file with --env-file" if doing == "push" else ""
+            hint = sign.hint.format(again=again, or_file=or_file)
+            error = kind(f"{sign.message}: {said}", where=where, hint=hint, code=sign.code)
+            return error, sign.again
+    message = f"docker cannot {doing} it: {said or 'it does not say why'}"
+    return SurroundingsError(message, where=where, hint=again, code=f"{doing}-failed"), False

@@ -35,7 +35,10 @@ HARDENING = (
 
 
 class ImageTarget:
-    """An opened image, addressed by its ID from here on."""
+    """An opened image, addressed by its ID from here on.
+
+    :ivar borrowed: a name that the engine is to forget when this is closed, and the image with it.
+    """
 
     def __init__(self, reference: str, inspected: dict[str, Any]) -> None:
         self._id = str(inspected["Id"])
@@ -50,6 +53,7 @@ class ImageTarget:
         self.placement = Placement()
         self._config = config
         self._containers: list[str] = []
+        self.borrowed = ""
 
     def candidates(self, venvs: tuple[str, ...]) -> list[str]:
         """Return interpreters to try, the likeliest first; a bare name is looked up on PATH."""
@@ -181,8 +185,10 @@ class ImageTarget:
         return ("--cap-add", "DAC_OVERRIDE") if user in ("", "0", "root") else ()
 
     def close(self) -> None:
-        """Remove containers that are still there."""
+        """Remove containers that are still there, and an image that was here for this only."""
         engine.remove(self._containers)
+        if self.borrowed:
+            engine.forget(self.borrowed)
 
     def __enter__(self) -> Self:
         """Enter the context."""
@@ -217,9 +223,10 @@ def image_config(inspected: Mapping[str, Any], history: tuple[str, ...]) -> Imag
     )
 
 
-def open_image(reference: str) -> ImageTarget:
+def open_image(reference: str, *, shown: str = "") -> ImageTarget:
     """Open an image of the local engine, and sweep what earlier runs had to leave behind.
 
+    :param shown: what reports call it; the reference where empty.
     :raises UsageError: where there is no such image.
     :raises UnsafeInputError: where it is none of Linux, or would run in a place that is not its.
     :raises SurroundingsError: where the engine cannot be reached.
@@ -235,4 +242,4 @@ def open_image(reference: str) -> ImageTarget:
             f"its working directory {workdir} would give it this machine's files", where=reference
         )
     engine.sweep()
-    return ImageTarget(reference, inspected)
+    return ImageTarget(shown or reference, inspected)
