@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import stat
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from venvsmith.errors import SurroundingsError, UnsafeInputError
+from venvsmith.folders import Hold, flush, hold
 from venvsmith.patience import LOCK, patience
 
 if TYPE_CHECKING:
@@ -92,11 +92,8 @@ def locked(folder: Path, timeout: float | None = None) -> Iterator[None]:
     if folder in _held:
         yield
         return
-    with _failing_at(folder):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    held = _wait_for(folder, patience(LOCK, DEFAULT_TIMEOUT) if timeout is None else timeout)
     try:
-        wait = patience(LOCK, DEFAULT_TIMEOUT) if timeout is None else timeout
-        _wait_for(handle, folder, wait)
         _held.add(folder)
         recover(folder)
         if (folder / DRAFT).exists():  # on a read-only file system even a vain unlink fails
@@ -105,7 +102,7 @@ def locked(folder: Path, timeout: float | None = None) -> Iterator[None]:
         yield
     finally:
         _held.discard(folder)
-        os.close(handle)
+        held.release()
 
 
 def recover(folder: Path) -> None:
@@ -202,7 +199,8 @@ def _stage(change: _Change) -> None:
 def _write_flushed(path: Path, data: bytes) -> None:
     # O_EXCL after the unlink: never through a link that someone else put there.
     path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags, 0o666)
     try:
         view = memoryview(data)
         while view:
@@ -228,7 +226,7 @@ def _write_journal(home: Path, steps: Sequence[_Step], *, decided: bool) -> None
     draft = home / DRAFT
     _write_flushed(draft, json.dumps(content).encode())
     draft.replace(home / JOURNAL)
-    _flush_folder(home)
+    flush(home)
 
 
 def _parse_journal(text: str, folder: Path) -> tuple[bool, list[_Step]]:
@@ -264,7 +262,7 @@ def _finish(steps: Sequence[_Step]) -> None:
             with contextlib.suppress(FileNotFoundError):
                 temp.replace(target)
     for folder in {target.parent for _, target in steps}:
-        _flush_folder(folder)
+        flush(folder)
 
 
 def _restore(todo: Sequence[_Change]) -> None:
@@ -294,39 +292,26 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _flush_folder(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _wait_for(handle: int, folder: Path, timeout: float) -> None:
+def _wait_for(folder: Path, timeout: float) -> Hold:
     deadline = time.monotonic() + timeout
     while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            if time.monotonic() >= deadline:
-                message = f"{_holder(handle)} has held this folder for {timeout:g} s"
-                raise SurroundingsError(
-                    message,
-                    where=str(folder),
-                    hint="wait for it or end it, then run again",
-                    code="lock-timeout",
-                ) from exc
-            time.sleep(POLL_SECONDS)
-        except OSError as exc:
-            _refuse(folder, exc)
-        else:
-            return
+        with _failing_at(folder):
+            held = hold(folder)
+        if held is not None:
+            return held
+        if time.monotonic() >= deadline:
+            raise SurroundingsError(
+                f"{_holder(folder)} has held this folder for {timeout:g} s",
+                where=str(folder),
+                hint="wait for it or end it, then run again",
+                code="lock-timeout",
+            )
+        time.sleep(POLL_SECONDS)
 
 
-def _holder(handle: int) -> str:
+def _holder(folder: Path) -> str:
     """Name the process that holds a folder, as far as the kernel tells (`man 5 proc`, locks)."""
-    inode = str(os.fstat(handle).st_ino)
+    inode = str(folder.stat().st_ino)
     with contextlib.suppress(OSError):
         for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
             words = line.split()

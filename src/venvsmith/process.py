@@ -27,6 +27,7 @@ POLL_SECONDS = 0.1
 """How often a running program is looked after; its end is seen at once."""
 NOT_FOUND, NOT_STARTABLE = 127, 126
 """Exit codes of programs that do not exist or cannot be started, as a shell has them."""
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _NOT_STARTED = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC}
 DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
 _ended_by: ContextVar[Event | None] = ContextVar("ended_by", default=None)
@@ -255,10 +256,13 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
                 continue
             break
     finally:
-        _signal(process, signal.SIGKILL)
+        _signal(process, _KILL)
         process.wait()
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, number)
+        else:  # Windows knows no signals: whatever is sent ends the program at once
+            process.terminate()

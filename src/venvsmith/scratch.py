@@ -7,13 +7,14 @@ that can be had belongs to nobody any more: the next run of venvsmith removes it
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from venvsmith.folders import Hold, hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +31,13 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
     :param parent: where to make it; the folder for temporary files where None.
     :raises OSError: where the disk refuses.
     """
-    folder, handle = _make(parent)
+    folder, held = _make(parent)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(handle)
+        if held is not None:
+            held.release()
 
 
 def memory() -> Path | None:
@@ -58,30 +60,30 @@ def sweep(*parents: Path) -> int:
     return found
 
 
-def _make(parent: Path | None) -> tuple[Path, int]:
+def _make(parent: Path | None) -> tuple[Path, Hold | None]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        held = None
         with contextlib.suppress(OSError):  # a file system without locks: nobody can sweep there
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            held = hold(folder)
         # Between its making and its lock a sweep may have taken it for an abandoned one.
         if folder.exists():
-            return folder, handle
-        os.close(handle)
+            return folder, held
+        if held is not None:
+            held.release()
 
 
 def _remove_abandoned(folder: Path) -> bool:
     try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        held = hold(folder)
     except OSError:
+        return False
+    if held is None:
         return False
     try:
-        if os.fstat(handle).st_uid != os.geteuid():
+        if not held.mine:
             return False
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
-    except OSError:
-        return False
     finally:
-        os.close(handle)
+        held.release()
     return not folder.exists()

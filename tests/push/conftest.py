@@ -54,6 +54,7 @@ class Family:
     address: str
     mark: str
     env: dict[str, str] = field(default_factory=dict)
+    entry: tuple[str, ...] = ("-m", "venvsmith")
 
     @property
     def images(self) -> tuple[str, str]:
@@ -89,7 +90,7 @@ class Family:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         config = str(self.folder / "venvsmith.toml")
-        argv = [sys.executable, "-m", "venvsmith", "--config", config, "push", *words]
+        argv = [sys.executable, *self.entry, "--config", config, "push", *words]
         return subprocess.Popen(
             argv, stdout=-1, stderr=-1, text=True, env={**os.environ, **self.env}
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.import_evidence import evidence_of
@@ -15,12 +14,13 @@ if TYPE_CHECKING:
     from venvsmith.rules.framework.context import Context
 
 KINDS = {
-    signal.SIGILL: "an instruction that this processor does not have (SIGILL)",
-    signal.SIGSEGV: "an access to memory that is not its own (SIGSEGV)",
-    signal.SIGABRT: "its own abort (SIGABRT)",
-    signal.SIGKILL: "SIGKILL, most likely for want of memory",
-    signal.SIGBUS: "a damaged or cut-off file in memory (SIGBUS)",
+    4: "an instruction that this processor does not have (SIGILL)",
+    6: "its own abort (SIGABRT)",
+    7: "a damaged or cut-off file in memory (SIGBUS)",
+    9: "SIGKILL, most likely for want of memory",
+    11: "an access to memory that is not its own (SIGSEGV)",
 }
+"""By Linux's numbers of signals (`man 7 signal`), whatever judges."""
 
 
 class ImportCrashed(Rule):
@@ -57,7 +57,7 @@ class ImportCrashed(Rule):
             if result.status != "crashed":
                 continue
             number = result.signal
-            kind = KINDS.get(signal.Signals(number), f"signal {number}") if number else "its exit"
+            kind = KINDS.get(number, f"signal {number}") if number else "its exit"
             asked = result.module in ctx.view.asked
             yield self.finding(
                 ctx,
