@@ -7,7 +7,6 @@ under no condition, in no ``try`` and no ``with``.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,6 +36,8 @@ _WRITES_NAMES = frozenset({"globals", "setattr", "__dict__", "vars", "locals", "
 """With one of these at hand a module may define names that no instruction stores."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
+_TELLING = CALLS | {"__file__", "jit"}
+"""Names without which code asks for nothing but its imports and data files."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*$")
 
@@ -102,7 +103,7 @@ class ModuleCode:
     """
 
     imports: list[Import] = field(default_factory=list)
-    defines: Counter[str] = field(default_factory=Counter)
+    defines: dict[str, int] = field(default_factory=dict)
     open_ended: bool = False
     data: list[Ask] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
@@ -137,29 +138,39 @@ def read_module(code: Code, python: Version) -> ModuleCode:
 def _read(code: Code, ops: Opcodes, python: Version, found: ModuleCode, function: str = "") -> None:
     """Read one code object, and those in it: functions, classes, comprehensions."""
     steps = Instructions(code, ops, python)
-    names = frozenset(code.names)
     if not function:
         _namespace(steps, found)
-    else:
-        for at in steps.where(ops.store_global):
-            found.defines[steps.name(at)] += 1
-    if function and "__file__" in names:
-        found.folders.add(function.rpartition(".")[2])
-    for at in steps.where(ops.import_name):
-        found.imports.append(_import(steps, at, function))
-    if not CALLS.isdisjoint(names) or any(map(_names_data, code.consts)):
-        _constants(steps, names, found, function)
+    for at in steps.where(ops.import_name, ops.store_global):
+        if steps.op(at) == ops.import_name:
+            found.imports.append(_import(steps, at, function))
+        elif function:
+            _bind(found, steps.name(at))
+    nested = []
+    names_data = False
+    for const in code.consts:
+        if isinstance(const, Code):
+            nested.append(const)
+        elif isinstance(const, str) and "." in const and DATA_NAME.match(const):
+            names_data = True
+    if names_data or not _TELLING.isdisjoint(code.names):
+        _asks(steps, found, function)
+    for each in nested:
+        _read(each, ops, python, found, f"{function}.{each.name}" if function else each.name)
+
+
+def _asks(steps: Instructions, found: ModuleCode, function: str) -> None:
+    """Note what one code object asks for besides its imports."""
+    names = frozenset(steps.code.names)
+    _constants(steps, names, found, function)
     if "jit" in names and "script" in names:
         _jit_scripts(steps, found, function)
     if "__file__" in names:
+        if function:
+            found.folders.add(function.rpartition(".")[2])
         spot = Ask(what="", function=function, names=names)
-        folders = (c for c in code.consts if isinstance(c, str) and WORD.match(c))
+        folders = (c for c in steps.code.consts if isinstance(c, str) and WORD.match(c))
         found.folder_names += [replace(spot, what=folder) for folder in folders]
     found.by_variable = found.by_variable or not _IMPORT_CALLS.isdisjoint(names)
-    for nested in code.consts:
-        if isinstance(nested, Code):
-            name = f"{function}.{nested.name}" if function else nested.name
-            _read(nested, ops, python, found, name)
 
 
 def _namespace(steps: Instructions, found: ModuleCode) -> None:
@@ -173,11 +184,15 @@ def _namespace(steps: Instructions, found: ModuleCode) -> None:
         if steps.op(at) == ops.load_name:
             loaded.add(name)
             continue
-        found.defines[name] += 1
+        _bind(found, name)
         if "__file__" in loaded or found.folders & loaded:
             found.folders.add(name)
         loaded = set()
     found.open_ended = steps.has_star_import() or not _WRITES_NAMES.isdisjoint(names)
+
+
+def _bind(found: ModuleCode, name: str) -> None:
+    found.defines[name] = found.defines.get(name, 0) + 1
 
 
 def _import(steps: Instructions, at: int, function: str) -> Import:
@@ -232,10 +247,6 @@ def _ask(steps: Instructions, at: int, what: str, function: str, names: frozense
         conditional=steps.is_conditional(at),
         names=names,
     )
-
-
-def _names_data(const: Any) -> bool:
-    return isinstance(const, str) and "." in const and DATA_NAME.match(const) is not None
 
 
 def _words(consts: tuple[Any, ...]) -> Iterator[str]:

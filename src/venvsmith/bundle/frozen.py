@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from venvsmith.bundle.bytecode import ModuleCode
 from venvsmith.bundle.contents import LIBRARY, module_names
 from venvsmith.bundle.graph import builtin_modules, parse, version
+from venvsmith.collect.probe import forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from venvsmith.bundle.bytecode import ModuleCode
     from venvsmith.bundle.contents import Bundle
 
 BOOTSTRAP = ("pyiboot", "pyi_rth")
@@ -24,6 +28,9 @@ _ALWAYS = frozenset(
     {"builtins", "sys", "marshal", "_warnings", "_frozen_importlib", "_frozen_importlib_external"}
 )
 """Modules in every interpreter whose functions are called otherwise than ``PyInit_``."""
+
+WORTH_A_FORK = 200_000
+"""Bytes of compressed code, some hundredths of a second to read, for which a process is started."""
 
 
 class FrozenModules:
@@ -72,6 +79,27 @@ class FrozenModules:
         data = self.archive.code(module) if module in self.archive.modules else None
         return None if data is None else parse(data, self.python, f"{self.archive.path}:{module}")
 
+    def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
+        """Return what `read` returns for each of many modules, read by all processors.
+
+        :raises UnsafeInputError: where the code of one is malformed.
+        """
+        sizes = [entry.length if (entry := self.archive.modules.get(m)) else 0 for m in modules]
+        parts = min(forks.cores(), sum(sizes) // WORTH_A_FORK) if hasattr(os, "fork") else 1
+        own, *others = forks.spread(modules, sizes, parts) or [[]]
+        workers = [forks.Worker(self._encoded(share)) for share in others]
+        try:
+            found = {module: self.read(module) for module in own}
+        finally:
+            answers = [_answer(worker) for worker in workers]
+        for share, answer in zip(others, answers, strict=True):
+            codes = map(self.read, share) if answer is None else _CODES.decode(answer)
+            found.update(zip(share, codes, strict=True))
+        return found
+
+    def _encoded(self, share: Sequence[str]) -> Callable[[], bytes]:
+        return lambda: msgspec.json.encode([self.read(module) for module in share])
+
     def scripts(self) -> Mapping[str, ModuleCode]:
         """Return the application's own entry scripts."""
         return {
@@ -81,6 +109,9 @@ class FrozenModules:
             for entry in self.archive.entries
             if entry.kind == SCRIPT and not entry.name.startswith(BOOTSTRAP)
         }
+
+
+_CODES = msgspec.json.Decoder(list[ModuleCode | None])
 
 
 def compiled_in(bundle: Bundle) -> frozenset[str]:
@@ -100,6 +131,14 @@ def compiled_in(bundle: Bundle) -> frozenset[str]:
             )
     except (ElfError, OSError, KeyError, ValueError):
         return possible
+
+
+def _answer(worker: forks.Worker) -> bytes | None:
+    """Return what a worker sent; None where it failed, whose work then tells why."""
+    try:
+        return worker.result()
+    except forks.WorkerError:
+        return None
 
 
 def _below(path: str) -> str:

@@ -8,8 +8,7 @@ behind them is caught.
 from __future__ import annotations
 
 import sys
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -36,6 +35,9 @@ class Modules(Protocol):
 
         :raises UnsafeInputError: where the code is malformed.
         """
+
+    def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
+        """Return what `read` returns for each of many modules."""
 
 
 def builtin_modules() -> frozenset[str]:
@@ -65,6 +67,9 @@ class Graph:
     :ivar codes: what the modules that were read say.
     :ivar reached: modules that run, each with who imports it first.
     :ivar direct: top-level packages that the scripts import themselves, or that were asked for.
+    :ivar pending: modules that are reached and not followed yet.
+    :ivar taken: what ``from`` takes of packages and no file brings: package, name, the import, its
+        module, and whether it is certain. Looked at once the packages are read with all others.
     """
 
     modules: Modules
@@ -74,13 +79,20 @@ class Graph:
     reached: dict[str, str] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     missing: dict[str, MissingModule] = field(default_factory=dict)
-    pending: deque[str] = field(default_factory=deque)
+    pending: list[str] = field(default_factory=list)
+    taken: list[tuple[str, str, Import, str, bool]] = field(default_factory=list)
 
     def code(self, module: str) -> ModuleCode | None:
         """Return what a module says; see `Modules.read`."""
         if module not in self.codes:
             self.codes[module] = self.modules.read(module)
         return self.codes[module]
+
+    def next_level(self) -> list[str]:
+        """Read all modules that are pending, and return them."""
+        level, self.pending = self.pending, []
+        self.codes |= self.modules.read_all([name for name in level if name not in self.codes])
+        return level
 
     def package_of(self, module: str) -> str:
         """Return the package from which a module's relative imports start."""
@@ -116,11 +128,15 @@ def walk(
     for module in asked:
         graph.direct.add(module.partition(".")[0])
         _want(graph, module, Import(module=module), "", certain=True)
-    while graph.pending:
-        module = graph.pending.popleft()
-        imported = graph.code(module)
-        if imported is not None:
-            _follow(graph, module, graph.package_of(module), imported, own=everything)
+    while graph.pending or graph.taken:
+        level = graph.next_level()
+        taken, graph.taken = graph.taken, []
+        for base, name, entry, importer, certain in taken:
+            _check_name(graph, base, name, entry, importer, certain=certain)
+        for module in level:
+            imported = graph.code(module)
+            if imported is not None:
+                _follow(graph, module, graph.package_of(module), imported, own=everything)
     return graph
 
 
@@ -221,13 +237,20 @@ def _may_appear(graph: Graph, parent: str, name: str) -> bool:
 def _want_name(
     graph: Graph, base: str, name: str, entry: Import, importer: str, *, certain: bool
 ) -> None:
-    """Reach a submodule that ``from`` names, or note one that nothing else could be."""
+    """Reach a submodule that ``from`` names; what else it may be is seen once all are read."""
     full = f"{base}.{name}"
     if graph.modules.has(full):
         _want(graph, full, entry, importer, certain=certain)
         return
-    if name == "*" or not graph.modules.is_package(base):
-        return
+    if name != "*" and graph.modules.is_package(base):
+        graph.taken.append((base, name, entry, importer, certain))
+
+
+def _check_name(
+    graph: Graph, base: str, name: str, entry: Import, importer: str, *, certain: bool
+) -> None:
+    """Note a name that a package neither binds nor has as a submodule."""
+    full = f"{base}.{name}"
     code = graph.code(base)
     if code is not None and not code.open_ended and not _binds(graph, base, code, name):
         _miss(graph, full, entry, importer, certain=certain, how="from")
@@ -241,7 +264,7 @@ def _binds(graph: Graph, module: str, code: ModuleCode, name: str) -> bool:
         for entry in code.imports
         if not entry.function and absolute(entry, package) == module
     )
-    return code.defines[name] > own
+    return code.defines.get(name, 0) > own
 
 
 def _miss(

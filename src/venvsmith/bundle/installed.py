@@ -21,7 +21,7 @@ from venvsmith.collect.probe.tree import Tree
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 CODE_ENDINGS = (
     ".py", ".pyc", ".pyi", ".pyx", ".pxd", ".so", ".pyd", ".c", ".cpp", ".cu", ".h", ".hpp",
@@ -86,6 +86,10 @@ class InstalledModules:
             return None
         python = sys.version_info[:2]
         return read_module(read_code(marshal.dumps(code), python), python)
+
+    def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
+        """Return what `read` returns for each of many modules."""
+        return {module: self.read(module) for module in modules}
 
     def data_named(self, module: str, what: str) -> Iterator[str]:
         """Yield the data files that a name in a module's code means, below its top package.

@@ -30,7 +30,6 @@ class Instructions:
         self.ops = ops
         self._python = python
         self._ops = code.code[::2]
-        self._args = code.code[1::2]
 
     def where(self, *operations: int) -> Iterator[int]:
         """Yield where operations stand, in order."""
@@ -45,9 +44,10 @@ class Instructions:
         """Return an instruction's argument with what EXTENDED_ARG adds to it."""
         if at < 0:
             return 0
-        value, shift, at = self._args[at], 8, at - 1
+        raw = self.code.code
+        value, shift, at = raw[2 * at + 1], 8, at - 1
         while at >= 0 and self._ops[at] == self.ops.extended_arg:
-            value |= self._args[at] << shift
+            value |= raw[2 * at + 1] << shift
             shift += 8
             at -= 1
         return value

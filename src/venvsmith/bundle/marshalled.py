@@ -43,9 +43,14 @@ def read_marshal(data: bytes, python: tuple[int, int] = (3, 11)) -> Any:
     """
     reader = _Reader(data, python)
     try:
-        return reader.value(0)
-    except (struct.error, IndexError, UnicodeDecodeError, OverflowError, TypeError) as exc:
+        found = reader.value(0)
+    except (
+        struct.error, IndexError, UnicodeDecodeError, OverflowError, TypeError, RecursionError
+    ) as exc:  # fmt: skip
         raise MarshalError(f"at byte {reader.at}: {exc}") from exc
+    if reader.at > len(data):
+        raise MarshalError(f"{reader.at} bytes are wanted, and the data end at {len(data)}")
+    return found
 
 
 def read_code(data: bytes, python: tuple[int, int]) -> Code:
@@ -60,38 +65,76 @@ def read_code(data: bytes, python: tuple[int, int]) -> Code:
 
 
 class _Reader:
-    __slots__ = ("at", "data", "new", "refs")
+    """A place in the data, and what references back may name."""
+
+    __slots__ = ("at", "data", "new", "refs", "text")
 
     def __init__(self, data: bytes, python: tuple[int, int]) -> None:
         self.data = data
+        # A character for each byte, so that a slice of it is a short string.
+        self.text = data.decode("latin-1")
         self.at = 0
         self.refs: list[Any] = []
         self.new = python >= NEW_LAYOUT
 
     def value(self, depth: int) -> Any:
+        return self.values(1, depth)[0]
+
+    def values(self, count: int, depth: int) -> list[Any]:
+        """Read values that stand one after the other; those of common kinds without a call each.
+
+        A string or bytes that would reach over the end are met by whoever reads on, at last by
+        `read_marshal`.
+        """
         if depth > MAX_DEPTH:
             raise MarshalError(f"nested deeper than {MAX_DEPTH}")
-        data = self.data
-        tag = data[self.at]
-        self.at += 1
-        kind = tag & 0x7F
-        if kind in _SHORT:
-            size = data[self.at]
-            self.at += 1
-            found: Any = self.take(size).decode("latin-1")
-        elif kind in _STRINGS:
-            found = self.take(self.length()).decode(_STRINGS[kind], "surrogatepass")
-        elif kind in _READ:
-            if tag & _FLAG_REF and kind in _CONTAINERS:
-                slot = len(self.refs)
-                self.refs.append(None)
-                found = self.refs[slot] = _READ[kind](self, depth)
-                return found
-            found = _READ[kind](self, depth)
-        else:
+        data, text, refs, at = self.data, self.text, self.refs, self.at
+        found: list[Any] = []
+        for _ in range(count):
+            tag = data[at]
+            if tag == _REFERENCE:
+                found.append(refs[_uint_at(data, at + 1)[0]])
+                at += 5
+                continue
+            value: Any
+            if tag in _SHORT:
+                end = at + 2 + data[at + 1]
+                value = text[at + 2 : end]
+                at = end
+            elif tag in _BYTES:
+                end = at + 5 + _uint_at(data, at + 1)[0]
+                value = data[at + 5 : end]
+                at = end
+            elif tag == _NONE:
+                value = None
+                at += 1
+            else:
+                self.at = at + 1
+                found.append(self.other(tag, depth))
+                at = self.at
+                continue
+            if tag & _FLAG_REF:
+                refs.append(value)
+            found.append(value)
+        self.at = at
+        return found
+
+    def other(self, tag: int, depth: int) -> Any:
+        """Read a value of one of the rarer kinds, whose tag was read."""
+        kind = tag & ~_FLAG_REF
+        read = _READ.get(kind)
+        if read is None:
             raise MarshalError(f"at byte {self.at - 1}: unknown type {chr(kind)!r}")
-        if tag & _FLAG_REF:
+        if not tag & _FLAG_REF:
+            return read(self, depth)
+        if kind not in _CONTAINERS:
+            found = read(self, depth)
             self.refs.append(found)
+            return found
+        # A container is counted before what it holds.
+        slot = len(self.refs)
+        self.refs.append(None)
+        found = self.refs[slot] = read(self, depth)
         return found
 
     def take(self, size: int) -> bytes:
@@ -103,7 +146,7 @@ class _Reader:
         return found
 
     def length(self) -> int:
-        (size,) = _UINT.unpack_from(self.data, self.at)
+        (size,) = _uint_at(self.data, self.at)
         self.at += 4
         # Every element takes a byte at least.
         if size > len(self.data) - self.at:
@@ -115,42 +158,16 @@ class _Reader:
         self.at += 4
         return int(number)
 
-    def tuple_(self, size: int, depth: int) -> tuple[Any, ...]:
-        """Read elements; references and short names, nearly all of them, without a call each."""
-        value, data, refs = self.value, self.data, self.refs
-        depth += 1
-        found = []
-        for _ in range(size):
-            at = self.at
-            tag = data[at]
-            if tag == _REFERENCE:
-                (index,) = _index_at(data, at + 1)
-                self.at = at + 5
-                found.append(refs[index])
-            elif tag in _SHORT_KEPT:
-                end = self.at = at + 2 + data[at + 1]
-                text = data[at + 2 : end].decode("latin-1")
-                if end > len(data):
-                    raise MarshalError(f"at byte {at}: the data end")
-                refs.append(text)
-                found.append(text)
-            elif tag == _NONE:
-                self.at = at + 1
-                found.append(None)
-            elif tag == _BYTES:
-                self.at = at + 1
-                found.append(self.take(self.length()))
-            else:
-                found.append(value(depth))
-        return tuple(found)
+    def string(self, encoding: str) -> str:
+        return self.take(self.length()).decode(encoding, "surrogatepass")
 
     def small_tuple(self, depth: int) -> tuple[Any, ...]:
         size = self.data[self.at]
         self.at += 1
-        return self.tuple_(size, depth)
+        return tuple(self.values(size, depth + 1))
 
     def large_tuple(self, depth: int) -> tuple[Any, ...]:
-        return self.tuple_(self.length(), depth)
+        return tuple(self.values(self.length(), depth + 1))
 
     def dictionary(self, depth: int) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -159,11 +176,6 @@ class _Reader:
             if key is _NULL:
                 return found
             found[key] = self.value(depth + 1)
-
-    def reference(self, _depth: int) -> Any:
-        (index,) = _UINT.unpack_from(self.data, self.at)
-        self.at += 4
-        return self.refs[index]
 
     def long(self, _depth: int) -> int:
         count = self.integer()
@@ -175,27 +187,27 @@ class _Reader:
         return -number if count < 0 else number
 
     def code(self, depth: int) -> Code:
-        self.at += 16 if self.new else 20  # four or five counts of arguments and the stack
-        self.integer()  # flags
+        self.at += 20 if self.new else 24  # five or six numbers, of arguments, stack and flags
         # The code; kinds of the variables, or the free ones (and the bound ones); the file's name.
-        fields = self.tuple_(8, depth)
+        fields = self.values(8, depth + 1)
         code, consts, names = fields[:3]
         name = fields[6 if self.new else 7]
-        self.integer()  # its first line
-        lines, exceptions = self.tuple_(2, depth) if self.new else (self.value(depth + 1), b"")
+        self.at += 4  # its first line
+        lines, *rest = self.values(2 if self.new else 1, depth + 1)
+        exceptions = rest[0] if rest else b""
         whole = isinstance(code, bytes) and isinstance(lines, bytes) and isinstance(name, str)
-        tables = isinstance(consts, tuple) and set(map(type, names)) <= {str}
+        tables = isinstance(consts, tuple) and isinstance(names, tuple)
         if not (whole and tables and isinstance(exceptions, bytes)):
             raise MarshalError(f"at byte {self.at}: a code object that is none")
+        "".join(names)  # fails for what is no string, faster than a look at each
         return Code(name, code, consts, names, exceptions)
 
 
-_index_at = _UINT.unpack_from
-_REFERENCE, _NONE, _BYTES = b"rNs"
-_SHORT_KEPT = frozenset((ord("z") | _FLAG_REF, ord("Z") | _FLAG_REF))
+_uint_at = _UINT.unpack_from
+_REFERENCE, _NONE = b"rN"
+_SHORT = frozenset(b"zZ") | {tag | _FLAG_REF for tag in b"zZ"}
+_BYTES = frozenset((ord("s"), ord("s") | _FLAG_REF))
 _NULL = object()
-_SHORT = frozenset(b"zZ")
-_STRINGS = {ord("a"): "latin-1", ord("A"): "latin-1", ord("u"): "utf-8", ord("t"): "utf-8"}
 _CONTAINERS = frozenset(b"()[{<>c")
 _READ: dict[int, Callable[[_Reader, int], Any]] = {
     ord("0"): lambda _reader, _depth: _NULL,
@@ -214,8 +226,10 @@ _READ: dict[int, Callable[[_Reader, int], Any]] = {
         reader.take(reader.take(1)[0]),
     ),
     ord("y"): lambda reader, _depth: reader.take(16),
-    ord("s"): lambda reader, _depth: reader.take(reader.length()),
-    ord("r"): _Reader.reference,
+    ord("a"): lambda reader, _depth: reader.string("latin-1"),
+    ord("A"): lambda reader, _depth: reader.string("latin-1"),
+    ord("u"): lambda reader, _depth: reader.string("utf-8"),
+    ord("t"): lambda reader, _depth: reader.string("utf-8"),
     ord("("): _Reader.large_tuple,
     ord(")"): _Reader.small_tuple,
     ord("["): lambda reader, depth: list(reader.large_tuple(depth)),

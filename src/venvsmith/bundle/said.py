@@ -107,7 +107,7 @@ def _modules(text: str, place: _Place, modules: FrozenModules) -> Iterator[Missi
             yield _module(package, place, "import")
         elif modules.is_package(package) and not modules.has(full):
             code = modules.read(package)
-            if code is not None and not code.defines[name]:
+            if code is not None and name not in code.defines:
                 yield _module(full, place, "from")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 import stat
-from typing import Any, Dict, List, NamedTuple, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Set, Tuple
 
 from . import forks
 from .dists import Installed, Row
@@ -87,15 +88,16 @@ class Hashing:
         """
         found = {}
         for worker in self._workers:
-            for path, algorithm, kind, text, size in worker.result():
+            for path, algorithm, kind, text, size in json.loads(worker.result()):
                 found[path, algorithm] = (kind, text, size)
         return found
 
 
-def _job(tree: Tree, rows: List[Row]) -> Any:
-    def work() -> List[Tuple[str, str, str, str, int]]:
+def _job(tree: Tree, rows: List[Row]) -> Callable[[], bytes]:
+    def work() -> bytes:
         buffer = bytearray(CHUNK)
-        return [(row.path, row.algorithm, *_hash(tree, row, buffer)) for row in rows]
+        found = [(row.path, row.algorithm, *_hash(tree, row, buffer)) for row in rows]
+        return json.dumps(found).encode()
 
     return work
 

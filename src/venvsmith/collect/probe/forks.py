@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -15,9 +14,9 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A forked process that computes one JSON value."""
+    """A forked process that computes one answer."""
 
-    def __init__(self, work: Callable[[], Any], nice: int = 0) -> None:
+    def __init__(self, work: Callable[[], bytes], nice: int = 0) -> None:
         reader, writer = os.pipe()
         self._pid = os.fork()
         self._pipe = reader
@@ -29,7 +28,7 @@ class Worker:
             os.close(reader)
             if nice:
                 os.nice(nice)
-            data = json.dumps(work()).encode()
+            data = work()
             with os.fdopen(writer, "wb") as pipe:
                 pipe.write(data)
             code = 0
@@ -39,8 +38,8 @@ class Worker:
             # No clean-up of the parent's buffers and handlers may run twice.
             os._exit(code)
 
-    def result(self, deadline: Optional[float] = None) -> Any:
-        """Wait for the value and return it.
+    def result(self, deadline: Optional[float] = None) -> bytes:
+        """Wait for the answer and return it.
 
         :param deadline: when to give up, on the monotonic clock.
         :raises WorkerError: where the process ended without one, or did not end in time.
@@ -59,7 +58,7 @@ class Worker:
         _, status = os.waitpid(self._pid, 0)
         if status:
             raise WorkerError(_why(status))
-        return json.loads(b"".join(chunks))
+        return b"".join(chunks)
 
 
 def _why(status: int) -> str:

@@ -148,10 +148,10 @@ class Course:
         if not self.can_run:
             fact = self.static(places, workers)
         else:
-            worker = forks.Worker(lambda: self.static(places, workers), NICE)
+            worker = forks.Worker(lambda: json.dumps(self.static(places, workers)).encode(), NICE)
             results = [self._runs(place, index) for index, place in enumerate(places)]
             try:
-                fact = worker.result(self.deadline)
+                fact = json.loads(worker.result(self.deadline))
             except forks.WorkerError as exc:
                 fact = {"environments": [outcome.bare(place) for place in places], "missing": []}
                 self.missing.append({"what": "files", "reason": str(exc)})
