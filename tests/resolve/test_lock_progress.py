@@ -64,9 +64,12 @@ def on_terminal(folder: Path, *words: str, term: str = "xterm") -> tuple[str, st
 
 
 def test_terminal_sees_one_live_line_with_counts_and_nothing_of_it_stays(folder: Path) -> None:
+    # Two may be resolved before the line is first drawn; as many as these are not.
+    with (folder / "venvsmith.toml").open("a") as file:
+        file.writelines(f'stages.more{n} = {{ requires = ["lib"] }}\n' for n in range(18))
     out, seen = on_terminal(folder, "lock")
     assert "locks/base.cpu.txt: 1 pin, new" in out
-    assert re.search(r"[01] of 2 families resolved; at (base|other) \(cpu, linux/amd64\)", seen)
+    assert re.search(r"\b1?\d of 20 families resolved; at \w+ \(cpu, linux/amd64\)", seen)
     assert "resolving" not in seen
     assert "\x1b[2K" in seen.rpartition("families")[2], "the line is not cleared"
 
