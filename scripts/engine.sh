@@ -46,8 +46,10 @@ start_engine() {
   say "starting dockerd, data under $DATA_ROOT, log in $LOG"
   rm -f /var/run/docker.pid
   setsid dockerd --data-root "$DATA_ROOT" >"$LOG" 2>&1 </dev/null &
-  for _ in $(seq 60); do engine_answers && break; sleep 0.5; done
-  if engine_answers; then keep_address; return; fi
+  for _ in $(seq 60); do
+    if engine_answers; then keep_address; return; fi
+    sleep 0.5
+  done
   say "dockerd did not come up; the end of its log:" >&2
   tail -n 20 "$LOG" >&2
   exit 4

@@ -295,18 +295,19 @@ def make_folder(folder: Path) -> None:
 def _wait_for(folder: Path, timeout: float) -> Hold:
     deadline = time.monotonic() + timeout
     while True:
-        with _failing_at(folder):
-            held = hold(folder)
-        if held is not None:
-            return held
-        if time.monotonic() >= deadline:
-            raise SurroundingsError(
-                f"{_holder(folder)} has held this folder for {timeout:g} s",
-                where=str(folder),
-                hint="wait for it or end it, then run again",
-                code="lock-timeout",
-            )
-        time.sleep(POLL_SECONDS)
+        try:
+            return hold(folder)
+        except BlockingIOError as exc:
+            if time.monotonic() >= deadline:
+                raise SurroundingsError(
+                    f"{_holder(folder)} has held this folder for {timeout:g} s",
+                    where=str(folder),
+                    hint="wait for it or end it, then run again",
+                    code="lock-timeout",
+                ) from exc
+            time.sleep(POLL_SECONDS)
+        except OSError as exc:
+            _refuse(folder, exc)
 
 
 def _holder(folder: Path) -> str:

@@ -34,14 +34,17 @@ if sys.platform == "win32":
 
     from filelock import FileLock, Timeout
 
-    def hold(folder: Path) -> Hold | None:
-        """Hold a folder; return None where another process does."""
+    def hold(folder: Path) -> Hold:
+        """Hold a folder.
+
+        :raises BlockingIOError: where another process does.
+        """
         name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
         lock = FileLock(Path(tempfile.gettempdir()) / f"venvsmith-{name}.lock")
         try:
             lock.acquire(timeout=0)
-        except Timeout:
-            return None
+        except Timeout as exc:
+            raise BlockingIOError(str(exc)) from exc
         return Hold(release=lock.release, mine=True)
 
     def flush(folder: Path) -> None:
@@ -50,18 +53,16 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def hold(folder: Path) -> Hold | None:
-        """Hold a folder; return None where another process does.
+    def hold(folder: Path) -> Hold:
+        """Hold a folder.
 
+        :raises BlockingIOError: where another process does.
         :raises OSError: where it is no folder (a link is none) or cannot be opened or locked.
         """
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             mine = os.fstat(handle).st_uid == os.geteuid()
-        except BlockingIOError:
-            os.close(handle)
-            return None
         except BaseException:
             os.close(handle)
             raise

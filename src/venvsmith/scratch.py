@@ -64,9 +64,13 @@ def _make(parent: Path | None) -> tuple[Path, Hold | None]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         held = None
-        with contextlib.suppress(OSError):  # a file system without locks: nobody can sweep there
+        # Between its making and its lock a sweep may take it for an abandoned one.
+        try:
             held = hold(folder)
-        # Between its making and its lock a sweep may have taken it for an abandoned one.
+        except BlockingIOError:
+            continue
+        except OSError:  # a file system without locks: nobody can sweep there
+            pass
         if folder.exists():
             return folder, held
         if held is not None:
@@ -77,8 +81,6 @@ def _remove_abandoned(folder: Path) -> bool:
     try:
         held = hold(folder)
     except OSError:
-        return False
-    if held is None:
         return False
     try:
         if not held.mine:

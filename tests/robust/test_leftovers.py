@@ -15,6 +15,7 @@ import pytest
 from faults import PASSWORD, Fault, FaultyIndex
 from robust.test_index_faults import CONFIG
 from robust.test_interrupts import processes
+from venvsmith.folders import Hold, hold
 from venvsmith.scratch import MEMORY, scratch, sweep
 from venvsmith.target.engine import OWNER_LABEL
 
@@ -114,6 +115,23 @@ def test_no_secret_of_a_killed_build_outlives_the_next_command(
             assert start("graph", env={}, cwd=root).wait(60) == 0
             assert in_memory() == []
             assert list(tmp_path.glob("venvsmith-run-*")) == []
+
+
+def test_a_folder_that_a_sweep_has_taken_meanwhile_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Path] = []
+
+    def sweeping(folder: Path) -> Hold:
+        if not taken:
+            taken.append(folder)
+            raise BlockingIOError
+        return hold(folder)
+
+    monkeypatch.setattr("venvsmith.scratch.hold", sweeping)
+    with scratch(tmp_path) as folder:
+        assert folder.is_dir()
+        assert [folder] != taken
 
 
 @pytest.mark.engine

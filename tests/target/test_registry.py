@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engines import docker
 from registries import serving
 from venvsmith.collect import CollectRequest, collect
 from venvsmith.errors import SurroundingsError, UsageError
@@ -18,12 +19,6 @@ TEXT = (
 )
 
 
-def docker(*argv: str, stdin: str = "") -> str:
-    done = subprocess.run(["docker", *argv], input=stdin, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def known(name: str) -> str:
     """Return the ID of an image that the engine has under a name; empty for none."""
     argv = ["docker", "image", "inspect", "--format", "{{.Id}}", name]
@@ -31,16 +26,10 @@ def known(name: str) -> str:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    with serving(tmp_path / "registry") as address:
-        yield address
-
-
-@pytest.fixture
 def pushed(registry: str) -> Iterator[str]:
     """Yield an image that the registry has and the engine has not."""
     tag = f"{registry}/acme/app:1"
-    docker("build", "--quiet", "--tag", tag, "-", stdin=TEXT.format("theirs"))
+    docker("build", "--quiet", "--tag", tag, "-", data=TEXT.format("theirs"))
     docker("push", "--quiet", tag)
     docker("image", "rm", "--force", known(tag))
     yield tag
@@ -62,7 +51,7 @@ def test_an_image_is_pulled_looked_into_and_given_back(pushed: str) -> None:
 
 @pytest.mark.engine
 def test_what_the_engine_has_stays_and_none_of_its_tags_moves(pushed: str) -> None:
-    docker("build", "--quiet", "--tag", pushed, "-", stdin=TEXT.format("ours"))
+    docker("build", "--quiet", "--tag", pushed, "-", data=TEXT.format("ours"))
     ours = known(pushed)
     with open_target(f"registry:{pushed}") as target:
         theirs = str(target.facts_target.digest)

@@ -18,7 +18,7 @@ from venvsmith.patience import PUSH, patience
 from venvsmith.process import Command, environment, run
 from venvsmith.push.model import Pushed
 from venvsmith.target.engine import DOCKER, call, check_reachable, first_line
-from venvsmith.target.faults import AGAIN, registry_error
+from venvsmith.target.faults import ABSENT, AGAIN, registry_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +33,6 @@ LOOKUP_SECONDS = 20.0
 _LAYER = re.compile(r"^([0-9a-f]{12}): (\w.*)")
 _DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})")
 _RETRY = re.compile(r"Retrying in (\d+) second")
-_ABSENT = r": not found|name unknown|manifest unknown|_UNKNOWN"
 _DONE = {"Pushed": "pushed", "Layer already exists": "there"}
 
 
@@ -96,7 +95,7 @@ class Docker:
             if done.returncode == 0 and not done.timed_out:
                 found = re.search(r"sha256:[0-9a-f]{64}", done.text)
                 return found[0] if found else None
-            if not done.timed_out and re.search(_ABSENT, done.error_text, re.IGNORECASE):
+            if not done.timed_out and ABSENT.search(done.error_text):
                 return ""
             if done.timed_out:
                 raise SurroundingsError(

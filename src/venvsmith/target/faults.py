@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONGEST = 300
 """Characters of docker's own words that a line of ours repeats."""
+ABSENT = re.compile(r": not found|name unknown|manifest unknown|_UNKNOWN", re.IGNORECASE)
+"""What it says where a registry has no such image."""
 Doing = Literal["push", "pull"]
 AGAIN: dict[Doing, str] = {
     "push": "run 'venvsmith push' again: it goes on where it stopped",

@@ -12,7 +12,7 @@ from typing import NoReturn
 from venvsmith.errors import SurroundingsError, UsageError
 from venvsmith.process import Completed
 from venvsmith.target import engine
-from venvsmith.target.faults import registry_error
+from venvsmith.target.faults import ABSENT, registry_error
 from venvsmith.target.image import ImageTarget, open_image
 
 LOOKUP_SECONDS = 30.0
@@ -22,7 +22,6 @@ _REFERENCE = re.compile(
     r"(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_ABSENT = re.compile(r": not found|name unknown|manifest unknown|_UNKNOWN", re.IGNORECASE)
 
 
 def open_registry(reference: str) -> ImageTarget:
@@ -89,7 +88,7 @@ def _pull(pinned: str) -> None:
 
 def _fail(done: Completed, reference: str) -> NoReturn:
     where = f"registry:{reference}"
-    if _ABSENT.search(done.error_text):
+    if ABSENT.search(done.error_text):
         raise UsageError(
             "the registry has no such image, or does not show it to this login", where=where,
             hint="look at its name and tag, or 'docker login' to the registry",
