@@ -83,6 +83,12 @@ def _caches(plan: Plan, templates: Sequence[str]) -> list[str]:
     return [fill(text, image=plan.image, stage=stage, variant=plan.variant) for text in templates]
 
 
+def _labels(plan: Plan) -> dict[str, str]:
+    """Return the labels that bake leaves as they are: its own win over the Dockerfile's."""
+    labels = plan.settings.labels.items()
+    return {name: text for name, text in labels if all(map(quote.kept_by_bake, (name, text)))}
+
+
 def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, object]:
     target: dict[str, object] = {
         "context": ".",
@@ -90,7 +96,7 @@ def _target(plan: Plan, dockerfile: str, build: BuildSettings) -> dict[str, obje
         "target": "final",
         "platforms": [str(platform) for platform in plan.platforms],
         "tags": list(plan.tags),
-        "labels": dict(plan.settings.labels),
+        "labels": _labels(plan),
     }
     if plan.below is not None:
         target["contexts"] = {plan.below.tag: f"target:{target_name(plan.below)}"}

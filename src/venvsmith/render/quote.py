@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 
 
@@ -59,6 +60,18 @@ def bake(value: object) -> object:
             return [bake(item) for item in value]
         case _:
             return value
+
+
+def kept_by_bake(value: str) -> bool:
+    r"""Return whether bake hands a text on as it is.
+
+    HCL's values are in normal form C, and what reads its templates drops a byte order mark before
+    them. https://github.com/zclconf/go-cty/blob/main/docs/types.md#cty-string
+
+    >>> kept_by_bake("\u00e9"), kept_by_bake("e\u0301")
+    (True, False)
+    """
+    return not value.startswith("\ufeff") and unicodedata.is_normalized("NFC", value)
 
 
 def word(value: str) -> str:
