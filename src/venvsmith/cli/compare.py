@@ -11,6 +11,7 @@ import click
 
 from venvsmith.cli import complete
 from venvsmith.cli.manual import Manual
+from venvsmith.cli.options import text_or_json
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,10 +38,7 @@ REPORT_LIMIT = 64 * 1024 * 1024
     "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, metavar="S",
     help="Seconds that running things in one target may take.",
 )  # fmt: skip
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="Of what is told.",
-)  # fmt: skip
+@text_or_json("Of what is told.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write it there instead of printing it.",

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from venvsmith.cli.manual import Manual
+from venvsmith.cli.options import text_or_json
 
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
 
 
 @click.command("graph", cls=Manual)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="json: for programs; docs/graph.md has its keys.",
-)  # fmt: skip
+@text_or_json("json: for programs; docs/graph.md has its keys.")
 @click.pass_obj
 def command(shared: Shared, *, form: str) -> None:
     """Show stages, variants, images and sizes as a tree.

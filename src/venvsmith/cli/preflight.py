@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from venvsmith.cli.manual import Manual
+from venvsmith.cli.options import text_or_json
 
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
@@ -29,10 +30,7 @@ WIDEST = 100
 
 @click.command("preflight", cls=Manual)
 @click.option("--probe", is_flag=True, help="Ask services whether they accept tokens and logins.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="json: for programs; docs/preflight.md has its keys.",
-)  # fmt: skip
+@text_or_json("json: for programs; docs/preflight.md has its keys.")
 @click.pass_obj
 def command(shared: Shared, *, form: str, probe: bool) -> int:
     """Tell whether this machine is ready to lock, build, run and push.

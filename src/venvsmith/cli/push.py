@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from venvsmith.cli.manual import Manual
-from venvsmith.cli.options import images_option, variants_option
+from venvsmith.cli.options import images_option, text_or_json, variants_option
 
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     "--env-file", type=click.Path(path_type=Path), metavar="FILE",
     help="A file with REGISTRY_USERNAME and REGISTRY_PASSWORD; otherwise docker's own login.",
 )  # fmt: skip
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="Of the summary.",
-)  # fmt: skip
+@text_or_json("Of the summary.")
 @click.pass_obj
 def command(
     shared: Shared,
