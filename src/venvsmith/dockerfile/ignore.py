@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def patterns_of(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@lru_cache(256)
 def _expression(pattern: str) -> re.Pattern[str] | None:
     if pattern.count("*") > _STARS:
         return None

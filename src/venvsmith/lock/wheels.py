@@ -20,21 +20,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from venvsmith.errors import UnsafeInputError
+from venvsmith.lock.folder import source_files
 from venvsmith.lock.pyproject import ProblemError, read_own_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from venvsmith.model.project import Project
 
 FOLDER = "wheels"
 RECORD = "wheels.json"
 ARCHIVES = (".whl", ".tar.gz", ".zip")
-LEFT_OUT = frozenset(
-    {".git", ".hg", "__pycache__", ".venv", "venv", "node_modules", "build", "dist", ".tox"}
-    | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
-)
-"""Folders below a project that are no part of its source."""
 _PATH_LINE = re.compile(r"(\.{1,2}(?:/[^;\[\s]*)?)\s*(\[[^\]]*\])?\s*(;.*)?")
 
 
@@ -128,7 +124,7 @@ def stale_reason(project: Project, built: Built | None, url: str) -> str:
     if hashlib.sha256(path.read_bytes()).hexdigest() != built.sha256:
         return f"{FOLDER}/{built.file} is not the wheel that was built"
     local = local_path(url)
-    if local is not None and source_digest(project.root / local) != built.origin:
+    if local is not None and source_digest(project, project.root / local) != built.origin:
         return f"{local} has changed since the wheel was built"
     return ""
 
@@ -140,33 +136,18 @@ def stray_wheels(project: Project, built: Mapping[str, Built]) -> tuple[Path, ..
     return tuple(path for path in sorted(folder.glob("*.whl")) if path.name not in wanted)
 
 
-def source_digest(path: Path) -> str:
+def source_digest(project: Project, path: Path) -> str:
     """Return a digest of a file, or of the names, contents and run bits of a project's files."""
     digest = hashlib.sha256()
     if path.is_file():
         digest.update(path.read_bytes())
     else:
-        for name in source_files(path):
+        for name in source_files(project, path):
             file = path / name
             mode = "x" if os.access(file, os.X_OK) else "-"
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             digest.update(f"{name}\0{mode}\0{content}\n".encode("utf-8", "surrogateescape"))
     return f"sha256:{digest.hexdigest()}"
-
-
-def source_files(folder: Path) -> Iterator[str]:
-    """Yield the relative posix paths of a project's own files, sorted."""
-    found: list[str] = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [
-            name for name in folders if name not in LEFT_OUT and not name.endswith(".egg-info")
-        ]
-        found += [
-            (Path(parent) / name).relative_to(folder).as_posix()
-            for name in files
-            if not name.endswith(".pyc") and (Path(parent) / name).is_file()
-        ]
-    yield from sorted(found)
 
 
 def _entry(project: Project, key: str, entry: Mapping[str, str]) -> Built:

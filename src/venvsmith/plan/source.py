@@ -8,22 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from venvsmith.errors import ConfigError
+from venvsmith.lock.folder import exclusions
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import BuildStage, CopyTree, Mount, OwnDistribution, Step, VenvPlan
-from venvsmith.model.project import Project, Stage
+from venvsmith.model.project import Project
 from venvsmith.plan.bases import Bases
 from venvsmith.plan.install import PinFile, pin_files
 from venvsmith.plan.steps import EPOCH, Steps
-
-NEVER = (
-    "**/.git", "**/.hg", "**/.svn", "**/.venv", "**/.venvsmith*", "**/.env", "**/.tox", "**/.nox",
-    "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache", "**/__pycache__", "**/*.py[co]",
-    "**/*.egg-info", "**/node_modules", "build", "dist", "venv",
-)  # fmt: skip
-"""What is of no use to a build, in the words of a `.dockerignore`.
-
-``build``, ``dist`` and ``venv`` may be packages further down.
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,16 +54,6 @@ def own_distributions(
 def build_pin_files(project: Project, stage: str, source: Source) -> tuple[PinFile, ...]:
     """Return the files of the pins of what builds a source."""
     return pin_files(project, f"{stage}.source.build", source.build_pins)
-
-
-def exclusions(project: Project, stage: Stage) -> tuple[str, ...]:
-    """Return what of a source's folder a build does not get, relative to it."""
-    folder = PurePosixPath(stage.source or ".")
-    ours = [project.output, project.locks]
-    if project.file.name != "pyproject.toml":
-        ours.append(project.file.name)
-    inside = [PurePosixPath(path) for path in ours if PurePosixPath(path).is_relative_to(folder)]
-    return (*NEVER, *(str(path.relative_to(folder)) for path in inside))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +150,7 @@ class SourceStages:
         mount = Mount(
             source=str(PurePosixPath(named.source or ".")),
             target=f"{self.work}/in/source-{stage}",
-            exclude=exclusions(project, named),
+            exclude=exclusions(project, project.root / (named.source or ".")),
         )
         tree = f"{self.work}/source/{stage}"
         python = f"{self.steps.found_interpreter} -I -S -B {self.work}/in"

@@ -19,13 +19,13 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.lock.drift import marker_environment
+from venvsmith.lock.folder import source_files
 from venvsmith.lock.wheels import (
     Built,
     find_wheels,
     key_of,
     local_path,
     source_digest,
-    source_files,
     stale_reason,
 )
 from venvsmith.process import Command, Completed, environment, run
@@ -125,11 +125,11 @@ class WheelMaker:
 
     def _copied(self, path: Path, work: Path) -> tuple[Path, str]:
         """Copy a project's files with one of two modes: the user's own tree stays clean."""
-        origin = source_digest(path)
+        origin = source_digest(self.project, path)
         if path.is_file():
             return path, origin
         target = work / "source"
-        for name in source_files(path):
+        for name in source_files(self.project, path):
             file = target / name
             file.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path / name, file)
