@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from venvsmith.errors import UnsafeInputError
-from venvsmith.lock import wheel_sizes
+from venvsmith.lock.sizes import read_sizes, sizes_of
 from venvsmith.lock.store import read_lock
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_sizes_follow_the_locks_and_stay_otherwise(index: LocalIndex, workshop: 
     project = workshop.project()
     keys = {key.stage: key for key in project.lock_keys()}
     pins = read_lock(project, keys["a"]).pins
-    assert wheel_sizes(project, keys["a"], pins)["lib"] == 7
+    assert sizes_of(read_sizes(project), keys["a"], pins)["lib"] == 7
 
     del workshop.stages["a"]
     workshop.lock()

@@ -20,9 +20,10 @@ from venvsmith.lock import (
     sizes_of,
 )
 from venvsmith.lock.bases import read_bases
+from venvsmith.lock.record import read_record
 from venvsmith.lock.wheels import FOLDER, find_wheels
 from venvsmith.plan import Assets, Source, plan_image
-from venvsmith.plan.assignments import parse_assignments
+from venvsmith.plan.assignments import assignments_of
 from venvsmith.plan.layers import Layering, stage_limits
 from venvsmith.render import LAYERS_PATH, UserTemplate, render_project
 from venvsmith.resolve import LockOptions, check_project
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from venvsmith.model.lock import Lock
     from venvsmith.model.plan import Plan
     from venvsmith.model.project import LockKey, Project
-    from venvsmith.plan.layers import Assignment
 
 OURS = "# Written by `venvsmith render`."
 HEAD = 10_000
@@ -229,13 +229,19 @@ def _layering(project: Project, locks: Mapping[LockKey, Lock], *, recut: bool) -
     """Gather what the cut into layers depends on; the layers of an earlier render stay."""
     sizes = read_sizes(project)
     record = project.root / project.output / LAYERS_PATH
-    earlier: Mapping[str, Assignment] = {}
-    if record.is_file() and not recut:
-        where = record.relative_to(project.root).as_posix()
-        earlier = parse_assignments(record.read_text("utf-8"), where=where)
+    earlier = None
+    if not recut:
+        earlier = read_record(
+            record,
+            assignments_of,
+            root=project.root,
+            what="layers",
+            hint="delete it and render again",
+            code="layers-malformed",
+        )
     return Layering(
         sizes={key.stem: sizes_of(sizes, key, lock.pins) for key, lock in locks.items()},
-        earlier=earlier,
+        earlier=earlier or {},
         limits=stage_limits(project),
     )
 

@@ -1,7 +1,7 @@
 """Lockfiles: their text, where they lie, what a stage adds to its parent, and drift."""
 
 from venvsmith.lock.layers import delta
-from venvsmith.lock.sizes import read_sizes, sizes_of, wheel_sizes
+from venvsmith.lock.sizes import read_sizes, sizes_of
 from venvsmith.lock.source import build_key, own_project
 from venvsmith.lock.store import (
     lock_path,
@@ -30,5 +30,4 @@ __all__ = [
     "read_tools",
     "sizes_of",
     "tools_path",
-    "wheel_sizes",
 ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from venvsmith.errors import UnsafeInputError
+from venvsmith.lock.record import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,18 +40,7 @@ def read_bases(project: Project) -> dict[str, str]:
 
     :raises UnsafeInputError: where the file is not of the form that `emit_bases` writes.
     """
-    path = bases_path(project)
-    try:
-        pins = json.loads(path.read_text(encoding="utf-8"))["bases"]
-        found = {str(image): str(digest) for image, digest in pins.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise _malformed(path, f"not a record of base images ({type(exc).__name__})") from exc
-    for image, digest in found.items():
-        if _DIGEST.fullmatch(digest) is None:
-            raise _malformed(path, f"'{digest[:100]}' is no digest of {image[:100]}")
-    return found
+    return read_record(bases_path(project), _digests, root=project.root, what="base images") or {}
 
 
 def emit_bases(pins: Mapping[str, str]) -> str:
@@ -59,6 +48,10 @@ def emit_bases(pins: Mapping[str, str]) -> str:
     return json.dumps({"bases": dict(pins)}, indent=2, sort_keys=True) + "\n"
 
 
-def _malformed(path: Path, message: str) -> UnsafeInputError:
-    hint = "restore it, or delete it and run 'venvsmith lock'"
-    return UnsafeInputError(message, where=str(path), hint=hint, code="lock-malformed")
+def _digests(content: Any) -> dict[str, str]:
+    found = {str(image): str(digest) for image, digest in content["bases"].items()}
+    for image, digest in found.items():
+        if _DIGEST.fullmatch(digest) is None:
+            message = f"'{digest[:100]}' is no digest of {image[:100]}"
+            raise ValueError(message)
+    return found

@@ -7,9 +7,9 @@ layers and how much disk and transfer a build needs; no resolution depends on th
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from venvsmith.errors import UnsafeInputError
+from venvsmith.lock.record import read_record, refuse_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,36 +41,24 @@ def read_sizes(project: Project) -> Sizes:
 
     :raises UnsafeInputError: where the file is not what `emit_sizes` writes.
     """
-    path = sizes_path(project)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise ValueError(content["schema"])  # noqa: TRY301 - one message for all that is unsound
-        return {
-            str(place): {str(pin): _size(value) for pin, value in entries.items()}
-            for place, entries in content["wheels"].items()
-        }
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        message = f"not a record of wheel sizes ({exc})"
-        where = path.relative_to(project.root).as_posix()
-        hint = "delete it and lock again"
-        raise UnsafeInputError(message, where=where, hint=hint, code="sizes-malformed") from exc
-
-
-def wheel_sizes(project: Project, key: LockKey, pins: Iterable[Pin]) -> dict[str, int]:
-    """Return the compressed sizes of pinned wheels.
-
-    :param key: the lock that the pins are of.
-    :return: normalised name to bytes; a pin whose size is unknown is not in it.
-    :raises UnsafeInputError: where the record is malformed.
-    """
-    return sizes_of(read_sizes(project), key, pins)
+    found = read_record(
+        sizes_path(project),
+        _wheels,
+        root=project.root,
+        what="wheel sizes",
+        hint="delete it and lock again",
+        code="sizes-malformed",
+    )
+    return found or {}
 
 
 def sizes_of(sizes: Sizes, key: LockKey, pins: Iterable[Pin]) -> dict[str, int]:
-    """Return what `wheel_sizes` does, from a record that has been read."""
+    """Return the compressed sizes of pinned wheels.
+
+    :param sizes: the record (`read_sizes`).
+    :param key: the lock that the pins are of.
+    :return: normalised name to bytes; a pin whose size is unknown is not in it.
+    """
     known = sizes.get(place_of(key), {})
     found = ((pin.name, known.get(pin.requirement())) for pin in pins)
     return {name: size for name, size in found if size is not None}
@@ -93,7 +81,16 @@ def emit_sizes(sizes: Mapping[str, Mapping[str, int | None]]) -> str:
     return json.dumps({"schema": SCHEMA, "wheels": wheels}, indent=1, sort_keys=True) + "\n"
 
 
+def _wheels(content: Any) -> Sizes:
+    refuse_schema(content, SCHEMA)
+    return {
+        str(place): {str(pin): _size(value) for pin, value in entries.items()}
+        for place, entries in content["wheels"].items()
+    }
+
+
 def _size(value: object) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise ValueError(value)
+        message = f"{value!r:.60} is no size"
+        raise ValueError(message)
     return value

@@ -39,7 +39,7 @@ def read_lock(project: Project, key: LockKey) -> Lock:
     """
     recover(project.root)
     path = lock_path(project, key)
-    text = _read(path)
+    text = _read(project, path)
     if text is None:
         message = f"stage '{key.stage}' is not locked for variant '{key.variant}'"
         if key.variant == BUILD_VARIANT:
@@ -63,7 +63,7 @@ def find_lock(project: Project, key: LockKey) -> Lock | None:
     :raises UnsafeInputError: where it is malformed.
     """
     path = lock_path(project, key)
-    text = _read(path)
+    text = _read(project, path)
     return None if text is None else parse_lock(text, key=key, where=_shown(project, path))
 
 
@@ -85,7 +85,7 @@ def read_tools(project: Project) -> tuple[Pin, ...]:
 def find_tools(project: Project) -> tuple[Pin, ...] | None:
     """Read the lock of the build tools, or return None where there is none."""
     path = tools_path(project)
-    text = _read(path)
+    text = _read(project, path)
     return None if text is None else parse_tools(text, where=_shown(project, path))
 
 
@@ -116,11 +116,12 @@ def _is_ours(path: Path) -> bool:
         return file.readline().rstrip() in {TITLE.encode(), TOOLS_TITLE.encode()}
 
 
-def _read(path: Path) -> str | None:
+def _read(project: Project, path: Path) -> str | None:
+    where = _shown(project, path)
     try:
         if path.stat().st_size > SIZE_LIMIT:
             message = f"larger than {SIZE_LIMIT} bytes: this is no lockfile"
-            raise UnsafeInputError(message, where=str(path), code="lock-malformed")
+            raise UnsafeInputError(message, where=where, code="lock-malformed")
         # newline="": a carriage return must reach the strict parser.
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
@@ -128,10 +129,10 @@ def _read(path: Path) -> str | None:
         return None
     except UnicodeDecodeError as exc:
         message = "not UTF-8"
-        raise UnsafeInputError(message, where=str(path), code="lock-malformed") from exc
+        raise UnsafeInputError(message, where=where, code="lock-malformed") from exc
     except OSError as exc:
         message = f"cannot be read: {exc.strerror}"
-        raise SurroundingsError(message, where=str(path), code="not-readable") from exc
+        raise SurroundingsError(message, where=where, code="not-readable") from exc
 
 
 def _shown(project: Project, path: Path) -> str:

@@ -12,9 +12,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from venvsmith.errors import UnsafeInputError
+from venvsmith.lock.record import read_record, refuse_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,32 +67,15 @@ def read_trees(project: Project) -> dict[str, BuiltStage]:
 
     :raises UnsafeInputError: where the file is not what `emit_trees` writes.
     """
-    path = trees_path(project)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise ValueError(content["schema"])  # noqa: TRY301 - one message for all that is unsound
-        return {
-            str(stem): BuiltStage(
-                base=str(entry["base"]),
-                uv=str(entry["uv"]),
-                python=str(entry["python"]),
-                layers={
-                    str(name): BuiltLayer(pins=str(layer["pins"]), tree=str(layer["tree"]))
-                    for name, layer in entry["layers"].items()
-                },
-            )
-            for stem, entry in content["stages"].items()
-        }
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise UnsafeInputError(
-            f"not a record of built trees ({exc})",
-            where=path.relative_to(project.root).as_posix(),
-            hint="delete it and build again",
-            code="trees-malformed",
-        ) from exc
+    found = read_record(
+        trees_path(project),
+        _stages,
+        root=project.root,
+        what="built trees",
+        hint="delete it and build again",
+        code="trees-malformed",
+    )
+    return found or {}
 
 
 def emit_trees(stages: Mapping[str, BuiltStage]) -> str:
@@ -125,3 +108,19 @@ def recorded_trees(project: Project) -> dict[str, str]:
             if delta.is_file() and pins_digest(delta.read_bytes()) == layer.pins:
                 found[tree_key(venv, name)] = layer.tree
     return found
+
+
+def _stages(content: Any) -> dict[str, BuiltStage]:
+    refuse_schema(content, SCHEMA)
+    return {
+        str(stem): BuiltStage(
+            base=str(entry["base"]),
+            uv=str(entry["uv"]),
+            python=str(entry["python"]),
+            layers={
+                str(name): BuiltLayer(pins=str(layer["pins"]), tree=str(layer["tree"]))
+                for name, layer in entry["layers"].items()
+            },
+        )
+        for stem, entry in content["stages"].items()
+    }

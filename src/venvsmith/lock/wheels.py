@@ -13,15 +13,15 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from venvsmith.errors import UnsafeInputError
 from venvsmith.lock.folder import source_files
 from venvsmith.lock.pyproject import ProblemError, read_own_project
+from venvsmith.lock.record import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,18 +91,12 @@ def find_wheels(project: Project) -> dict[str, Built]:
 
     :raises UnsafeInputError: where the record is malformed.
     """
-    record = project.root / project.locks / RECORD
-    try:
-        entries = json.loads(record.read_text(encoding="utf-8"))["wheels"].items()
-        return {key: _entry(project, key, entry) for key, entry in entries}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        message = f"not a record of built wheels ({exc})"
-        hint = "restore it, or delete it and run 'venvsmith lock'"
-        raise UnsafeInputError(
-            message, where=str(record), hint=hint, code="lock-malformed"
-        ) from exc
+
+    def entries(content: Any) -> dict[str, Built]:
+        return {key: _entry(project, key, entry) for key, entry in content["wheels"].items()}
+
+    path = project.root / project.locks / RECORD
+    return read_record(path, entries, root=project.root, what="built wheels") or {}
 
 
 def emit_wheels(built: Mapping[str, Built]) -> str:
@@ -153,11 +147,13 @@ def source_digest(project: Project, path: Path) -> str:
 def _entry(project: Project, key: str, entry: Mapping[str, str]) -> Built:
     file, sha256 = entry["file"], entry["sha256"]
     if Path(file).name != file or re.fullmatch("[0-9a-f]{64}", sha256) is None:
-        raise ValueError(file)
+        message = f"{key} has no wheel with a sha256"
+        raise ValueError(message)
     try:
         name, version, _, _ = parse_wheel_filename(file)
     except InvalidWheelFilename as exc:
-        raise ValueError(file) from exc
+        message = f"'{file}' is not the name of a wheel"
+        raise ValueError(message) from exc
     path = project.root / project.locks / FOLDER / file
     return Built(
         key=key,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
-from venvsmith.errors import UnsafeInputError
+from venvsmith.lock.record import refuse_schema
 from venvsmith.model.plan import Plan
 from venvsmith.plan.layers import Assignment
 
@@ -23,29 +24,21 @@ def emit_assignments(plans: Iterable[Plan]) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
-def parse_assignments(text: str, *, where: str) -> dict[str, Assignment]:
-    """Read the record: stem of a lock to its layers.
+def assignments_of(content: Any) -> dict[str, Assignment]:
+    """Return the layers of each lock, by its stem, from the parsed record.
 
-    :param where: the file, for messages.
-    :raises UnsafeInputError: where it is not of the form that `emit_assignments` writes.
+    :raises ValueError: where it is not of the form that `emit_assignments` writes; what looking
+        into unexpected data raises is not caught here.
     """
-    try:
-        content = json.loads(text)
-        if content["schema"] != SCHEMA:
-            raise ValueError(content["schema"])  # noqa: TRY301 - one message for all that is unsound
-        found: dict[str, Assignment] = {}
-        for stem, layers in content["stages"].items():
-            for layer, names in layers.items():
-                if layer != stem and not layer.startswith(f"{stem}."):
-                    raise ValueError(layer)  # noqa: TRY301
-                if not all(isinstance(name, str) for name in names):
-                    raise TypeError(names)  # noqa: TRY301
-            found[stem] = {layer: tuple(names) for layer, names in layers.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise UnsafeInputError(
-            f"not a record of layers ({exc})",
-            where=where,
-            hint="delete it and render again",
-            code="layers-malformed",
-        ) from exc
+    refuse_schema(content, SCHEMA)
+    found: dict[str, Assignment] = {}
+    for stem, layers in content["stages"].items():
+        for layer, names in layers.items():
+            if layer != stem and not layer.startswith(f"{stem}."):
+                message = f"'{layer}' is no layer of '{stem}'"
+                raise ValueError(message)
+            if not all(isinstance(name, str) for name in names):
+                message = f"'{layer}' holds what is no name"
+                raise ValueError(message)
+        found[stem] = {layer: tuple(names) for layer, names in layers.items()}
     return found
