@@ -24,14 +24,9 @@ if TYPE_CHECKING:
     from venvsmith.model.project import Index, Project
 
 
-def gather_secrets(
-    project: Project, plans: Iterable[Plan], own: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """Return the values of the secrets that steps may read and this machine has, by their names.
-
-    :param own: the environment to look in; this process's where None.
-    """
-    own = os.environ if own is None else own
+def gather_secrets(project: Project, plans: Iterable[Plan]) -> dict[str, str]:
+    """Return the values of the secrets that steps may read and this machine has, by their names."""
+    own = os.environ
     names = {name for plan in plans for step in plan.steps for name in step.secrets}
     found = {name: own[name] for name in sorted(names) if own.get(name)}
     for index in project.indexes.values():

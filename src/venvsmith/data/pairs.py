@@ -84,15 +84,12 @@ def load_pairs() -> tuple[Pair, ...]:
     )
 
 
-def mismatches(
-    versions: Mapping[str, str], pairs: tuple[Pair, ...] | None = None
-) -> Iterator[Mismatch]:
-    """Yield each pair that these versions violate.
+def mismatches(versions: Mapping[str, str]) -> Iterator[Mismatch]:
+    """Yield each pair of the table that these versions violate.
 
     :param versions: normalised name to version; local parts (``+cu128``) do not matter.
-    :param pairs: the table; the shipped one where None.
     """
-    for pair in load_pairs() if pairs is None else pairs:
+    for pair in load_pairs():
         anchor, companion = versions.get(pair.anchor), versions.get(pair.companion)
         if anchor is None or companion is None:
             continue

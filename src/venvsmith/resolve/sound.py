@@ -23,39 +23,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def solve_sound(
-    resolver: Resolver, request: Request, pairs: tuple[Pair, ...] | None = None
-) -> Answer:
+def solve_sound(resolver: Resolver, request: Request) -> Answer:
     """Answer a request with versions that hold no known bad pair.
 
-    :param pairs: the table; the shipped one where None.
     :return: also Unsolvable where versions exist and each set of them holds a bad pair.
     :raises SurroundingsError: as the resolver does.
     """
-    table = load_pairs() if pairs is None else pairs
-    return _search(resolver, request, table, done=frozenset())
+    return _search(resolver, request, done=frozenset())
 
 
-def _search(
-    resolver: Resolver, request: Request, table: tuple[Pair, ...], *, done: frozenset[str]
-) -> Answer:
+def _search(resolver: Resolver, request: Request, *, done: frozenset[str]) -> Answer:
     """Solve, and branch over the anchor of the first bad pair; ``done`` anchors are bound."""
     answer = resolver.solve(request)
     if isinstance(answer, Unsolvable):
         return answer
-    wrong = list(mismatches(answer.versions(), table))
+    wrong = list(mismatches(answer.versions()))
     if not wrong:
         return answer
     anchor = wrong[0].pair.anchor
     if anchor in done:
         return Unsolvable(explanation=_in_words(wrong, []))
-    group = [pair for pair in table if pair.anchor == anchor]
+    group = [pair for pair in load_pairs() if pair.anchor == anchor]
     reasons: list[str] = []
     for bounds in _branches(group, answer.versions()[anchor], request):
         attempt = _search(
             resolver,
             replace(request, constraints=(*request.constraints, *bounds)),
-            table,
             done=done | {anchor},
         )
         if isinstance(attempt, Solved):

@@ -32,12 +32,9 @@ INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def resolver_environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment in which a resolver runs.
-
-    :param own: the environment to start from; this process's where None.
-    """
-    own = os.environ if own is None else own
+def resolver_environment() -> dict[str, str]:
+    """Return the environment in which a resolver runs."""
+    own = os.environ
     extra = {name: own[name] for name in KEPT if own.get(name)}
     index = default_index(own)
     if index:
