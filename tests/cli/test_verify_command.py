@@ -53,6 +53,23 @@ def test_what_was_asked_for_and_is_absent_fails_with_its_name(venv: Path, tmp_pa
     assert [(f["rule"], f["subject"]) for f in report["findings"]] == [("dist-missing", "other")]
 
 
+def test_a_lock_that_says_more_than_pins_is_held_against_what_applies(
+    venv: Path, tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("-r more.txt\n-e .\ncolorama==0.4.6 ; sys_platform == 'win32'\n")
+    (tmp_path / "more.txt").write_text("tiny==1.0\n")
+    done = venvsmith("verify", f"venv:{venv}", "--lock", str(lock), "--format", "json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["findings"], report["score"]) == (0, [], 100)
+    told = {"rule": "dist-missing", "reason": f"{lock}:2: '-e .' names no distribution to look for"}
+    assert told in report["checks"]["skipped"]
+    (tmp_path / "more.txt").unlink()
+    gone = venvsmith("verify", f"venv:{venv}", "--lock", str(lock))
+    assert (gone.returncode, gone.stderr.count("\n")) == (2, 1)
+    assert "more.txt" in gone.stderr
+
+
 def test_static_leaves_what_was_asked_for_open(venv: Path) -> None:
     done = venvsmith("verify", f"venv:{venv}", "--static", "--import", "tiny")
     assert done.returncode == 5

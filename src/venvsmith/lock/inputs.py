@@ -19,6 +19,7 @@ from venvsmith.lock.pyproject import (
     read_own_project,
     read_toml,
 )
+from venvsmith.lock.requirements import requirement_lines
 from venvsmith.lock.text import emit_pins
 from venvsmith.lock.wheels import Built, direct_requirement, key_of
 from venvsmith.network import redact_url
@@ -227,7 +228,7 @@ def _from_entry(root: Path, entry: str) -> Iterator[str]:
     elif entry.endswith(".toml"):
         yield from read_dependencies(root / entry)
     else:
-        yield from _from_requirements(root / entry, seen=())
+        yield from _from_requirements(root / entry)
 
 
 def _from_source(project: Project, stage: Stage) -> Iterator[str]:
@@ -253,25 +254,21 @@ def _from_source(project: Project, stage: Stage) -> Iterator[str]:
             raise ProblemError(message)
 
 
-def _from_requirements(path: Path, *, seen: tuple[Path, ...]) -> Iterator[str]:
+def _from_requirements(path: Path) -> Iterator[str]:
     """Yield the requirements of a requirements file, following ``-r``; hashes are made anew."""
-    if path in seen:
-        message = f"{path.name} includes itself"
-        raise ProblemError(message)
+    for line in requirement_lines(path, _text):
+        if line.text.startswith("-"):
+            option = line.text.split()[0]
+            message = (
+                f"{line.file.name}: '{option}' is an option; set it in the configuration instead"
+            )
+            raise ProblemError(message)
+        yield line.requirement
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as exc:
         message = f"{path.name} cannot be read: {exc}"
         raise ProblemError(message) from exc
-    for raw in text.replace("\\\n", " ").splitlines():
-        line = raw.split(" #")[0].strip()
-        if not line or line.startswith("#"):
-            continue
-        option, _, value = line.partition(" ")
-        if option in {"-r", "--requirement"}:
-            yield from _from_requirements(path.parent / value.strip(), seen=(*seen, path))
-        elif line.startswith("-"):
-            message = f"{path.name}: '{option}' is an option; set it in the configuration instead"
-            raise ProblemError(message)
-        else:
-            yield line.split(" --hash")[0].strip()

@@ -55,6 +55,8 @@ class DistMissing(Rule):
         for name, version in sorted((ctx.expected.pins or {}).items()):
             if canonicalize_name(name) not in installed:
                 yield self._missing(ctx, name, f"{name}=={version}", ctx.expected.source)
+        for name in sorted(ctx.expected.named - installed.keys()):
+            yield self._missing(ctx, name, name, ctx.expected.source)
         pinned = {canonicalize_name(name) for name in ctx.expected.pins or {}}
         for module in sorted({m.partition(".")[0] for m in ctx.expected.imports}):
             name = canonicalize_name(module)

@@ -48,7 +48,7 @@ class DistUnlocked(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """List what has no pin."""
-        pins = {canonicalize_name(name) for name in ctx.expected.pins or {}}
+        pins = {canonicalize_name(name) for name in ctx.expected.pins or {}} | ctx.expected.named
         for name, dist in sorted(ctx.view.by_name.items()):
             if name in pins or name in SEEDS or not self._inside(ctx, dist.location):
                 continue

@@ -86,7 +86,7 @@ def judge(
         score=score_of(everything, environments),
         environments=environments,
         findings=findings,
-        checks=Checks(ran=run.ran, skipped=(*open_questions, *run.skipped)),
+        checks=Checks(ran=run.ran, skipped=(*open_questions, *_left_out(everything), *run.skipped)),
         timings={
             "total_s": round(seconds + judged, 3),
             **{f"{name}_s": round(value, 3) for name, value in facts.seconds.items()},
@@ -151,6 +151,13 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
             if argv in wanted.commands and argv not in ran
         )
     return tuple(found)
+
+
+def _left_out(everything: Sequence[Context]) -> Iterator[Skipped]:
+    """Yield the lines of a lockfile that name nothing to look for."""
+    lines = dict.fromkeys(line for ctx in everything for line in ctx.expected.left_out)
+    for line in lines:
+        yield Skipped(rule="dist-missing", reason=f"{line} names no distribution to look for")
 
 
 def _unbuilt(ctx: Context, options: Options) -> Iterator[Skipped]:

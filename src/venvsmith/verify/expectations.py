@@ -3,105 +3,54 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.markers import Marker, UndefinedComparison
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
-from venvsmith.errors import UnsafeInputError, UsageError
 from venvsmith.model.expected import Expected
 from venvsmith.model.lock import Pin
+from venvsmith.rules.framework.view import View
+from venvsmith.verify.locked import read_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from venvsmith.model.expected import LockedPin
     from venvsmith.model.facts import Environment, Facts
     from venvsmith.model.lock import Lock
     from venvsmith.model.project import Project
 
 MANIFEST_SCHEMA = "venvsmith/manifest/1"
-SIZE_LIMIT = 16 * 1024 * 1024
-"""Bytes of a lockfile; the largest known has 0.3 MB."""
 
 
 def from_lock_file(path: Path) -> Expected:
-    """Read the pins of a lockfile: ours, any requirements file of ``==`` pins, or a pylock.
+    """Read what a lockfile names: ours, any requirements file of ``==`` pins, or a pylock.
 
-    :raises UsageError: where there is no such file.
+    :raises UsageError: where it, or a file that it includes, is not there.
     :raises UnsafeInputError: where it holds something else than pins.
     """
-    try:
-        if path.stat().st_size > SIZE_LIMIT:
-            message = f"larger than {SIZE_LIMIT} bytes: this is no lockfile"
-            raise UnsafeInputError(message, where=str(path), code="lock-malformed")
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        raise UnsafeInputError("not UTF-8", where=str(path), code="lock-malformed") from exc
-    except OSError as exc:
-        message = f"the lockfile cannot be read: {exc.strerror}"
-        raise UsageError(message, where=str(path), code="no-lock") from exc
-    is_toml = path.suffix == ".toml"
-    pins = _pylock(text, str(path)) if is_toml else dict(_requirements(text, str(path)))
-    return Expected(pins=pins, source=str(path))
+    locked, left_out = read_locked(path)
+    return Expected(pins={}, locked=locked, left_out=left_out, source=str(path))
 
 
 def hashed_pins(path: Path) -> tuple[Pin, ...]:
-    """Return the pins of a lockfile with the hashes that it admits for each.
+    """Return the pins of a lockfile with the hashes that it admits for each, whatever its marker.
 
     :raises UsageError: as `from_lock_file` does.
     :raises UnsafeInputError: as `from_lock_file` does.
     """
-    pins = from_lock_file(path).pins or {}
-    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
-    hashes: dict[str, list[str]] = {}
-    if path.suffix == ".toml":
-        for package in tomllib.loads(text)["packages"]:
-            files = (each.get("hashes", {}) for each in package.get("wheels", ()))
-            found = [f"sha256:{each['sha256']}" for each in files if "sha256" in each]
-            hashes[canonicalize_name(package["name"])] = found
-    else:
-        for line in text.splitlines():
-            name = canonicalize_name(re.split(r"[=\s\[]", line.strip(), maxsplit=1)[0])
-            hashes[name] = re.findall(r"--hash=(sha256:[0-9a-f]{64})", line)
     return tuple(
-        Pin(name=name, version=version, hashes=tuple(sorted(hashes.get(name, ()))))
-        for name, version in sorted(pins.items())
+        sorted(
+            Pin(name=each.name, version=each.version, hashes=each.hashes)
+            for each in read_locked(path)[0]
+            if each.version is not None
+        )
     )
-
-
-def _requirements(text: str, where: str) -> Iterable[tuple[str, str]]:
-    joined = text.replace("\\\n", " ")
-    for number, raw in enumerate(joined.splitlines(), start=1):
-        line = raw.split(" #")[0].split(" --hash")[0].strip()
-        if not line or line.startswith(("#", "-", "--")):
-            continue
-        yield _pin(line, f"{where}:{number}")
-
-
-def _pin(line: str, where: str) -> tuple[str, str]:
-    try:
-        requirement = Requirement(line)
-        (specifier,) = requirement.specifier
-    except (InvalidRequirement, ValueError) as exc:
-        message = f"'{line[:80]}' is not a pin of the form name==version"
-        raise UnsafeInputError(message, where=where, code="lock-malformed") from exc
-    if specifier.operator not in {"==", "==="}:
-        message = f"'{line[:80]}' does not say one version"
-        raise UnsafeInputError(message, where=where, code="lock-malformed")
-    return canonicalize_name(requirement.name), specifier.version
-
-
-def _pylock(text: str, where: str) -> dict[str, str]:
-    try:
-        packages = tomllib.loads(text)["packages"]
-        return {canonicalize_name(p["name"]): p["version"] for p in packages if "version" in p}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as exc:
-        message = f"this is no pylock.toml: {exc}"
-        raise UnsafeInputError(message, where=where, code="lock-malformed") from exc
 
 
 def from_stage(
@@ -147,22 +96,26 @@ def from_manifest(env: Environment) -> Expected | None:
             variant=str(data.get("variant", "")),
             source=f"{env.path}/.venvsmith/manifest.json",
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def united(first: Expected, second: Expected) -> Expected:
     """Return both together; the first one's pins, name and source win."""
+    pinned = first if first.pins is not None else second
     return replace(
         first,
         name=first.name or second.name,
         path=first.path or second.path,
-        pins=first.pins if first.pins is not None else second.pins,
+        pins=pinned.pins,
+        named=pinned.named,
+        locked=pinned.locked,
+        left_out=pinned.left_out,
         imports=tuple(dict.fromkeys((*first.imports, *second.imports))),
         commands=tuple(dict.fromkeys((*first.commands, *second.commands))),
         variant=first.variant or second.variant,
         trees={**second.trees, **first.trees},
-        source=first.source if first.pins is not None else second.source,
+        source=pinned.source,
     )
 
 
@@ -182,7 +135,34 @@ def assign(facts: Facts, expectations: Iterable[Expected]) -> Mapping[str, Expec
         if own is not None:
             said = assigned.get(env.path)
             assigned[env.path] = united(said, own) if said else own
-    return assigned
+    return {
+        env.path: settled(assigned[env.path], View(facts, env, assigned[env.path]).markers)
+        for env in facts.environments
+        if env.path in assigned
+    }
+
+
+def settled(expected: Expected, markers: Mapping[str, str]) -> Expected:
+    """Return what is expected where these values hold: what a lockfile names under them."""
+    here = [each for each in expected.locked if _counts(each, markers)]
+    pins = {each.name: each.version for each in here if each.version is not None}
+    return replace(
+        expected,
+        pins=None if expected.pins is None else {**expected.pins, **pins},
+        named=expected.named | {each.name for each in here if each.version is None},
+        locked=(),
+    )
+
+
+def _counts(pin: LockedPin, markers: Mapping[str, str]) -> bool:
+    if not pin.marker:
+        return True
+    values: dict[str, str | AbstractSet[str]] = {**markers, "extra": ""}
+    values["dependency_groups"] = frozenset(pin.groups)
+    try:
+        return Marker(pin.marker).evaluate(values, context="lock_file")
+    except (UndefinedComparison, InvalidVersion):
+        return False
 
 
 def _place(facts: Facts, expected: Expected) -> str | None:
