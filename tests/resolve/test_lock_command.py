@@ -77,6 +77,7 @@ def test_a_working_day(folder: Path, index: LocalIndex) -> None:
 
     assert venvsmith(folder, "lock", "--check", "--offline")[0] == 0
     assert venvsmith(folder, "-q", "lock") == (0, "", "")
+    assert venvsmith(folder, "lock", "base", "--quiet") == (0, "", "")
 
     index.add("lib", "2")
     index.add("extra", "1")

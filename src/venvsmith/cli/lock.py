@@ -137,7 +137,9 @@ def _lock(shared: Shared, project: Project, options: LockOptions) -> None:
     for change in report.changed:
         click.echo(_sentence(change, project))
     if not report.changed:
-        shared.say(f"nothing to do: {len(report.unchanged)} lockfiles are up to date")
+        one = len(report.unchanged) == 1
+        are = "1 lockfile is" if one else f"{len(report.unchanged)} lockfiles are"
+        shared.say(f"nothing to do: {are} up to date")
 
 
 def _sentence(change: LockChange, project: Project) -> str:

@@ -147,7 +147,7 @@ def cli(ctx: click.Context, config: Path | None, quiet: bool, verbose: bool, col
 
     `venvsmith verify` judges any image, venv or Dockerfile and needs no configuration. The other
     commands make images that cannot break that way, from one file. These options stand before the
-    command; `venvsmith COMMAND --help` is its page.
+    command, -q and -v also behind it; `venvsmith COMMAND --help` is its page.
     """
     from venvsmith.scratch import sweep  # noqa: PLC0415 - `--version` must not pay for it
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -36,6 +36,11 @@ class Manual(click.Command):
     The synopsis is the docstring's first line, the description the rest of it.
     """
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters; `-q` and `-v` are taken behind a command's name as before it."""
+        params = super().get_params(ctx)
+        return params if ctx.parent is None else [*params, *map(_verbosity, (-1, 1))]
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the description, and what the arguments may be."""
         super().format_help_text(ctx, formatter)
@@ -60,6 +65,17 @@ class Manual(click.Command):
 
 class ManualGroup(Manual, click.Group):
     """A group with such a page."""
+
+
+def _verbosity(step: int) -> click.Option:
+    """Return an option that changes how much the command says; the first page tells of it."""
+
+    def change(ctx: click.Context, _: click.Parameter, given: bool) -> None:  # noqa: FBT001
+        if given and ctx.obj is not None:
+            ctx.obj = replace(ctx.obj, verbosity=ctx.obj.verbosity + step)
+
+    names = ("-v", "--verbose") if step > 0 else ("-q", "--quiet")
+    return click.Option(names, is_flag=True, expose_value=False, hidden=True, callback=change)
 
 
 def _page(ctx: click.Context) -> Page:
