@@ -86,3 +86,14 @@ def test_what_pip_cannot_lock_is_refused_by_its_keys(family: Workshop) -> None:
         "variants.cpu.platforms",
         "variants.cpu.torch-backend",
     ]
+
+
+def test_the_user_says_how_long_an_answer_may_take(
+    family: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VENVSMITH_TOOL_TIMEOUT", "0.05")
+    with pytest.raises(SurroundingsError) as caught:
+        lock_project(by_pip(family), LockOptions())
+    assert caught.value.lines() == [
+        "resolver-timeout: pip-tools: no answer within 0.05 s; run again, or with --resolver uv"
+    ]

@@ -8,19 +8,24 @@ import sys
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvsmith.errors import ConfigError, JudgedError, SurroundingsError
 from venvsmith.process import Command, run
+from venvsmith.resolve.asking import (
+    answer_seconds,
+    link_options,
+    secrets_of,
+    with_wheels,
+    write_lines,
+)
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.surroundings import resolver_environment
-from venvsmith.resolve.uv import TIMEOUT_SECONDS, secrets_of, with_wheels
 from venvsmith.resolve.uv_output import read_pins, redacted
 from venvsmith.scratch import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from venvsmith.model.project import Project
     from venvsmith.resolve.uv import UvResolver
@@ -59,10 +64,10 @@ class PipToolsResolver:
             hint = "run without --offline, or with --resolver uv"
             raise SurroundingsError(message, where="pip-tools", hint=hint, code="offline")
         with scratch() as folder:
-            _write(folder / "in.txt", with_wheels(request))
-            _write(folder / "constraints.txt", request.constraints)
+            write_lines(folder / "in.txt", with_wheels(request))
+            write_lines(folder / "constraints.txt", request.constraints)
             # pip-compile takes the versions of an existing output file as preferences.
-            _write(folder / "out.txt", [pin.requirement() for pin in request.preferences])
+            write_lines(folder / "out.txt", [pin.requirement() for pin in request.preferences])
             if self.uv.say is not None:
                 self.uv.say(f"pip-compile: {' '.join(request.requirements)}"[:200])
             command = Command(
@@ -73,10 +78,10 @@ class PipToolsResolver:
                     *("--no-header", "--no-annotate", "--no-config", "--no-emit-options"),
                     *("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links"),
                     *("--resolver", "backtracking", "--quiet"),
-                    *self._links(request),
+                    *link_options(request.environment, self.root),
                     *("--pip-args", _pip_arguments(request)),
                 ),
-                timeout=TIMEOUT_SECONDS,
+                timeout=answer_seconds(),
                 env=self._env,
                 cwd=folder,
                 secrets=secrets_of(self._env.get("PIP_INDEX_URL", "")),
@@ -86,7 +91,7 @@ class PipToolsResolver:
                 text = (folder / "out.txt").read_bytes()
                 return Solved(pins=read_pins(replace(done, stdout=text)))
         if done.timed_out:
-            message = f"no answer within {TIMEOUT_SECONDS:g} s"
+            message = f"no answer within {done.command.timeout:g} s"
             hint = "run again, or with --resolver uv"
             raise SurroundingsError(message, where="pip-tools", hint=hint, code="resolver-timeout")
         answer = self.uv.solve(request)
@@ -104,11 +109,6 @@ class PipToolsResolver:
     def pylock(self, request: Request) -> str:
         """Return what uv writes of the versions that pip has found."""
         return self.uv.pylock(request)
-
-    def _links(self, request: Request) -> Iterator[str]:
-        for link in request.environment.find_links:
-            yield "--find-links"
-            yield link if "://" in link else str(self.root / link)
 
 
 def refuse_beyond_pip(project: Project) -> None:
@@ -157,7 +157,3 @@ def _pip_arguments(request: Request) -> str:
     words = ["--only-binary :all:"]
     words += [f"--no-binary {name}" for name in request.environment.no_wheel]
     return " ".join(words)
-
-
-def _write(path: Path, lines: list[str] | tuple[str, ...]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

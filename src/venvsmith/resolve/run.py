@@ -30,6 +30,7 @@ from venvsmith.resolve.outcome import LockReport, Outcome, write_outcome
 from venvsmith.resolve.pip_tools import PipToolsResolver, refuse_beyond_pip
 from venvsmith.resolve.progress import Tracker, Work
 from venvsmith.resolve.protocol import Request, Unsolvable
+from venvsmith.resolve.settings import refuse_unusable
 from venvsmith.resolve.sizes import find_sizes
 from venvsmith.resolve.uv import UvResolver
 from venvsmith.resolve.wheels import WheelMaker, refuse_unfit
@@ -65,6 +66,7 @@ def lock_project(
     :param detail: told each command that is run.
     :param watch: told how far the families are, one at a time.
     :raises JudgedError: where a family has no resolution.
+    :raises ConfigError: where the configuration asks for what cannot be locked.
     :raises SurroundingsError: where the network, an index or the disk fails.
     :raises UsageError: where an option names what the configuration does not have.
     :raises UnsafeInputError: where an existing lock is malformed.
@@ -75,60 +77,75 @@ def lock_project(
         old = find_locks(project)
         refuse_unknown_upgrades(options, old.values())
         uv = UvResolver(project.root, offline=options.offline, say=detail)
-        resolver: Resolver = uv
-        if project.resolver == "pip-tools":
-            resolver = PipToolsResolver(project.root, uv)
         built = _build_wheels(project, options, uv, folder, say)
         inputs = selected(project, options, built)
         places = ((f"{key.variant}, {key.platform}", wanted) for key, wanted in inputs.items())
         refuse_unfit(places, built.values())
         stale = stale_families(inputs, old, options)
+        refuse_unusable(project, (key for keys in stale.values() for key in keys), uv)
         run = _Run(
             project=project,
             options=options,
             old=old,
-            resolver=resolver,
+            built=built,
+            uv=uv,
+            resolver=PipToolsResolver(project.root, uv) if project.resolver == "pip-tools" else uv,
             tracker=Tracker(len(stale), watch),
         )
-        tools = find_tools(project) if needs_tools(project) else None
-        wants_tools = needs_tools(project) and (tools is None or options.upgrade)
-        with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as other:
-            try:
-                asked_bases = other.submit(
-                    pin_bases,
-                    project,
-                    upgrade=options.upgrade,
-                    offline=options.offline,
-                    stop=uv.stop,
-                    say=detail or (lambda _: None),
-                )
-                asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
-                asked_tools = pool.submit(_lock_tools, project, uv) if wants_tools else None
-                locks = tuple(lock for future in asked for lock in future.result())
-                pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
-                new_tools = asked_tools.result() if asked_tools is not None else tools
-                bases = asked_bases.result()
-            except BaseException:
-                # One failure, or an interrupt, ends the run: the others are not waited for.
-                uv.stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
-        now = {key: lock for key, lock in old.items() if lock is not None}
-        now |= {lock.key: lock for lock in locks}
-        sizes = find_sizes(
-            read_sizes(project), now, inputs,
-            resolver=resolver, root=project.root, offline=options.offline, say=say,
-        )  # fmt: skip
-        outcome = Outcome(
-            old=old,
-            locks=locks,
-            pylocks=pylocks,
-            tools=new_tools,
-            bases=bases,
-            sizes=sizes,
-            wheels=built,
-        )
+        outcome = _resolved(run, inputs, stale, say=say, detail=detail or (lambda _: None))
         return write_outcome(project, outcome, inputs)
+
+
+def _resolved(
+    run: _Run,
+    inputs: Mapping[LockKey, Inputs],
+    stale: Mapping[Place, Mapping[LockKey, Inputs]],
+    *,
+    say: Callable[[str], None],
+    detail: Callable[[str], None],
+) -> Outcome:
+    """Resolve the stale families, and whatever else a run asks for beside them.
+
+    One failure, or an interrupt, ends all of it: the others are not waited for.
+    """
+    project, options, uv = run.project, run.options, run.uv
+    tools = find_tools(project) if needs_tools(project) else None
+    wants_tools = needs_tools(project) and (tools is None or options.upgrade)
+    with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as other:
+        try:
+            asked_bases = other.submit(
+                pin_bases,
+                project,
+                upgrade=options.upgrade,
+                offline=options.offline,
+                stop=uv.stop,
+                say=detail,
+            )
+            asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
+            asked_tools = pool.submit(_lock_tools, project, uv) if wants_tools else None
+            locks = tuple(lock for future in asked for lock in future.result())
+            pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
+            new_tools = asked_tools.result() if asked_tools is not None else tools
+            bases = asked_bases.result()
+        except BaseException:
+            uv.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    now = {key: lock for key, lock in run.old.items() if lock is not None}
+    now |= {lock.key: lock for lock in locks}
+    sizes = find_sizes(
+        read_sizes(project), now, inputs,
+        resolver=run.resolver, root=project.root, offline=options.offline, say=say,
+    )  # fmt: skip
+    return Outcome(
+        old=run.old,
+        locks=locks,
+        pylocks=pylocks,
+        tools=new_tools,
+        bases=bases,
+        sizes=sizes,
+        wheels=run.built,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +155,8 @@ class _Run:
     project: Project
     options: LockOptions
     old: Mapping[LockKey, Lock | None]
+    built: Mapping[str, Built]
+    uv: UvResolver
     resolver: Resolver
     tracker: Tracker
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
-
 from venvsmith.errors import JudgedError, SurroundingsError, UsageError
 from venvsmith.lock.wheels import FOLDER
-from venvsmith.patience import TOOL, patience
 from venvsmith.process import Command, Completed, run
+from venvsmith.resolve.asking import (
+    answer_seconds,
+    link_options,
+    secrets_of,
+    with_wheels,
+    write_lines,
+)
 from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
     credentials,
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 
     from venvsmith.lock.inputs import Environment
 
-TIMEOUT_SECONDS = 900.0
 WARNINGS = {"RUST_LOG": "uv_resolver=warn"}
 """uv passes over a wheel that arrives damaged, and says so in its log alone."""
 DEFAULT_MANYLINUX = "2_28"
@@ -99,6 +100,15 @@ class UvResolver:
     def label(self) -> str:
         """Return ``uv`` and its version."""
         return f"uv {self.version}"
+
+    def backends_but(self, backend: str) -> tuple[str, ...]:
+        """Return the torch backends that uv knows where the named one is none of them."""
+        argv = (self.binary, "pip", "compile", "--torch-backend", backend, "--help")
+        done = run(Command(argv=argv, timeout=30, env=self._env))
+        known = re.search(
+            r"'--torch-backend[^']*'\s*\[possible values: ([^\]]+)\]", done.error_text
+        )
+        return tuple(known[1].replace("auto, ", "").split(", ")) if known is not None else ()
 
     def solve(self, request: Request) -> Answer:
         """Answer a request; a known one first from the cache alone."""
@@ -162,11 +172,11 @@ class UvResolver:
         with scratch() as folder:
             source = "pyproject.toml" if request.environment.indexes else "in.txt"
             (folder / "pyproject.toml").write_text(request_project(request, routed), "utf-8")
-            _write(folder / "in.txt", request.requirements)
-            _write(folder / "constraints.txt", request.constraints)
+            write_lines(folder / "in.txt", request.requirements)
+            write_lines(folder / "constraints.txt", request.constraints)
             if request.preferences:
                 # uv takes the versions of an existing output file as preferences.
-                _write(folder / output, [pin.requirement() for pin in request.preferences])
+                write_lines(folder / output, [pin.requirement() for pin in request.preferences])
             argv = (
                 *(self.binary, "pip", "compile", source, "--constraints", "constraints.txt"),
                 *("--output-file", output, "--generate-hashes", "--no-header"),
@@ -184,7 +194,7 @@ class UvResolver:
             return run(
                 Command(
                     argv=argv,
-                    timeout=patience(TOOL, TIMEOUT_SECONDS),
+                    timeout=answer_seconds(),
                     env={**self._env, **own, **({} if log else WARNINGS)},
                     cwd=folder,
                     secrets=(*secrets, *own.values()),
@@ -203,9 +213,7 @@ class UvResolver:
             options += ["--exclude-newer", _end_of(environment.exclude_newer)]
         if environment.torch_backend:
             options += ["--torch-backend", environment.torch_backend]
-        for link in environment.find_links:
-            options += ["--find-links", link if "://" in link else str(self.root / link)]
-        return options
+        return [*options, *link_options(environment, self.root)]
 
 
 def wheel_platform(machine: str, manylinux: str | None) -> str:
@@ -231,23 +239,6 @@ def _explained(done: Completed, request: Request) -> Unsolvable:
                 "--offline and the wheels in find-links"
             )
         raise
-
-
-def with_wheels(request: Request) -> tuple[str, ...]:
-    """Return the requirements, those that a built wheel stands for with the wheel's address.
-
-    No index has a part in them then, not even one that offers the name.
-    """
-    wheels = {f"{wheel.name}=={wheel.version}": wheel for wheel in request.environment.built}
-    lines: list[str] = []
-    for line in request.requirements:
-        requirement = Requirement(line)
-        wheel = wheels.get(f"{canonicalize_name(requirement.name)}{requirement.specifier}")
-        if wheel is not None:
-            requirement.specifier = SpecifierSet()
-            requirement.url = wheel.path.resolve().as_uri()
-        lines.append(str(requirement))
-    return tuple(lines)
 
 
 def _beside_locks(text: str, environment: Environment) -> str:
@@ -284,16 +275,3 @@ def _end_of(moment: str) -> str:
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", moment) is None:
         return moment
     return f"{date.fromisoformat(moment) + timedelta(days=1)}T00:00:00Z"
-
-
-def _write(path: Path, lines: list[str] | tuple[str, ...]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def secrets_of(url: str) -> tuple[str, ...]:
-    """Return the parts of an address that must not be shown."""
-    credentials = re.search(r"://([^@/]+)@", url)
-    if credentials is None:
-        return ()
-    user, _, password = credentials[1].partition(":")
-    return tuple(part for part in (password, credentials[1], user) if part)
