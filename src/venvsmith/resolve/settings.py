@@ -31,7 +31,8 @@ def refuse_unusable(project: Project, keys: Iterable[LockKey], uv: UvResolver) -
     problems = [problem for name in sorted(names) for problem in _of_variant(project, name, uv)]
     if names:
         for index in project.indexes.values():
-            problems += _missing(f"{join('indexes', index.name)}.url", index.url, project.root)
+            key = f"{join('indexes', index.name)}.url"
+            problems += _missing(key, index.url, _of_url(index.url))
     if problems:
         raise ConfigError(problems, file=project.file.name)
 
@@ -39,7 +40,8 @@ def refuse_unusable(project: Project, keys: Iterable[LockKey], uv: UvResolver) -
 def _of_variant(project: Project, name: str, uv: UvResolver) -> Iterator[tuple[str, str]]:
     path, variant = join("variants", name), project.variants[name]
     for number, link in enumerate(variant.find_links):
-        yield from _missing(f"{path}.find-links[{number}]", link, project.root)
+        folder = _of_url(link) if "://" in link else project.root / link
+        yield from _missing(f"{path}.find-links[{number}]", link, folder)
     backend = variant.torch_backend
     if backend is not None:
         known = uv.backends_but(backend)
@@ -48,12 +50,12 @@ def _of_variant(project: Project, name: str, uv: UvResolver) -> Iterator[tuple[s
             yield f"{path}.torch-backend", message
 
 
-def _missing(key: str, place: str, root: Path) -> Iterator[tuple[str, str]]:
-    path = root / place
-    if "://" in place:
-        parts = urlsplit(place)
-        if parts.scheme != "file":
-            return
-        path = Path(url2pathname(parts.path))
-    if not path.is_dir():
+def _of_url(url: str) -> Path | None:
+    """Return the folder that a URL names; None where it is elsewhere."""
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _missing(key: str, place: str, folder: Path | None) -> Iterator[tuple[str, str]]:
+    if folder is not None and not folder.is_dir():
         yield key, f"there is no folder {shown(place)}"
