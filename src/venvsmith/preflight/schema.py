@@ -6,13 +6,13 @@ test fails where it is out of step.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import msgspec
 
 from venvsmith.files import write_files
 from venvsmith.preflight.report import SCHEMA, Preflight
+from venvsmith.report.schema import schema_of
 
 SCHEMA_FILE = Path("schema/preflight.schema.json")
 
@@ -23,22 +23,8 @@ def as_json(preflight: Preflight) -> str:
 
 
 def json_schema() -> str:
-    """Return the JSON schema as text. What is added later may not break readers: keys are open."""
-    (reference,), components = msgspec.json.schema_components(
-        [Preflight], ref_template="#/$defs/{name}"
-    )
-    for component in components.values():
-        component["required"] = list(component["properties"])
-        for value in component["properties"].values():
-            value.pop("default", None)
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://venvsmith.example.com/{SCHEMA}",
-        "title": "What venvsmith preflight tells",
-        **reference,
-        "$defs": components,
-    }
-    return json.dumps(schema, indent=2, sort_keys=False) + "\n"
+    """Return its JSON schema as text."""
+    return schema_of(Preflight, name=SCHEMA, title="What venvsmith preflight tells")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The JSON schema of the report, from the model itself.
+"""JSON schemas of what programs read: that of the report, from the model itself.
 
 ``python -m venvsmith.report.schema`` in a checkout rewrites ``schema/report.schema.json``; a test
 fails where it is out of step.
@@ -19,16 +19,25 @@ SCHEMA_FILE = Path("schema/report.schema.json")
 
 
 def json_schema() -> str:
-    """Return the JSON schema as text. What is added later may not break readers: keys are open."""
+    """Return the report's JSON schema as text."""
+    return schema_of(Report, name=SCHEMA, title="What venvsmith verify reports")
+
+
+def schema_of(model: type, *, name: str, title: str) -> str:
+    """Return a JSON schema as text. What is added later may not break readers: keys are open.
+
+    :param model: a dataclass that is written as JSON with all its keys, the empty ones too.
+    :param name: as documents name it, ``venvsmith/report/1``.
+    """
     (reference,), components = msgspec.json.schema_components(
-        [Report], ref_template="#/$defs/{name}"
+        [model], ref_template="#/$defs/{name}"
     )
     for component in components.values():
         _strict(component)
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://venvsmith.example.com/{SCHEMA}",
-        "title": "What venvsmith verify reports",
+        "$id": f"https://venvsmith.example.com/{name}",
+        "title": title,
         **reference,
         "$defs": components,
     }
@@ -36,7 +45,7 @@ def json_schema() -> str:
 
 
 def _strict(component: dict[str, Any]) -> None:
-    """Require every key: a report carries all of them, the empty ones too."""
+    """Require every key."""
     if component.get("type") == "object" and "properties" in component:
         component["required"] = list(component["properties"])
         for value in component["properties"].values():
