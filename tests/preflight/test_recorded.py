@@ -11,10 +11,11 @@ import jsonschema
 import pytest
 
 from preflight.recorded import Recorded, asked, row, rows
-from values import locks
+from values import locks, pin
 from values import project as family
-from venvsmith.lock import emit_lock, lock_path
+from venvsmith.lock import emit_lock, emit_tools, lock_path
 from venvsmith.lock.sizes import emit_sizes, sizes_path
+from venvsmith.lock.store import tools_path
 from venvsmith.model.project import Platform, PreflightSettings, Project
 from venvsmith.preflight.schema import SCHEMA_FILE, as_json, json_schema
 from venvsmith.preflight.table import plain, table
@@ -39,8 +40,8 @@ def project(tmp_path: Path) -> Project:
         path = lock_path(made, key)
         path.parent.mkdir(exist_ok=True)
         path.write_text(emit_lock(replace(lock, pins=pins, inputs="sha256:" + "0" * 64)))
-        for pin in pins:
-            sizes["cuda"][pin.requirement()] = 900_000_000 if pin.name == "torch" else 20_000_000
+        for each in pins:
+            sizes["cuda"][each.requirement()] = 900_000_000 if each.name == "torch" else 20_000_000
     sizes_path(made).write_text(emit_sizes(sizes))
     return made
 
@@ -174,6 +175,24 @@ def test_a_token_may_stand_in_dotenv(project: Project) -> None:
     found = asked(machine, project)
     assert row(found, "token").message.startswith("in .env, well-formed")
     assert "hf_abc" not in plain(table(found))
+
+
+@pytest.mark.parametrize(
+    ("own", "image"),
+    [(None, "ghcr.io/astral-sh/uv:0.9.5"), ("registry.example.com/uv:1",) * 2],
+    ids=["of the locked version", "the base's own"],
+)
+def test_the_image_that_brings_uv_is_looked_for_too(
+    own: str | None, image: str, project: Project
+) -> None:
+    slim = replace(project.bases["slim"], python="uv", uv_image=own)
+    tools_path(project).write_text(emit_tools([replace(pin("uv"), version="0.9.5")]))
+    made = replace(project, bases={"slim": slim})
+    assert row(asked(Recorded("linux"), made), "base", image).message == "here"
+    away = {"docker buildx imagetools inspect": {"returncode": 1, "stderr": "ERROR: not found\n"}}
+    told = row(asked(Recorded("macos", runs=away), made), "base", image)
+    assert told.status == "missing"
+    assert told.mend.endswith("write another image at bases.slim.uv-image")
 
 
 def test_a_registry_that_cannot_be_asked_is_unknown_and_one_without_the_image_is_missing(

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from venvsmith.lock.record import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from venvsmith.model.project import Project
+    from venvsmith.model.lock import Pin
+    from venvsmith.model.project import Base, Project
 
 NAME = "bases.json"
+UV_IMAGE = "ghcr.io/astral-sh/uv"
+"""The image that uv's makers publish; it holds ``/uv``."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -33,6 +36,16 @@ def base_images(project: Project) -> tuple[str, ...]:
     images = {image for base in bases for image in (base.build, base.runtime)}
     images |= {base.uv_image for base in bases if base.python == "uv" and base.uv_image}
     return tuple(sorted(image for image in images if "@" not in image))
+
+
+def uv_image(base: Base, tools: Iterable[Pin]) -> str:
+    """Return the image that brings uv into builds on a base: its own, or that of uv's makers.
+
+    :param tools: the lock of the build tools, which says the version.
+    :return: empty where neither tells it.
+    """
+    locked = next((f"{UV_IMAGE}:{pin.version}" for pin in tools if pin.name == "uv"), "")
+    return base.uv_image or locked
 
 
 def read_bases(project: Project) -> dict[str, str]:

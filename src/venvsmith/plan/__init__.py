@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from venvsmith.errors import ConfigError
+from venvsmith.lock.bases import uv_image
 from venvsmith.model.lock import Lock
 from venvsmith.model.plan import Plan
 from venvsmith.model.project import LockKey, Project
@@ -45,16 +46,17 @@ def plan_image(
     :raises ConfigError: for parts of the configuration that builds cannot carry out yet.
     """
     _refuse_unsupported(project, variant)
+    base = project.bases[project.variants[variant].base]
     steps = Steps(
         project=project,
         image=(families.flattened if flat else families.on_top)(project, image, variant),
         variant=project.variants[variant],
-        base=project.bases[project.variants[variant].base],
+        base=base,
         work=work,
         prefix=prefix,
         wheels=assets.wheels,
         below=None if flat else families.below(project, image, variant),
-        uv_version=next((pin.version for pin in assets.tools if pin.name == "uv"), ""),
+        uv_image=uv_image(base, assets.tools),
     )
     planner = Planner(
         steps=steps, locks=locks, layering=layering or Layering(), sources=assets.sources

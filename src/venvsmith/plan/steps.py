@@ -29,7 +29,7 @@ class Steps:
     :param prefix: what stands before each venv's path, where a build cannot have the final path.
     :param below: what the image finds in the one that it builds on.
     :param wheels: hash to path of the wheels that lie beside the locks.
-    :param uv_version: the version that the build tools' lock holds.
+    :param uv_image: what holds ``/uv``, for bases that get a Python of uv's own.
     """
 
     project: Project
@@ -40,7 +40,7 @@ class Steps:
     prefix: str
     below: Below | None = None
     wheels: Mapping[str, str] = field(default_factory=dict)
-    uv_version: str = ""
+    uv_image: str = ""
 
     # -- the system ----------------------------------------------------------------------------
 

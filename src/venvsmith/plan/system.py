@@ -9,8 +9,6 @@ from venvsmith.model.plan import BuildStage, CopyTree, Mount, Step
 from venvsmith.model.project import Platform
 from venvsmith.plan.steps import EPOCH, Steps
 
-UV_IMAGE = "ghcr.io/astral-sh/uv"
-"""The image that uv's makers publish; it holds ``/uv``."""
 PYTHONS = "/opt/python"
 """Where uv's own Python lies in an image."""
 MIRRORS = ("UV_PYTHON_DOWNLOADS_JSON_URL", "UV_PYTHON_INSTALL_MIRROR")
@@ -66,10 +64,9 @@ def python_stages(steps: Steps, *, native: bool) -> list[BuildStage]:
     """
     minor = steps.project.python
     own = python_tree(steps)
-    image = steps.base.uv_image or f"{UV_IMAGE}:{steps.uv_version}"
     uv = f"{steps.work}/uv/uv"
     stages = [
-        BuildStage(name="uv", parent=image, parent_is_image=True, native=native),
+        BuildStage(name="uv", parent=steps.uv_image, parent_is_image=True, native=native),
         BuildStage(
             name="python",
             parent=steps.base.build,

@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from venvsmith.errors import VenvsmithError
-from venvsmith.lock.bases import read_bases
+from venvsmith.lock.bases import read_bases, uv_image
+from venvsmith.lock.store import find_tools
 from venvsmith.preflight.report import CONFIGURATION, ENVIRONMENT, Row
 from venvsmith.target import engine as containers
 from venvsmith.target.image import HARDENING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from venvsmith.model.lock import Pin
     from venvsmith.model.project import Base, Project
     from venvsmith.preflight.report import Status
     from venvsmith.preflight.situation import Situation
@@ -62,6 +66,8 @@ class Use:
     places: tuple[str, ...]
     """Its keys: ``bases.slim.build``."""
     platforms: frozenset[str]
+    has_python: bool = True
+    """Whether venvs are built or run on it; of any other image it is enough that it is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +87,7 @@ def check_bases(at: Situation) -> list[Row]:
     try:
         if at.project is None:
             return []
-        uses = uses_of(at.project)
+        uses = uses_of(at.project, _tools(at.project))
         if at.engine.trouble:
             message = "not asked: the engine does not answer"
             return [_row(use, "unknown", message) for use in uses]
@@ -96,9 +102,13 @@ def check_bases(at: Situation) -> list[Row]:
     return rows
 
 
-def uses_of(project: Project) -> list[Use]:
-    """Return the images that variants are built on and run on, each once."""
+def uses_of(project: Project, tools: Iterable[Pin]) -> list[Use]:
+    """Return the images that variants are built on and run on, and that bring uv, each once.
+
+    :param tools: the lock of the build tools.
+    """
     found: dict[tuple[str, str], Use] = {}
+    uv: dict[str, Use] = {}
     for variant in project.variants.values():
         base = project.bases[variant.base]
         platforms = frozenset(str(platform) for platform in variant.platforms)
@@ -111,7 +121,12 @@ def uses_of(project: Project) -> list[Use]:
                 places=tuple(dict.fromkeys([*(old.places if old else ()), key])),
                 platforms=platforms | (old.platforms if old else frozenset()),
             )
-    return list(found.values())
+        if base.python == "uv" and (image := uv_image(base, tools)):
+            place = f"bases.{base.name}.uv-image"
+            uv[image] = Use(
+                image=image, base=base, places=(place,), platforms=frozenset(), has_python=False
+            )
+    return [*found.values(), *uv.values()]
 
 
 def _pins(project: Project) -> dict[str, str]:
@@ -119,6 +134,13 @@ def _pins(project: Project) -> dict[str, str]:
         return read_bases(project)
     except VenvsmithError:  # the row of the locks tells it
         return {}
+
+
+def _tools(project: Project) -> tuple[Pin, ...]:
+    try:
+        return find_tools(project) or ()
+    except VenvsmithError:  # so does it here
+        return ()
 
 
 def _row(use: Use, status: Status, message: str, mend: str = "", *, code: int = ENVIRONMENT) -> Row:
@@ -149,7 +171,7 @@ def _look(at: Situation, use: Use, digest: str | None) -> Looked:
             message = f"only here, where the builder {builder.name} does not look"
             mend = "docker buildx use default, or push it and name the pushed one"
             return Looked(row=_row(use, "wrong", message, mend))
-        return _inside(at, use, image_id)
+        return _inside(at, use, image_id) if use.has_python else Looked(row=_row(use, "ok", "here"))
     return Looked(row=_elsewhere(at, use, reference))
 
 
