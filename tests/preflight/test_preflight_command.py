@@ -117,10 +117,12 @@ def test_stale_locks_and_stale_files_are_drift(folder: Path) -> None:
 
 
 def test_a_wrong_configuration_is_told_in_the_table_and_the_machine_with_it(folder: Path) -> None:
-    change(folder, 'python = "3.11"', 'pyton = "3.11"')
+    change(folder, 'python = "3.11"', 'pyton = "3.11"\nvenv = "venv"')
     checks = preflight(folder, code=2, DOCKER_HOST=NOWHERE)
     wrong = [row for row in checks if row["check"] == "config"]
-    assert {row["subject"] for row in wrong} >= {"project.pyton"}
+    assert {row["subject"] for row in wrong} >= {"project.pyton", "project.venv"}
+    assert [row["mend"] for row in wrong[:-1]] == [""] * (len(wrong) - 1)
+    assert "docs/configuration.md" in wrong[-1]["mend"]
     assert of(checks, "engine")["status"] == "missing"
 
 

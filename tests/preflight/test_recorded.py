@@ -177,6 +177,15 @@ def test_a_token_may_stand_in_dotenv(project: Project) -> None:
     assert "hf_abc" not in plain(table(found))
 
 
+def test_what_is_no_token_of_hugging_face_is_sent_where_those_are_made(project: Project) -> None:
+    machine = Recorded("linux", files={f"{project.root}/.env": 'HF_TOKEN="abc"\n'})
+    told = row(asked(machine, project), "token")
+    assert (told.status, told.mend) == (
+        "wrong",
+        "set it to one of https://huggingface.co/settings/tokens",
+    )
+
+
 @pytest.mark.parametrize(
     ("own", "image"),
     [(None, "ghcr.io/astral-sh/uv:0.9.5"), ("registry.example.com/uv:1",) * 2],

@@ -22,7 +22,10 @@ SHOWN = 3
 def configuration_rows(
     project: Project | None, error: VenvsmithError | None, file: str
 ) -> list[Row]:
-    """Return what became of reading the configuration: one row for each mistake."""
+    """Return what became of reading the configuration: one row for each mistake.
+
+    A mistake's message says how to mend it; what helps with all of them stands at the last one.
+    """
     if project is not None:
         counts = (
             (len(project.stages), "stage"),
@@ -32,10 +35,11 @@ def configuration_rows(
         told = ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts)
         return [_row("config", file, "ok", told)]
     if isinstance(error, ConfigError):
-        mend = error.hint or f"write it otherwise; {error.where} and docs/configuration.md"
+        last = error.hint or "docs/configuration.md has every key and what it may say"
+        mends = [*[""] * (len(error.problems) - 1), last]
         return [
             _row("config", key or error.where, "wrong", text, mend, code=CONFIGURATION)
-            for key, text in error.problems
+            for (key, text), mend in zip(error.problems, mends, strict=True)
         ]
     message = error.message if error is not None else "there is none"
     hint = error.hint if error is not None else ""

@@ -36,19 +36,24 @@ def read_dotenv(text: str) -> dict[str, str]:
     return {name: value or "" for name, value in found.items()}
 
 
-def malformed(name: str, value: str) -> str:
-    """Return what is wrong with a token's form, in words that do not show it; empty if nothing."""
+def _malformed(name: str, value: str) -> tuple[str, str] | None:
+    """Return what is wrong with a token's form, in words that do not show it, and how to mend it.
+
+    None where nothing is.
+    """
+    without = "set it anew, without them"
     if value[:1] in {'"', "'"} or value[-1:] in {'"', "'"}:
-        return "has quotes around it, which belong to the shell"
+        return "has quotes around it, which belong to the shell", without
     if value != value.strip():
-        return "has spaces or a line's end around it"
+        return "has spaces or a line's end around it", without
     if any(c.isspace() or not c.isprintable() for c in value):
-        return "has spaces or control characters in it"
+        return "has spaces or control characters in it", without
     if not value.isascii():
-        return "has characters in it that no token has"
+        return "has characters in it that no token has", without
     if name in HUGGING_FACE and not re.fullmatch(r"hf_[A-Za-z0-9]{10,}", value):
-        return "does not look like one of Hugging Face's, which begin with hf_"
-    return ""
+        message = "does not look like one of Hugging Face's, which begin with hf_"
+        return message, f"set it to one of {HUB}/settings/tokens"
+    return None
 
 
 def _row(subject: str, status: Status, message: str, mend: str = "") -> Row:
@@ -66,8 +71,8 @@ def _token(at: Situation, name: str, dotenv: dict[str, str]) -> Row:
         empty = name in at.machine.env or name in dotenv
         message = "empty" if empty else "neither in the environment nor in .env"
         return _row(name, "missing", message, mend)
-    if problem := malformed(name, value):
-        return _row(name, "wrong", f"in {source}: {problem}", "set it anew, without them")
+    if (problem := _malformed(name, value)) is not None:
+        return _row(name, "wrong", f"in {source}: {problem[0]}", problem[1])
     if not at.probe:
         return _row(name, "ok", f"in {source}, well-formed; --probe asks its service")
     if name in HUGGING_FACE:
