@@ -17,7 +17,7 @@ import pytest
 from values import project as family
 from venvsmith.model.project import PreflightSettings, Project
 from venvsmith.preflight.machine import ThisMachine
-from venvsmith.preflight.registries import check_registries, split_tag
+from venvsmith.preflight.registries import check_registries
 from venvsmith.preflight.report import Row
 from venvsmith.preflight.situation import Engine, Situation
 from venvsmith.preflight.tokens import check_tokens
@@ -164,15 +164,10 @@ def test_docker_keeps_a_login_under_several_names_of_one_host(tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize(
-    ("tag", "host", "repository"),
-    [
-        ("asr:1", "docker.io", "library/asr"),
-        ("acme/asr", "docker.io", "acme/asr"),
-        ("localhost/asr:1", "localhost", "asr"),
-        ("127.0.0.1:5000/a/b:1-{variant}", "127.0.0.1:5000", "a/b"),
-        ("ghcr.io/acme/asr:3.8.6-{variant}", "ghcr.io", "acme/asr"),
-    ],
-)
-def test_a_tag_is_read_as_docker_reads_it(tag: str, host: str, repository: str) -> None:
-    assert split_tag(tag) == (host, repository)
+def test_a_login_is_looked_for_where_push_goes(tmp_path: Path) -> None:
+    tags = ("asr:latest-{variant}", "ghcr.io/acme/{image}-{stage}:{variant}", "quay.io/acme/asr")
+    at = situation(family(image={"tags": tags}), probe=False, DOCKER_CONFIG=str(tmp_path))
+    assert [(row.subject, row.message) for row in check_registries(at)] == [
+        ("ghcr.io", "no login, and acme/asr-asr is pushed there"),
+        ("quay.io", "no login, and acme/asr is pushed there"),
+    ]

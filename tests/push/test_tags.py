@@ -1,26 +1,78 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from pathlib import Path
 
-from values import plan
-from venvsmith.push.model import host_of
+import pytest
+
+from values import plan, project
+from venvsmith.model.reference import Reference
+from venvsmith.push import Shipment, gather
+
+PRIVATE = "registry.example.com:5000"
+LAYERS = ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
+IMAGE = "sha256:" + "c" * 64
 
 
-def test_tags_with_a_slash_are_pushed_to_the_registry_that_docker_reads() -> None:
-    tags = (
-        "asr:cuda",
-        "alias:1",
+@pytest.mark.parametrize(
+    ("tag", "host", "path", "written"),
+    [
+        ("asr:1", "docker.io", "library/asr", "asr:1"),
+        ("asr", "docker.io", "library/asr", "asr:latest"),
+        ("acme/asr", "docker.io", "acme/asr", "acme/asr:latest"),
+        ("docker.io/acme/asr:2", "docker.io", "acme/asr", "acme/asr:2"),
+        ("index.docker.io/library/asr:2", "docker.io", "library/asr", "asr:2"),
+        ("docker.io/library/team/asr:2", "docker.io", "library/team/asr", "library/team/asr:2"),
+        ("localhost/asr:1", "localhost", "asr", "localhost/asr:1"),
+        ("Build/asr:1", "Build", "asr", "Build/asr:1"),
+        ("ghcr.io/acme/asr", "ghcr.io", "acme/asr", "ghcr.io/acme/asr:latest"),
+        (f"{PRIVATE}/team/asr", PRIVATE, "team/asr", f"{PRIVATE}/team/asr:latest"),
+        ("127.0.0.1:5000/a/b:1", "127.0.0.1:5000", "a/b", "127.0.0.1:5000/a/b:1"),
+        ("[::1]:5000/asr", "[::1]:5000", "asr", "[::1]:5000/asr:latest"),
+    ],
+)
+def test_a_tag_is_read_as_docker_reads_it(tag: str, host: str, path: str, written: str) -> None:
+    found = Reference.of(tag)
+    assert (found.host, found.path, str(found)) == (host, path, written)
+
+
+def test_tags_with_a_slash_are_pushed_and_the_others_are_the_engines_own() -> None:
+    tags = ("alias:1", "ghcr.io/acme/{image}:1", f"{PRIVATE}/asr", "acme/asr", "docker.io/acme/asr")
+    made = plan(project(image={"tags": tags}))
+    assert made.tags[:2] == ("asr:cuda", "alias:1")
+    assert [str(tag) for tag in made.registry_tags] == [
         "ghcr.io/acme/asr:1",
-        "localhost/asr:1",
-        "127.0.0.1:5000/asr:1",
-        "acme/asr:1",
-        "docker.io/acme/asr:2",
-    )
-    pushed = replace(plan(), tags=tags).registry_tags
-    assert {tag: host_of(tag) for tag in pushed} == {
-        "ghcr.io/acme/asr:1": "ghcr.io",
-        "localhost/asr:1": "localhost",
-        "127.0.0.1:5000/asr:1": "127.0.0.1:5000",
-        "acme/asr:1": "docker.io",
-        "acme/asr:2": "docker.io",
+        f"{PRIVATE}/asr:latest",
+        "acme/asr:latest",
+    ]
+
+
+def shipments(
+    tags: tuple[str, ...], history: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[Shipment]:
+    """What is to be pushed of an image of 3 GB in two layers, as an engine tells of it."""
+    told = {
+        "Id": IMAGE,
+        "Size": 3_000_000_000,
+        "RepoDigests": [f"{PRIVATE}/team/asr@sha256:1"],
+        "RootFS": {"Layers": LAYERS},
+        "Config": {"Labels": {"dev.venvsmith.image": "asr"}},
     }
+    (folder / "image").write_text(json.dumps([told]))
+    (folder / "history").write_text(history)
+    (folder / "docker").write_text(f'#!/bin/sh\nexec cat "{folder}/$1"\n')
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return gather([plan(project(image={"tags": tags}))])
+
+
+def test_a_tag_that_is_left_out_is_latest_in_its_own_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = (f"{PRIVATE}/team/asr", "ghcr.io/acme/asr")
+    private, github = shipments(tags, "", tmp_path, monkeypatch)
+    assert (private.host, private.tags) == (PRIVATE, (f"{PRIVATE}/team/asr:latest",))
+    assert private.content_tag == f"{PRIVATE}/team/asr:venvsmith-cccccccccccc"
+    assert private.digests == {"sha256:1"}
+    assert (github.host, github.tags) == ("ghcr.io", ("ghcr.io/acme/asr:latest",))
+    assert github.digests == frozenset()

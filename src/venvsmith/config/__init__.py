@@ -9,9 +9,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from venvsmith.config.check import coherence, expand, fill, references
+from venvsmith.config.check import coherence, references
 from venvsmith.config.keys import DOCUMENT
 from venvsmith.config.project import project, settle
+from venvsmith.config.tags import fill, tags_of
 from venvsmith.config.wording import harmless
 from venvsmith.errors import ConfigError, UsageError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from venvsmith.config.kinds import Problems
     from venvsmith.model.project import Project
 
-__all__ = ["FILE", "check", "expand", "fill", "find", "load"]
+__all__ = ["FILE", "check", "fill", "find", "load", "tags_of"]
 
 FILE = "venvsmith.toml"
 PYPROJECT = "pyproject.toml"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.config.formats import IMAGE_TAG
 from venvsmith.config.project import cycles
+from venvsmith.config.tags import check_tags, expand
 from venvsmith.config.wording import join, shown, suggestion
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from venvsmith.config.kinds import Problems
     from venvsmith.model.project import Image, Project
-
-PLACEHOLDERS = ("image", "stage", "variant")
 
 
 def references(draft: Project) -> Iterator[tuple[str, str]]:
@@ -96,7 +94,7 @@ def coherence(draft: Project, project: Project) -> Problems:
             for image in project.images.values()
             for problem in _image(draft, project, image)
         ),
-        *_tags(project),
+        *check_tags(project),
         *_caches(project),
         *_origins(project),
     ]
@@ -252,60 +250,3 @@ def _lineage(project: Project, stage: str) -> list[str]:
         chain.append(name)
         name = project.stages[name].extends
     return chain
-
-
-def _tags(project: Project) -> Iterator[tuple[str, str]]:
-    """Check each tag as it will read, and that no two images get the same one."""
-    owners: dict[str, str] = {}
-    for image in project.images.values():
-        for variant in image.variants:
-            owners[f"{image.name}:{variant}"] = f"{image.name}:{variant}"
-    for image in project.images.values():
-        for index, template in enumerate(image.tags):
-            path = f"{join('images', image.name)}.tags[{index}]"
-            trouble = _template_trouble(template, image) if template else None
-            if trouble is not None:
-                yield path, trouble
-            elif template:
-                yield from _expanded(path, template, image, owners)
-
-
-def _template_trouble(template: str, image: Image) -> str | None:
-    rest = template
-    for name in PLACEHOLDERS:
-        rest = rest.replace(f"{{{name}}}", "")
-    if "{" in rest or "}" in rest:
-        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        return f"{shown(template)} holds an unknown placeholder; known are {known}"
-    if "{stage}" in template and len(set(image.venvs.values())) > 1:
-        return "{stage} says nothing here: the image holds several stages"
-    return None
-
-
-def _expanded(
-    path: str, template: str, image: Image, owners: dict[str, str]
-) -> Iterator[tuple[str, str]]:
-    for variant in image.variants:
-        tag = expand(template, image=image, variant=variant)
-        if not IMAGE_TAG.fullmatch(tag):
-            yield path, f"{shown(tag)} is no image reference; write REPOSITORY:TAG"
-            return
-        owner = f"{image.name}:{variant}"
-        taken = owners.setdefault(tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest", owner)
-        if taken != owner:
-            hint = "put {variant} into it" if taken.startswith(f"{image.name}:") else "change it"
-            yield path, f"{shown(tag)} would name both {taken} and {owner}; {hint}"
-            return
-
-
-def expand(template: str, *, image: Image, variant: str) -> str:
-    """Return a tag with ``{image}``, ``{stage}`` and ``{variant}`` filled in."""
-    stage = next(iter(image.venvs.values()), "")
-    return fill(template, image=image.name, stage=stage, variant=variant)
-
-
-def fill(template: str, *, image: str, stage: str, variant: str) -> str:
-    """Return a text with its placeholders filled in."""
-    for name, value in zip(PLACEHOLDERS, (image, stage, variant), strict=True):
-        template = template.replace(f"{{{name}}}", value)
-    return template

@@ -205,7 +205,8 @@ IMAGE = Table(
         "labels": Key(MapOf(f.LABEL, f.VALUE), "labels besides venvsmith's own"),
         "tags": Key(
             ListOf(f.TAG, unique=True),
-            "tags besides `<image>:<variant>`; `{image}`, `{stage}` and `{variant}` are filled in",
+            "tags besides `<image>:<variant>`; `{image}`, `{stage}` and `{variant}` are filled in; "
+            "`:latest` where none is written",
         ),
     },
     model=model.Image,

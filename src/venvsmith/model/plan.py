@@ -22,6 +22,7 @@ from typing import Literal
 
 from venvsmith.model.lock import Pin
 from venvsmith.model.project import Platform
+from venvsmith.model.reference import Reference, registry_tags
 
 StepKind = Literal[
     "apt",
@@ -230,13 +231,9 @@ class Plan:
         return f"{self.image}.{self.variant}"
 
     @property
-    def registry_tags(self) -> tuple[str, ...]:
-        """Return the tags that are to be pushed: those with a registry or an account before them.
-
-        ``ghcr.io/acme/asr:1``, and ``acme/asr:1``, which docker reads as ``docker.io/acme/asr:1``.
-        The others are this engine's own.
-        """
-        return tuple(tag.removeprefix("docker.io/") for tag in self.tags if "/" in tag)
+    def registry_tags(self) -> tuple[Reference, ...]:
+        """Return the tags that are to be pushed: see `model.reference.registry_tags`."""
+        return registry_tags(self.tags)
 
     @property
     def steps(self) -> tuple[Step, ...]:

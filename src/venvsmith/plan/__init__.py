@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from venvsmith.config import tags_of
 from venvsmith.errors import ConfigError
 from venvsmith.lock.bases import uv_image
 from venvsmith.model.lock import Lock
@@ -72,7 +73,7 @@ def plan_image(
         platforms=planner.platforms,
         python=project.python,
         work=work,
-        tags=planner.tags(),
+        tags=tags_of(steps.image, variant),
         venvs=venvs,
         stages=stages,
         settings=planner.settings(venvs),

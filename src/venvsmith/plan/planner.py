@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from venvsmith.config import expand
 from venvsmith.lock import delta, emit_pins
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import (
@@ -101,12 +100,6 @@ class Planner:
             self.locks[project.lock_key(stage=each.name, variant=variant, platform=platform)]
             for each in project.ancestry(stage)
         ]
-
-    def tags(self) -> tuple[str, ...]:
-        """Return the image's tags; `<image>:<variant>` is always there, and first."""
-        image, variant = self.steps.image, self.steps.variant.name
-        own = (expand(tag, image=image, variant=variant) for tag in image.tags)
-        return tuple(_unique([f"{image.name}:{variant}", *own]))
 
     def settings(self, venvs: tuple[VenvPlan, ...]) -> ImageSettings:
         """Return how the image starts, as far as the one below does not say so."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from venvsmith.config import tags_of
+from venvsmith.model.reference import HUB, registry_tags
 from venvsmith.preflight.report import Row
 from venvsmith.preflight.tokens import read_dotenv
 from venvsmith.push import login as push
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
     from venvsmith.preflight.situation import Situation
 
 HELPER_SECONDS = 5.0
-HUB = "docker.io"
-HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
-HUB_API = "registry-1.docker.io"
+HUB_API = f"registry-1.{HUB}"
+HUB_NAMES = frozenset({HUB, f"index.{HUB}", HUB_API})
 OK, REFUSED = 200, frozenset({401, 403})
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
@@ -74,7 +75,7 @@ class Login:
 
 
 def check_registries(at: Situation) -> list[Row]:
-    """Look for a login to each registry that a tag names. Sends nothing without ``--probe``."""
+    """Look for a login to each registry that is pushed to. Sends nothing without ``--probe``."""
     if at.project is None:
         return []
     named = registries_of(at.project)
@@ -93,32 +94,19 @@ def check_registries(at: Situation) -> list[Row]:
     dotenv = read_dotenv(at.machine.read(str(at.project.root / ".env")) or "")
     only = len(named) == 1
     return [
-        _login(at, host, names[0], logins=logins, file=_from_dotenv(dotenv, host, only=only))
-        for host, names in named.items()
+        _login(at, host, path, logins=logins, file=_from_dotenv(dotenv, host, only=only))
+        for host, path in named.items()
     ]
 
 
-def registries_of(project: Project) -> dict[str, list[str]]:
-    """Return the hosts of all tags, each with the repositories there, in the file's order."""
-    found: dict[str, list[str]] = {}
+def registries_of(project: Project) -> dict[str, str]:
+    """Return the hosts that are pushed to, each with one repository there, in the file's order."""
+    found: dict[str, str] = {}
     for image in project.images.values():
-        for tag in image.tags:
-            host, repository = split_tag(tag)
-            found.setdefault(host, [])
-            if repository not in found[host]:
-                found[host].append(repository)
+        for variant in image.variants:
+            for tag in registry_tags(tags_of(image, variant)):
+                found.setdefault(tag.host, tag.path)
     return found
-
-
-def split_tag(tag: str) -> tuple[str, str]:
-    """Return a tag's registry and repository, as docker reads it."""
-    first, slash, rest = tag.partition("/")
-    hosted = slash and ("." in first or ":" in first or first == "localhost")
-    host, name = (first, rest) if hosted else (HUB, tag)
-    repository = name.partition("@")[0].rpartition(":")[0] or name
-    if host == HUB and "/" not in repository:
-        repository = f"library/{repository}"
-    return host, repository
 
 
 def read_logins(text: str) -> Logins:
@@ -191,7 +179,7 @@ def _login(at: Situation, host: str, repository: str, *, logins: Logins, file: s
 
 def _from_helper(at: Situation, host: str, helper: str) -> str:
     """Ask a credential helper for a login; empty where it has none of user and password."""
-    server = "https://index.docker.io/v1/" if host == HUB else host
+    server = push.HUB_KEY if host == HUB else host
     told = at.machine.run(
         f"docker-credential-{helper}", "get", seconds=HELPER_SECONDS, stdin=server
     )

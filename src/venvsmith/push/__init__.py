@@ -23,7 +23,6 @@ from venvsmith.push.model import (
     Summary,
     Tag,
     TagStatus,
-    host_of,
 )
 from venvsmith.target.engine import call, forget, inspect_image
 
@@ -106,13 +105,14 @@ def _shipments(plan: Plan, found: Mapping[str, object]) -> list[Shipment]:
     digests: list[str] = found.get("RepoDigests") or []  # type: ignore[assignment]
     layers: list[str] = root.get("Layers") or []  # type: ignore[assignment]
     image_id = str(found["Id"])
-    repositories: dict[str, list[str]] = {}
+    repositories: dict[tuple[str, str], list[str]] = {}
     for tag in plan.registry_tags:
-        repositories.setdefault(tag.rpartition(":")[0], []).append(tag)
+        repositories.setdefault((tag.host, tag.repository), []).append(str(tag))
     sizes = dict(zip(layers, _sizes(image_id, len(layers)), strict=True))
     return [
         Shipment(
             name=plan.name,
+            host=host,
             repository=repository,
             tags=tuple(tags),
             image_id=image_id,
@@ -121,7 +121,7 @@ def _shipments(plan: Plan, found: Mapping[str, object]) -> list[Shipment]:
             ),
             layers=sizes,
         )
-        for repository, tags in repositories.items()
+        for (host, repository), tags in repositories.items()
     ]
 
 
@@ -160,9 +160,10 @@ class _Push:
     def _look_up(self) -> dict[str, str | VenvsmithError | None]:
         """Return what each tag stands for now, or why its registry cannot be asked."""
         failed: dict[str, VenvsmithError] = {}
+        hosts = {tag: shipment.host for shipment in self.shipments for tag in shipment.tags}
 
         def ask(tag: str) -> str | VenvsmithError | None:
-            host = host_of(tag)
+            host = hosts[tag]
             if host in failed:
                 return failed[host]
             try:
@@ -170,10 +171,9 @@ class _Push:
             except VenvsmithError as error:
                 return failed.setdefault(host, error)
 
-        tags = [tag for shipment in self.shipments for tag in shipment.tags]
         with ThreadPoolExecutor(THREADS) as pool:
             try:
-                return dict(zip(tags, pool.map(ask, tags), strict=True))
+                return dict(zip(hosts, pool.map(ask, hosts), strict=True))
             except BaseException:
                 self.docker.stop.set()
                 raise

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvsmith.errors import UsageError
-from venvsmith.push.model import HUB
+from venvsmith.model.reference import HUB
 from venvsmith.scratch import memory, scratch
 
 if TYPE_CHECKING:

@@ -13,27 +13,13 @@ ContentStatus = Literal["pushed", "there", "failed", "not-tried"]
 TagStatus = Literal["new", "moved", "there", "failed", "not-moved"]
 
 
-HUB = "docker.io"
-
-
-def host_of(reference: str) -> str:
-    """Return the registry of a repository or tag, as docker reads it.
-
-    What stands before the first slash is a host where it has a dot or a colon or is ``localhost``
-    (https://pkg.go.dev/github.com/distribution/reference).
-    """
-    first, slash, _ = reference.partition("/")
-    hosted = slash and ("." in first or ":" in first or first == "localhost")
-    return first if hosted else HUB
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shipment:
     """One image on its way to one repository.
 
     :param name: of its plan, ``whisperx.cuda``.
-    :param repository: with its registry's host, ``ghcr.io/acme/whisperx``; without one it is
-        Docker Hub's, as docker itself writes it.
+    :param host: the registry's host and port.
+    :param repository: as docker writes it, ``ghcr.io/acme/whisperx``; Docker Hub's without a host.
     :param tags: the real ones, in full; never empty.
     :param image_id: digest of what the engine holds, ``sha256:…``.
     :param digests: what the engine knows this image as in the repository.
@@ -41,16 +27,12 @@ class Shipment:
     """
 
     name: str
+    host: str
     repository: str
     tags: tuple[str, ...]
     image_id: str
     digests: frozenset[str]
     layers: Mapping[str, int]
-
-    @property
-    def host(self) -> str:
-        """Return the registry's host and port."""
-        return host_of(self.repository)
 
     @property
     def content_tag(self) -> str:
