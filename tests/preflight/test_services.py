@@ -164,6 +164,15 @@ def test_docker_keeps_a_login_under_several_names_of_one_host(tmp_path: Path) ->
     )
 
 
+def test_a_token_of_the_registrys_own_is_not_taken_for_a_password(tmp_path: Path) -> None:
+    auth = base64.b64encode(b"00000000-0000-0000-0000-000000000000:").decode()
+    for kind in ("identitytoken", "registrytoken"):
+        with service() as (host, asked):
+            row = login(tmp_path, host, {host: {"auth": auth, kind: "canary"}}, probe=True)
+        assert (row.status, row.message) == ("unknown", "logged in, in a way that is not probed")
+        assert asked == [("/v2/", "")]
+
+
 def test_a_login_is_looked_for_where_push_goes(tmp_path: Path) -> None:
     tags = ("asr:latest-{variant}", "ghcr.io/acme/{image}-{stage}:{variant}", "quay.io/acme/asr")
     at = situation(family(image={"tags": tags}), probe=False, DOCKER_CONFIG=str(tmp_path))

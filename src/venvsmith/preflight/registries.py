@@ -162,8 +162,10 @@ def _login(at: Situation, host: str, repository: str, *, logins: Logins, file: s
             return login.row("missing", message, f"install it, or {login.mend}")
         how = f"logged in by docker-credential-{helper}"
         basic = _from_helper(at, host, helper) if at.probe else ""
-    elif entry and (entry.get("auth") or entry.get("identitytoken") or entry.get("registrytoken")):
-        how, basic = "logged in", str(entry.get("auth") or "")
+    elif entry and (entry.get("identitytoken") or entry.get("registrytoken")):
+        how = "logged in"  # what stands as `auth` beside a token is no password
+    elif entry and entry.get("auth"):
+        how, basic = "logged in", str(entry["auth"])
     elif file:
         how, basic = "a login in .env, for push --env-file .env", file
     login = Login(host=host, repository=repository, how=how, basic=basic)
