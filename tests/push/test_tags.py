@@ -8,6 +8,7 @@ import pytest
 from values import plan, project
 from venvsmith.model.reference import Reference
 from venvsmith.push import Shipment, gather
+from venvsmith.push.engine import time_for
 
 PRIVATE = "registry.example.com:5000"
 LAYERS = ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
@@ -76,3 +77,22 @@ def test_a_tag_that_is_left_out_is_latest_in_its_own_registry(
     assert private.digests == {"sha256:1"}
     assert (github.host, github.tags) == ("ghcr.io", ("ghcr.io/acme/asr:latest",))
     assert github.digests == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("history", "sizes", "seconds"),
+    [
+        pytest.param("2000 COPY b\n1000 COPY a\n", [1000, 2000], 600, id="told"),
+        pytest.param("2000 COPY b\n7 ?\n1000 COPY a\n", [0, 0], 600 + 6000, id="not told apart"),
+    ],
+)
+def test_an_image_has_a_second_for_each_half_megabyte_wherever_its_layers_are_told_or_not(
+    history: str,
+    sizes: list[int],
+    seconds: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (one,) = shipments(("acme/asr:1",), history, tmp_path, monkeypatch)
+    assert [one.layers[layer] for layer in LAYERS] == sizes
+    assert time_for(one.size) == pytest.approx(seconds, abs=1)

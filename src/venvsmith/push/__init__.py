@@ -109,6 +109,7 @@ def _shipments(plan: Plan, found: Mapping[str, object]) -> list[Shipment]:
     for tag in plan.registry_tags:
         repositories.setdefault((tag.host, tag.repository), []).append(str(tag))
     sizes = dict(zip(layers, _sizes(image_id, len(layers)), strict=True))
+    size = sum(sizes.values()) or int(str(found.get("Size") or 0))
     return [
         Shipment(
             name=plan.name,
@@ -120,6 +121,7 @@ def _shipments(plan: Plan, found: Mapping[str, object]) -> list[Shipment]:
                 text.rpartition("@")[2] for text in digests if text.startswith(f"{repository}@")
             ),
             layers=sizes,
+            size=size,
         )
         for (host, repository), tags in repositories.items()
     ]
@@ -196,12 +198,13 @@ class _Push:
         if shipment.digests.issuperset(now):
             self.say(f"{at}: there already")
             return Content(shipment=shipment, status="there")
-        size = sum(shipment.layers.values())
-        told = f", {size / 1e6:.1f} MB" if size else ""
+        told = f", {shipment.size / 1e6:.1f} MB" if shipment.size else ""
         self.say(f"{at}: {len(shipment.layers)} layers{told}")
         tag = shipment.content_tag
         try:
-            pushed = self.docker.push(shipment.image_id, tag, layers=shipment.layers)
+            pushed = self.docker.push(
+                shipment.image_id, tag, layers=shipment.layers, size=shipment.size
+            )
         except VenvsmithError as error:
             if error.exit_code != 1:
                 self.out_of_order.add(shipment.host)
@@ -235,7 +238,7 @@ class _Push:
     def _move(self, shipment: Shipment, tag: str, known: str | VenvsmithError | None) -> Tag:
         was = known if isinstance(known, str) else ""
         try:
-            digest = self.docker.push(shipment.image_id, tag, layers={}).digest
+            digest = self.docker.push(shipment.image_id, tag, layers={}, size=0).digest
         except VenvsmithError as error:
             return Tag(tag=tag, status="failed", before=was, after=was, error=error)
         if digest == was:

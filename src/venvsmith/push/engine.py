@@ -36,6 +36,11 @@ _RETRY = re.compile(r"Retrying in (\d+) second")
 _DONE = {"Pushed": "pushed", "Layer already exists": "there"}
 
 
+def time_for(size: int) -> float:
+    """Return the seconds that so many uncompressed bytes may take to their registry."""
+    return SETUP_SECONDS + size / SLOWEST_RATE
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Docker:
     """Docker with the logins of this run.
@@ -51,10 +56,11 @@ class Docker:
     say: Callable[[str], None]
     stop: Event
 
-    def push(self, image_id: str, tag: str, *, layers: Mapping[str, int]) -> Pushed:
+    def push(self, image_id: str, tag: str, *, layers: Mapping[str, int], size: int) -> Pushed:
         """Put an image into a registry under a tag.
 
-        :param layers: of each layer's digest the size in bytes.
+        :param layers: of each layer's digest the size in bytes, 0 where it is not known.
+        :param size: bytes that may have to be sent, which set how long it may take.
         :raises SurroundingsError: where the registry, the network or the engine fails, for good
             or after all tries, or it takes too long.
         :raises JudgedError: where the registry rejects the image.
@@ -67,7 +73,7 @@ class Docker:
                     first_line(named), where=tag, hint="run 'venvsmith build'", code="not-built"
                 )
             ear = _Ear(say=self.say, layers={key[7:19]: size for key, size in layers.items()})
-            allowed = patience(PUSH, SETUP_SECONDS + sum(layers.values()) / SLOWEST_RATE)
+            allowed = patience(PUSH, time_for(size))
             done = self._run("push", tag, timeout=allowed, on_output=ear.hear)
             if done.timed_out:
                 raise _too_slow(where=tag, seconds=allowed, retried=len(ear.retried))

@@ -23,7 +23,9 @@ class Shipment:
     :param tags: the real ones, in full; never empty.
     :param image_id: digest of what the engine holds, ``sha256:…``.
     :param digests: what the engine knows this image as in the repository.
-    :param layers: of each layer's digest the size in bytes; 0 where the engine does not tell.
+    :param layers: of each layer's digest the uncompressed size in bytes; 0 where the engine does
+        not tell.
+    :param size: uncompressed bytes of the whole image.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Shipment:
     image_id: str
     digests: frozenset[str]
     layers: Mapping[str, int]
+    size: int
 
     @property
     def content_tag(self) -> str:
