@@ -18,7 +18,7 @@ import pytest
 from engines import ca_options, copied_family, image_of
 from robust.test_index_faults import as_said
 from second_engine import SecondEngine
-from venvsmith.target.engine import OWNER_LABEL
+from venvsmith.engine import OWNER_LABEL
 
 BASE = "venvsmith-test/bookworm:1"
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.network]

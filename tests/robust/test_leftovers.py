@@ -15,9 +15,9 @@ import pytest
 from faults import PASSWORD, Fault, FaultyIndex
 from robust.test_index_faults import CONFIG
 from robust.test_interrupts import processes
+from venvsmith.engine import OWNER_LABEL
 from venvsmith.folders import Hold, hold
 from venvsmith.scratch import MEMORY, scratch, sweep
-from venvsmith.target.engine import OWNER_LABEL
 
 IMAGE = "venvsmith-test/bookworm:1"
 NAP = "import time; time.sleep(60)"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from venvsmith import engine
 from venvsmith.collect import CollectRequest, collect
 from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError
 from venvsmith.model.facts import Environment, Facts
-from venvsmith.target import engine, kind_of, open_target
+from venvsmith.target import kind_of, open_target
 
 BASE = "venvsmith-test/bookworm:1"
 VENV = "RUN /usr/bin/python3 -m venv --without-pip /venv\nENV PATH=/venv/bin:$PATH\n"
@@ -212,7 +213,7 @@ def test_a_hang_ends_and_leaves_no_container(build: Build) -> None:
 @pytest.mark.engine
 def test_containers_of_a_killed_run_are_swept_at_the_next_start() -> None:
     code = (
-        "from venvsmith.target import engine\n"
+        "from venvsmith import engine\n"
         "import os\n"
         "print(engine.owner())\n"
         "label = engine.OWNER_LABEL + '=' + engine.owner()\n"
@@ -230,7 +231,8 @@ def test_containers_of_a_killed_run_are_swept_at_the_next_start() -> None:
 def test_an_interrupt_leaves_no_container(build: Build) -> None:
     image = build(VENV + f"RUN echo 'import time; time.sleep(600)' > {SITE}/hang.py\n")
     code = (
-        "from venvsmith.collect import *\nfrom venvsmith.target import engine, open_target\n"
+        "from venvsmith import engine\nfrom venvsmith.collect import *\n"
+        "from venvsmith.target import open_target\n"
         "print(engine.owner(), flush=True)\n"
         f"with open_target('{image}') as t: collect(t, CollectRequest(imports={{'': ('hang',)}}))\n"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from venvsmith import engine
 from venvsmith.build.failures import step_failure
 from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
@@ -17,7 +18,6 @@ from venvsmith.files import make_folder
 from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
 from venvsmith.scratch import scratch, sweep
-from venvsmith.target import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +54,7 @@ def engine_platform() -> str:
         raise SurroundingsError(
             error.message, where=error.where, hint=hint, code=error.code
         ) from error
-    if run(Command(argv=("docker", "buildx", "version"), timeout=30)).returncode != 0:
+    if engine.ask("buildx", "version").returncode:
         raise SurroundingsError(
             "this docker has no buildx, so no BuildKit",
             hint="install the docker-buildx plugin, or build with --engine local",
@@ -92,7 +92,8 @@ def build_docker(
         say("BuildKit cannot see the folder that is this machine's default index: it is not used")
         mirror = ""
     with _override(project, plans, ca_bundle=options.ca_bundle, mirror=bool(mirror)) as overrides:
-        argv = ["docker", "buildx", "bake", "--progress=plain", "-f", str(bake_file), *overrides]
+        argv = [engine.DOCKER, "buildx", "bake", "--progress=plain"]
+        argv += ["-f", str(bake_file), *overrides]
         if options.builder is not None:
             argv += ["--builder", options.builder]
         if options.no_cache:

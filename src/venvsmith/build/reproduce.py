@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from venvsmith import engine
 from venvsmith.build.differences import Difference, first_difference
 from venvsmith.build.docker import DockerOptions, build_docker
 from venvsmith.errors import SurroundingsError
-from venvsmith.process import Command, run
 from venvsmith.scratch import scratch
-from venvsmith.target import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -149,9 +148,8 @@ def _layers(tag: str) -> list[str]:
 
 
 def _save(tag: str, archive: Path) -> Path:
-    argv = ("docker", "save", "-o", str(archive), tag)
-    done = run(Command(argv=argv, timeout=SAVE_TIMEOUT))
-    if done.returncode != 0:
+    done = engine.ask("save", "-o", str(archive), tag, timeout=SAVE_TIMEOUT)
+    if done.returncode:
         raise SurroundingsError(
             done.error_text.strip()[-300:], where="docker save", code="engine-failed"
         )

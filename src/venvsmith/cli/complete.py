@@ -98,7 +98,7 @@ def _paths(typed: str, *, folders: bool) -> Iterable[str]:
 
 
 def _tags() -> list[str]:
-    from venvsmith.target import engine  # noqa: PLC0415
+    from venvsmith import engine  # noqa: PLC0415
 
     try:
         done = engine.call(

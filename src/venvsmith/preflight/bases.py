@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from venvsmith import engine as containers
+from venvsmith.engine.registry import LOOK_UP
 from venvsmith.errors import VenvsmithError
 from venvsmith.lock.bases import read_bases, uv_image
 from venvsmith.lock.store import find_tools
 from venvsmith.preflight.report import CONFIGURATION, ENVIRONMENT, Row
-from venvsmith.target import engine as containers
 from venvsmith.target.image import HARDENING
 
 if TYPE_CHECKING:
@@ -178,8 +179,7 @@ def _look(at: Situation, use: Use, digest: str | None) -> Looked:
 def _elsewhere(at: Situation, use: Use, reference: str) -> Row:
     """Ask the image's registry whether it has it, without pulling."""
     told = at.machine.run(
-        *("docker", "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}"),
-        reference,
+        *("docker", *LOOK_UP, reference),
         seconds=REGISTRY_SECONDS,
     )
     if told.ok:

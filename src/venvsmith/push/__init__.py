@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING
 
+from venvsmith.engine import call, forget, inspect_image
 from venvsmith.errors import UsageError, VenvsmithError
 from venvsmith.push.engine import Docker
 from venvsmith.push.login import docker_environment, read_logins
@@ -24,7 +25,6 @@ from venvsmith.push.model import (
     Tag,
     TagStatus,
 )
-from venvsmith.target.engine import call, forget, inspect_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
+from venvsmith.engine import DOCKER, call, check_reachable, first_line
+from venvsmith.engine.faults import AGAIN, registry_error
+from venvsmith.engine.registry import look_up
 from venvsmith.errors import SurroundingsError, UsageError
 from venvsmith.patience import PUSH, patience
 from venvsmith.process import Command, environment, run
 from venvsmith.push.model import Pushed
-from venvsmith.target.engine import DOCKER, call, check_reachable, first_line
-from venvsmith.target.faults import ABSENT, AGAIN, registry_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +30,6 @@ PAUSES = (1.0, 2.0, 4.0)
 """Seconds before each further try."""
 SETUP_SECONDS, SLOWEST_RATE = 600.0, 500_000
 """An image may take ten minutes, and a second more for each so many uncompressed bytes."""
-LOOKUP_SECONDS = 20.0
 _LAYER = re.compile(r"^([0-9a-f]{12}): (\w.*)")
 _DIGEST = re.compile(r"\bdigest: (sha256:[0-9a-f]{64})")
 _RETRY = re.compile(r"Retrying in (\d+) second")
@@ -95,22 +95,11 @@ class Docker:
             not, of a repository that is still to be made).
         :raises SurroundingsError: where the registry cannot be reached or never answers.
         """
-        words = ("buildx", "imagetools", "inspect", "--format", "{{json .Manifest.Digest}}", tag)
         for pause in (*PAUSES, None):
-            done = self._run(*words, timeout=LOOKUP_SECONDS)
-            if done.returncode == 0 and not done.timed_out:
-                found = re.search(r"sha256:[0-9a-f]{64}", done.text)
-                return found[0] if found else None
-            if not done.timed_out and ABSENT.search(done.error_text):
-                return ""
-            if done.timed_out:
-                raise SurroundingsError(
-                    f"no answer in {LOOKUP_SECONDS:.0f} s",
-                    where=tag,
-                    hint="look at the registry and the network, then run again",
-                    code="registry-unreachable",
-                )
-            error, again = registry_error(done.error_text, where=tag, doing="push")
+            answer = look_up(tag, ask=self._run)
+            if answer.digest or answer.absent:
+                return answer.digest
+            error, again = registry_error(answer.words, where=tag, doing="push")
             if not again:
                 return None
             if pause is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
+from venvsmith import engine
+from venvsmith.engine.registry import look_up
+from venvsmith.errors import SurroundingsError
 from venvsmith.lock.bases import base_images, read_bases
-from venvsmith.process import Command, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from venvsmith.model.project import Project
 
-LOCAL_SECONDS, REGISTRY_SECONDS = 10.0, 20.0
-"""An engine that hangs, or a registry that never answers, holds up a lock no longer than that."""
+LOCAL_SECONDS = 10.0
+"""An engine that hangs holds up a lock no longer than that."""
 THREADS = 4
 
 
@@ -60,32 +61,15 @@ def _look_up(image: str, stop: Event) -> tuple[str, str]:
     What lies on this machine under that name and comes from no registry is what builds here take,
     so the registry is not asked for another one of the same name.
     """
-    local = run(
-        Command(
-            argv=("docker", "image", "inspect", "--format", "{{json .RepoDigests}}", image),
-            timeout=LOCAL_SECONDS,
-        ),
-        stop=stop,
-    )
+    ask = partial(engine.ask, stop=stop)
+    words = ("image", "inspect", "--format", "{{json .RepoDigests}}", image)
+    local = ask(*words, timeout=LOCAL_SECONDS)
     if local.returncode == 0 and local.text.strip() in {"[]", "null"}:
         return "", "it was made on this machine, and no registry has it"
-    asked = run(
-        Command(
-            argv=(
-                *("docker", "buildx", "imagetools", "inspect"),
-                *("--format", "{{json .Manifest}}", image),
-            ),
-            timeout=REGISTRY_SECONDS,
-        ),
-        stop=stop,
-    )
-    if asked.returncode != 0:
-        lines = asked.error_text.strip().splitlines() or [f"no answer in {REGISTRY_SECONDS:g} s"]
-        return "", lines[-1].removeprefix("ERROR: ")
     try:
-        digest = str(json.loads(asked.text)["digest"])
-    except (ValueError, KeyError, TypeError):
-        digest = ""
-    if re.fullmatch(r"sha256:[0-9a-f]{64}", digest) is None:
-        return "", "this docker does not tell its digest"
-    return digest, ""
+        answer = look_up(image, ask=ask)
+    except SurroundingsError as error:
+        return "", error.message
+    if answer.words:
+        return "", answer.words.splitlines()[-1].removeprefix("ERROR: ")
+    return answer.digest, "this docker does not tell its digest"

@@ -14,10 +14,9 @@ from typing import Any, Self
 
 import msgspec
 
-from venvsmith import process
+from venvsmith import engine, process
 from venvsmith.errors import SurroundingsError, UnsafeInputError
 from venvsmith.model.facts import ImageConfig, Target
-from venvsmith.target import engine
 from venvsmith.target.host import FolderTarget
 from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
 

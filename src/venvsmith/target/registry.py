@@ -7,21 +7,18 @@ between and no tag of the local engine moves. Login and trust are docker's own.
 from __future__ import annotations
 
 import re
-from typing import NoReturn
 
-from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.process import Completed
-from venvsmith.target import engine
-from venvsmith.target.faults import ABSENT, registry_error
+from venvsmith import engine
+from venvsmith.engine.faults import ABSENT, registry_error
+from venvsmith.engine.registry import look_up
+from venvsmith.errors import SurroundingsError, UsageError, VenvsmithError
 from venvsmith.target.image import ImageTarget, open_image
 
-LOOKUP_SECONDS = 30.0
 PULL_SECONDS = 3600.0
 _REFERENCE = re.compile(
     r"(?P<repository>(?:localhost|[\w-]+(?:\.[\w-]+)+|[\w.-]+:\d+)(?::\d+)?(?:/[\w.-]+)+)"
     r"(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def open_registry(reference: str) -> ImageTarget:
@@ -58,45 +55,36 @@ def _resolve(reference: str) -> str:
     :raises UsageError: where there is no such tag.
     :raises SurroundingsError: where the registry does not tell.
     """
-    words = ("buildx", "imagetools", "inspect", "--format", "{{json .Manifest.Digest}}", reference)
-    try:
-        done = engine.call(*words, timeout=LOOKUP_SECONDS)
-    except SurroundingsError as exc:
-        if exc.code != "engine-timeout":
-            raise
-        raise SurroundingsError(
-            f"no answer in {LOOKUP_SECONDS:.0f} s", where=f"registry:{reference}",
-            hint="look at the registry and the network, then run again",
-            code="registry-unreachable",
-        ) from exc  # fmt: skip
-    if done.returncode:
-        _fail(done, reference)
-    found = _DIGEST.search(done.text)
-    if found is None:
+    answer = look_up(reference)
+    if answer.words:
+        raise _failure(answer.words, reference)
+    if not answer.digest:
         raise SurroundingsError(
             "docker does not tell its digest", where=f"registry:{reference}",
             hint="docker buildx version: 0.13 and later do", code="engine-failed",
         )  # fmt: skip
-    return found[0]
+    return answer.digest
 
 
 def _pull(pinned: str) -> None:
     done = engine.call("pull", "--quiet", pinned, timeout=PULL_SECONDS)
-    if done.returncode:
-        _fail(done, pinned)
+    if done.returncode == 0:
+        return
+    if "no space left" in done.error_text:
+        raise SurroundingsError(
+            engine.first_line(done), where=f"registry:{pinned}",
+            hint="free some disk and run again", code="disk",
+        )  # fmt: skip
+    raise _failure(done.error_text, pinned)
 
 
-def _fail(done: Completed, reference: str) -> NoReturn:
+def _failure(words: str, reference: str) -> VenvsmithError:
+    """Return the error that docker's words tell of."""
     where = f"registry:{reference}"
-    if ABSENT.search(done.error_text):
-        raise UsageError(
+    if ABSENT.search(words):
+        return UsageError(
             "the registry has no such image, or does not show it to this login", where=where,
             hint="look at its name and tag, or 'docker login' to the registry",
             code="no-such-target",
         )  # fmt: skip
-    if "no space left" in done.error_text:
-        raise SurroundingsError(
-            engine.first_line(done), where=where, hint="free some disk and run again", code="disk"
-        )
-    error, _ = registry_error(done.error_text, where=where, doing="pull")
-    raise error
+    return registry_error(words, where=where, doing="pull")[0]

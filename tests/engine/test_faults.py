@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from venvsmith.target.faults import registry_error
+from venvsmith.engine.faults import registry_error
 
 # What docker 26 to 28 print on stderr, each met with a real registry and a fault before it.
 WORDS = [

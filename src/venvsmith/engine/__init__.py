@@ -32,6 +32,20 @@ _LOGGED = re.compile(r'time="[^"]*" level=\w+ msg="(.*)"')
 """How docker's own log is written, where that is all it has to say."""
 
 
+def ask(
+    *argv: str,
+    timeout: float = QUICK_SECONDS,
+    stdin: bytes | None = None,
+    stop: Event | None = None,
+) -> process.Completed:
+    """Run docker and return how it ended, be it that there is none.
+
+    :param stop: as `process.run` takes it.
+    """
+    command = process.Command(argv=(DOCKER, *argv), timeout=timeout, stdin=stdin)
+    return process.run(command, stop=stop)
+
+
 def call(
     *argv: str, timeout: float = QUICK_SECONDS, stdin: bytes | None = None
 ) -> process.Completed:
@@ -42,7 +56,7 @@ def call(
         not answer in time.
     """
     timeout = min(timeout, patience(TOOL, timeout))
-    done = process.run(process.Command(argv=(DOCKER, *argv), timeout=timeout, stdin=stdin))
+    done = ask(*argv, timeout=timeout, stdin=stdin)
     if done.timed_out:  # what it says when it is then stopped is no reason
         raise SurroundingsError(
             f"the engine gave no answer within {timeout:g} s", where=f"docker {argv[0]}",
@@ -106,10 +120,7 @@ def inspect_image(reference: str) -> dict[str, Any]:
 
 def forget(name: str) -> None:
     """Take a name off an image; an image without any name is gone then."""
-    process.run(
-        process.Command(argv=(DOCKER, "image", "rm", name), timeout=QUICK_SECONDS),
-        stop=Event(),  # an interrupt may be the very reason
-    )
+    ask("image", "rm", name, stop=Event())  # an interrupt may be the very reason
 
 
 def history(image_id: str) -> tuple[str, ...]:
@@ -143,12 +154,8 @@ def new_name() -> str:
 def remove(names: Sequence[str]) -> None:
     """Remove containers by force, with their volumes; those that are gone already are no fault."""
     if names:
-        process.run(
-            process.Command(
-                argv=(DOCKER, "rm", "--force", "--volumes", *names), timeout=QUICK_SECONDS
-            ),
-            stop=Event(),  # an interrupt is the very reason
-        )
+        # An interrupt may be the very reason.
+        ask("rm", "--force", "--volumes", *names, stop=Event())
 
 
 def sweep() -> int:
