@@ -10,6 +10,8 @@ from values import project
 from venvsmith.errors import UnsafeInputError
 from venvsmith.lock.bases import read_bases
 from venvsmith.lock.sizes import read_sizes
+from venvsmith.lock.store import orphans
+from venvsmith.lock.text import TITLE
 from venvsmith.lock.trees import read_trees
 from venvsmith.lock.wheels import find_wheels
 
@@ -54,3 +56,12 @@ def test_damage_is_told_with_the_file_and_what_to_do(
         read(of)
     assert caught.value.where == f"locks/{name}"
     assert "delete it and" in caught.value.hint
+
+
+def test_what_others_keep_beside_the_locks_is_none_of_ours(tmp_path: Path) -> None:
+    folder = tmp_path / "locks"
+    (folder / "notes.txt").mkdir(parents=True)
+    (folder / "pylock.one.toml").write_text("tool = 1\n")
+    (folder / "pylock.two.toml").write_text("x = " + "[" * 50_000)
+    (folder / "old.cuda.txt").write_text(f"{TITLE}\n")
+    assert orphans(project(root=tmp_path)) == (folder / "old.cuda.txt",)

@@ -31,9 +31,9 @@ def pylock_inputs(path: Path) -> str | None:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        inputs = content.get("tool", {}).get("venvsmith", {}).get("inputs")
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
-    inputs = content.get("tool", {}).get("venvsmith", {}).get("inputs")
     return inputs if isinstance(inputs, str) else None
 
 

@@ -112,8 +112,11 @@ _HINT = "run 'venvsmith lock'"
 
 
 def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.readline().rstrip() in {TITLE.encode(), TOOLS_TITLE.encode()}
+    try:
+        with path.open("rb") as file:
+            return file.readline().rstrip() in {TITLE.encode(), TOOLS_TITLE.encode()}
+    except OSError:  # a folder, or another user's
+        return False
 
 
 def _read(project: Project, path: Path) -> str | None:
