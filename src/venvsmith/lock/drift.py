@@ -14,7 +14,7 @@ from venvsmith.lock.layers import not_additive
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from venvsmith.lock.inputs import Environment, Inputs
+    from venvsmith.lock.inputs import Inputs
     from venvsmith.model.lock import Lock
     from venvsmith.model.project import LockKey
 
@@ -73,7 +73,7 @@ def _parent(key: LockKey, inputs: Inputs, locks: Mapping[LockKey, Lock | None]) 
 
 def _unmet(inputs: Inputs, lock: Lock) -> Iterator[str]:
     """Yield the requirements of the chain that the pins do not meet."""
-    markers = marker_environment(inputs.environment)
+    markers = inputs.environment.markers()
     for stage in inputs.chain:
         for line in stage.requirements:
             requirement = Requirement(line)
@@ -84,21 +84,3 @@ def _unmet(inputs: Inputs, lock: Lock) -> Iterator[str]:
                 yield f"stage '{stage.stage}' asks for {line}, which is not in it"
             elif not requirement.specifier.contains(version, prereleases=True):
                 yield f"stage '{stage.stage}' asks for {line}, and it has {version}"
-
-
-def marker_environment(environment: Environment) -> dict[str, str]:
-    """Return the values of PEP 508 markers in the place where the lock will be installed."""
-    return {
-        "implementation_name": "cpython",
-        "implementation_version": f"{environment.python}.0",
-        "os_name": "posix",
-        "platform_machine": environment.machine,
-        "platform_python_implementation": "CPython",
-        "platform_release": "",
-        "platform_system": "Linux",
-        "platform_version": "",
-        "python_full_version": f"{environment.python}.0",
-        "python_version": environment.python,
-        "sys_platform": "linux",
-        "extra": "",
-    }

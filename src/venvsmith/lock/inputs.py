@@ -22,6 +22,7 @@ from venvsmith.lock.pyproject import (
 from venvsmith.lock.requirements import requirement_lines
 from venvsmith.lock.text import emit_pins
 from venvsmith.lock.wheels import Built, direct_requirement, key_of
+from venvsmith.model.platforms import marker_environment
 from venvsmith.network import redact_url
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class Environment:
     indexes: tuple[Index, ...]
     built: tuple[Built, ...] = ()
     """Wheels that stand for requirements with an address; those ask for their exact version."""
+
+    def markers(self) -> dict[str, str]:
+        """Return the values of PEP 508 markers there."""
+        return marker_environment(self.python, self.machine)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

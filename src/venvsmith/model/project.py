@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -33,6 +33,11 @@ class Index:
         """Return the variables that hold its user and its password."""
         stem = f"VENVSMITH_INDEX_{self.name.upper().replace('-', '_')}"
         return f"{stem}_USERNAME", f"{stem}_PASSWORD"
+
+
+def index_of(name: str, indexes: Iterable[Index]) -> Index | None:
+    """Return the index that a normalised name comes from, or None for the default one."""
+    return next((index for index in indexes if index.takes(name)), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

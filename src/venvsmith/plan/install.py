@@ -19,7 +19,7 @@ from urllib.request import url2pathname
 from venvsmith.errors import ConfigError
 from venvsmith.model.lock import Pin
 from venvsmith.model.plan import NETWORK_SECRETS, Mount
-from venvsmith.model.project import Index, Project, Variant
+from venvsmith.model.project import Index, Project, Variant, index_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ def pin_files(
             kept += own
             groups.setdefault(WHEELS, []).append(pin)
             continue
-        index = next((i for i in project.indexes.values() if i.takes(pin.name)), None)
+        index = index_of(pin.name, project.indexes.values())
         groups.setdefault("" if index is None else index.name, []).append(pin)
     return tuple(
         PinFile(

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from venvsmith.model.plan import NETWORK_SECRETS, Layer, Mount, Step, VenvPlan
+from venvsmith.model.platforms import wheel_platform
 from venvsmith.model.project import Base, Image, Project, Variant
 from venvsmith.plan.families import Below
 from venvsmith.plan.install import Installer, pin_files
-from venvsmith.resolve import wheel_platform
 
 EPOCH = 315532800
 """Time of every file in a layer: 1980-01-01, the earliest that zip archives can tell."""

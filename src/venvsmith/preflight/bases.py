@@ -20,6 +20,7 @@ from venvsmith.engine.registry import LOOK_UP
 from venvsmith.errors import VenvsmithError
 from venvsmith.lock.bases import read_bases, uv_image
 from venvsmith.lock.store import find_tools
+from venvsmith.model.platforms import DEFAULT_MANYLINUX
 from venvsmith.preflight.report import CONFIGURATION, ENVIRONMENT, Row
 from venvsmith.target.image import HARDENING
 
@@ -35,8 +36,6 @@ INSPECT_SECONDS = 3.0
 RUN_SECONDS = 6.0
 REGISTRY_SECONDS = 5.0
 THREADS = 4
-DEFAULT_GLIBC = "2_28"
-"""What wheels may need where the base does not say: see `resolve.wheel_platform`."""
 DF, FOUND, LACKS = "venvsmith-df", "venvsmith-found", "venvsmith-lacks"
 HEAD = f"df -kP / 2>/dev/null | sed -n '2s/^/{DF} /p'\n"
 TAIL = f"""
@@ -295,7 +294,7 @@ def _libc_problem(use: Use, libc: str) -> tuple[str, str] | None:
     if name != "glibc" or not version[:1].isdigit():
         mend = f"an image with glibc at {use.places[0]}: Debian's slim ones are small too"
         return "manylinux wheels do not run on it", mend
-    wanted = use.base.manylinux or DEFAULT_GLIBC
+    wanted = use.base.manylinux or DEFAULT_MANYLINUX
     if Version(version) < Version(wanted.replace("_", ".")):
         mend = f'bases.{use.base.name}: manylinux = "{version.replace(".", "_")}", then lock'
         return f"wheels may need glibc {wanted.replace('_', '.')}", mend

@@ -6,7 +6,6 @@ from venvsmith.resolve.outcome import LockChange, LockReport
 from venvsmith.resolve.progress import Work
 from venvsmith.resolve.run import lock_project
 from venvsmith.resolve.surroundings import default_index
-from venvsmith.resolve.uv import wheel_platform
 
 __all__ = [
     "LockChange",
@@ -17,5 +16,4 @@ __all__ = [
     "check_project",
     "default_index",
     "lock_project",
-    "wheel_platform",
 ]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from venvsmith.model.project import index_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 
 PROJECT = "venvsmith-request"
 """Name of the project that stands for a request, as it shows up among the parents of a pin."""
-
-
-def index_of(name: str, indexes: Iterable[Index]) -> Index | None:
-    """Return the index that a normalised name comes from, or None for the default one."""
-    return next((index for index in indexes if index.takes(name)), None)
 
 
 def direct_names(request: Request) -> frozenset[str]:

@@ -14,9 +14,9 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.lock.sizes import Sizes, kept_sizes, place_of
+from venvsmith.model.platforms import DEFAULT_MANYLINUX
 from venvsmith.resolve.lengths import Lengths
 from venvsmith.resolve.protocol import Request
-from venvsmith.resolve.uv import DEFAULT_MANYLINUX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

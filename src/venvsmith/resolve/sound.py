@@ -16,7 +16,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from venvsmith.data.pairs import Mismatch, Pair, load_pairs, mismatches
-from venvsmith.lock.drift import marker_environment
 from venvsmith.resolve.protocol import Answer, Request, Resolver, Solved, Unsolvable
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def _branches(group: Sequence[Pair], current: str, request: Request) -> Iterator
 def _ruled_out(ends: tuple[Version, Version | None], anchor: str, request: Request) -> bool:
     """Tell whether the requirements on the anchor itself exclude a stretch: saves asking."""
     start, end = ends
-    markers = marker_environment(request.environment)
+    markers = request.environment.markers()
     for line in (*request.requirements, *request.constraints):
         wanted = Requirement(line)
         if canonicalize_name(wanted.name) != anchor:

@@ -12,8 +12,9 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from venvsmith.errors import JudgedError, SurroundingsError, UsageError
+from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.lock.wheels import FOLDER
+from venvsmith.model.platforms import wheel_platform
 from venvsmith.process import Command, Completed, run
 from venvsmith.resolve.asking import (
     answer_seconds,
@@ -50,10 +51,6 @@ if TYPE_CHECKING:
 
 WARNINGS = {"RUST_LOG": "uv_resolver=warn"}
 """uv passes over a wheel that arrives damaged, and says so in its log alone."""
-DEFAULT_MANYLINUX = "2_28"
-"""What torch's own wheels ask for; Debian 10, Ubuntu 18.10 and RHEL 8 have it."""
-MANYLINUX = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
-"""The levels that uv's ``--python-platform`` knows (`uv pip compile --help`, 0.13)."""
 
 
 class UvResolver:
@@ -216,16 +213,6 @@ class UvResolver:
         return [*options, *link_options(environment, self.root)]
 
 
-def wheel_platform(machine: str, manylinux: str | None) -> str:
-    """Return what uv's ``--python-platform`` is for a machine, such as ``aarch64-manylinux_2_28``.
-
-    :param machine: as ``platform.machine()`` names it.
-    :param manylinux: the glibc that wheels may need, ``2_28``.
-    :raises UsageError: where the level is older than any that wheels are made for today.
-    """
-    return f"{machine}-manylinux_{_manylinux(manylinux)}"
-
-
 def _explained(done: Completed, request: Request) -> Unsolvable:
     """Tell a conflict from a failure; a torch backend has an address of its own, which may fail."""
     try:
@@ -252,22 +239,6 @@ def _beside_locks(text: str, environment: Environment) -> str:
             text,
         )
     return text
-
-
-def _manylinux(wanted: str | None) -> str:
-    """Return the highest level that uv knows and that does not ask for more than is there.
-
-    :raises UsageError: where the level is older than any that wheels are made for today.
-    """
-    if wanted is None:
-        return DEFAULT_MANYLINUX
-    major, _, minor = wanted.partition("_")
-    level = (int(major), int(minor))
-    fitting = [known for known in MANYLINUX if known <= level]
-    if not fitting:
-        message = f"manylinux '{wanted}' is older than 2_17, the oldest that can be locked for"
-        raise UsageError(message, where="bases", hint="name 2_17 or later")
-    return "{}_{}".format(*max(fitting))
 
 
 def _end_of(moment: str) -> str:

@@ -18,7 +18,6 @@ from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from venvsmith.errors import JudgedError, SurroundingsError
-from venvsmith.lock.drift import marker_environment
 from venvsmith.lock.folder import source_files
 from venvsmith.lock.wheels import (
     Built,
@@ -212,7 +211,7 @@ def refuse_unfit(inputs: Iterable[tuple[str, Inputs]], built: Iterable[Built]) -
     """
     wheels = {each.name: each for each in built}
     for place, wanted in inputs:
-        markers = marker_environment(wanted.environment)
+        markers = wanted.environment.markers()
         for line in wanted.requirements:
             requirement = Requirement(line)
             wheel = wheels.get(canonicalize_name(requirement.name))

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from venvsmith.model.facts import SystemPackage
+from venvsmith.model.platforms import marker_environment
 from venvsmith.rules.framework.modules import names_of
 
 if TYPE_CHECKING:
@@ -197,20 +198,8 @@ class View:
         run = self.env.interpreter.run if self.env.interpreter else None
         # Where the interpreter tells nothing, the folder of the packages does.
         minor = self.minor or next(iter(self.env.lib_minors), "3.12")
-        full = (run.version if run and run.version else None) or f"{minor}.0"
-        return {
-            "implementation_name": "cpython",
-            "implementation_version": full,
-            "os_name": "posix",
-            "platform_machine": self.facts.system.machine or "x86_64",
-            "platform_python_implementation": "CPython",
-            "platform_release": "",
-            "platform_system": "Linux",
-            "platform_version": "",
-            "python_full_version": full,
-            "python_version": minor,
-            "sys_platform": "linux",
-        }
+        version = (run.version if run else None) or minor
+        return marker_environment(version, self.facts.system.machine or "x86_64")
 
     @cached_property
     def needs(self) -> tuple[Need, ...]:
@@ -252,7 +241,7 @@ class View:
             return any(
                 requirement.marker.evaluate({**self.markers, "extra": extra})
                 for extra in (extras or {""})
-            ) or requirement.marker.evaluate({**self.markers, "extra": ""})
+            ) or requirement.marker.evaluate(self.markers)
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
             return False
 
