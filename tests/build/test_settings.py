@@ -56,11 +56,15 @@ cmd = ["python", "-c", "import os; print(os.getuid(), os.environ['HOME'])"]
 stage = "app"
 user = 65000
 workdir = "/srv/was/here"
+
+[images.vs-base-user]
+stage = "app"
+writable = ["/var/cache/app/hub", "/var/log/app", "/var/run/app", "/tmp/app"]
 """
 LINES = (
     "RUN echo 'worker:x:4321:4321:Some One:/var/worker:/bin/sh' >> /etc/passwd"
     " && echo 'worker:x:4321:' >> /etc/group && mkdir -p /var/worker /srv/was/here"
-    " && chown 4321:4321 /var/worker && touch /srv/was/here/kept"
+    " && chown 4321:4321 /var/worker && touch /srv/was/here/kept\nUSER worker"
 )
 
 
@@ -91,7 +95,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Image]
     (project / "a file.txt").chmod(0o600)
     venvsmith(project, "lock")
     venvsmith(project, "build", *ca_options())
-    names = ("vs-known-user", "vs-root", "vs-new-user")
+    names = ("vs-known-user", "vs-root", "vs-new-user", "vs-base-user")
     yield {name: Image(f"{name}:cpu") for name in names}
     docker("image", "rm", "-f", *(f"{name}:cpu" for name in names))
 
@@ -121,6 +125,16 @@ def test_the_user_may_write_where_it_is_told_and_nowhere_else(built: dict[str, I
     )
     assert built["vs-known-user"].sh(tried).split() == ["data/in", "/srv/cache"]
     assert built["vs-root"].sh("touch /var/lib/app/x; stat -c %u /var/lib/app").strip() == "0"
+
+
+def test_folders_of_an_image_without_a_user_belong_to_the_bases_wherever_they_lie(
+    built: dict[str, Image],
+) -> None:
+    image = built["vs-base-user"]
+    look = "id -un; stat -c %U /var/cache/app/hub /var/log/app /run/app /tmp/app"
+    assert image.sh(look).split() == ["worker"] * 5
+    # What lies on the way is as it was.
+    assert image.sh("readlink /var/run; stat -c '%a %U' /tmp").split() == ["/run", "1777", "root"]
 
 
 def test_files_and_folders_are_copied_readable_for_all(built: dict[str, Image]) -> None:
@@ -163,7 +177,7 @@ def test_system_packages_of_the_base_and_of_the_stages_are_in_each_image(
             "media-types",
             "netbase",
         ]
-        left = "ls -A /tmp /venvsmith 2>/dev/null | grep -v : || true"
+        left = "find /tmp /venvsmith -mindepth 1 ! -path /tmp/app 2>/dev/null || true"
         assert image.sh(left).split() == []
 
 

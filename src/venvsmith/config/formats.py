@@ -72,6 +72,15 @@ def _below_root(text: str) -> str:
     return text
 
 
+def _writable(text: str) -> str:
+    """Accept a folder that an image can hold."""
+    top = _below_root(text).split("/")[1]
+    if top in {"dev", "proc", "sys"}:
+        message = f"no image holds {shown(text)}: each container gets a /{top} of its own"
+        raise ValueError(message)
+    return text
+
+
 def _inside(text: str) -> str:
     """Accept a relative path that stays in the project's folder; return it normalised."""
     if not text or text.startswith(("/", "-")):
@@ -248,7 +257,7 @@ VENV = Text(
     longest=100,
 )
 ABSOLUTE = Text(parse=_absolute)
-WRITABLE = Text(parse=_below_root)
+WRITABLE = Text(parse=_writable)
 INSIDE = Text(parse=_inside)
 IN_CONTEXT = Text(parse=_in_context)
 LABEL = Text("a label's name without =", pattern=r"[^=]+")

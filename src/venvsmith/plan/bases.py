@@ -43,13 +43,27 @@ class Bases:
         ]
         if not changes:
             return [BuildStage(name="runtime", parent=base, parent_is_image=True, title=title)]
+        stages: list[BuildStage] = []
+        noted = self.steps.base_user
+        if noted is not None:
+            stages.append(
+                BuildStage(
+                    name=noted.stage,
+                    parent=base,
+                    parent_is_image=True,
+                    title="The image runs as its base does.",
+                    steps=(self.steps.note_user(noted.path),),
+                )
+            )
         return [
+            *stages,
             BuildStage(
                 name="system",
                 parent=base,
                 parent_is_image=True,
                 as_root=True,
                 title="System packages and the user of the image.",
+                copies=() if noted is None else (noted,),
                 steps=(self.steps.stamp(), *changes, self.steps.capture()),
             ),
             BuildStage(

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from venvsmith.model.plan import NETWORK_SECRETS, Layer, Mount, Step, VenvPlan
+from venvsmith.model.plan import NETWORK_SECRETS, CopyTree, Layer, Mount, Step, VenvPlan
 from venvsmith.model.platforms import wheel_platform
 from venvsmith.model.project import Base, Image, Project, Variant
 from venvsmith.plan.families import Below
@@ -57,26 +57,51 @@ class Steps:
         """Make the image's user and folders, or return None where they are there."""
         lines: list[str] = []
         mounts: tuple[Mount, ...] = ()
-        workdir, user = self.image.workdir, self.image.user
-        if workdir is not None and not (self.below and workdir == self.below.image.workdir):
-            lines.append(f"mkdir -p {shlex.quote(workdir)}")
+        user = self.image.user
+        if self._workdir:
+            lines.append(f"mkdir -p {shlex.join(self._workdir)}")
         known = self.below is not None and user in self.below.users
         if (user is not None and not known) or self.image.writable:
             mounts = (self.script("user.sh"),)
-            words = [str(self.image.user or 0), *self.image.writable]
-            lines.append(f"sh {self.work}/in/user.sh {shlex.join(words)}")
+            uid = f'"$(cat {self.base_user.to})"' if self.base_user else str(user)
+            words = [f"sh {self.work}/in/user.sh", uid, *map(shlex.quote, self.image.writable)]
+            lines.append(" ".join(words))
         if not lines:
             return None
         title = "Its user, and the folders that it may write to."
         return Step(id="user", kind="user", title=title, run=tuple(lines), mounts=mounts)
 
+    @property
+    def _workdir(self) -> tuple[str, ...]:
+        """Return the image's own working directory; nothing where the image below has it."""
+        path = self.image.workdir
+        known = self.below is not None and path == self.below.image.workdir
+        return () if path is None or known else (path,)
+
+    @property
+    def base_user(self) -> CopyTree | None:
+        """Return where to find whom folders belong to that only the base's USER may write.
+
+        None where the image says so itself, or has no such folders.
+        """
+        if self.image.user is not None or not self.image.writable:
+            return None
+        return CopyTree(stage="base-user", path="/tmp/venvsmith-user", to=f"{self.work}/user")  # noqa: S108 - in a build
+
+    def note_user(self, to: str) -> Step:
+        """Note whom the base runs as."""
+        title = "Whom will the folders belong to that the image may write to?"
+        return Step(id="base-user", kind="user", title=title, run=(f"id -u > {to}",))
+
     def capture(self) -> Step:
-        """Collect what changed in the system since the stamp."""
+        """Collect what changed in the system since the stamp, and the image's own folders."""
+        words = [f"{self.work}/stamp", f"{self.work}/system", str(EPOCH)]
+        words += [*self._workdir, *self.image.writable]
         return Step(
             id="capture",
             kind="user",
             title="Collect it, with one time for all files.",
-            run=(f"sh {self.work}/in/capture.sh {self.work}/stamp {self.work}/system {EPOCH}",),
+            run=(f"sh {self.work}/in/capture.sh {shlex.join(words)}",),
             mounts=(self.script("capture.sh"),),
         )
 
