@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engines import ca_options, change, docker, image_of, venvsmith
+from values import plan, project
 from venvsmith.build.differences import first_difference
+from venvsmith.build.reproduce import check_out
 
 SETUP = """\
 import time
@@ -60,6 +63,26 @@ def test_the_first_difference_of_two_layers_has_its_cause(
     assert what in found.what
     assert cause in found.cause
     assert first_difference(one, one) is None
+
+
+def test_another_checkout_differs_in_rights_and_not_in_what_may_be_executed(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for path, mode in {"config/run.sh": 0o755, "config/x.ini": 0o644, ".git/hook": 0o755}.items():
+        (here / path).parent.mkdir(parents=True, exist_ok=True)
+        (here / path).write_text(path)
+        (here / path).chmod(mode)
+    of = project()
+    stages = {**of.stages, "asr": replace(of.stages["asr"], source=".")}
+    of = replace(of, root=here, stages=stages)
+    made = plan(of)
+    check_out(of, [made], {**made.files, "config/x.ini": b"rendered"}, there)
+    found = {path: there / path for path in ("config/run.sh", "config/x.ini", ".git/hook")}
+    assert found["config/run.sh"].read_text() == "config/run.sh"
+    assert found["config/run.sh"].stat().st_mode & 0o777 == 0o700
+    assert found["config/x.ini"].read_text() == "rendered"
+    assert found["config/x.ini"].stat().st_mode & 0o777 == 0o600
+    # What no build reads is not copied either.
+    assert not found[".git/hook"].exists()
 
 
 @pytest.mark.e2e

@@ -7,35 +7,34 @@ paths; the result is a root folder with a ``manifest.json`` beside it that names
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import platform
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, assert_never
 
+from venvsmith.build.checkout import bring
 from venvsmith.build.diff_id import diff_id
 from venvsmith.build.failures import step_failure
+from venvsmith.build.rootfs import merge, place, remove, settle_folders
 from venvsmith.build.secrets import gather_secrets, in_memory, sensitive
-from venvsmith.dockerfile.ignore import ignores
 from venvsmith.errors import SurroundingsError, VenvsmithError
-from venvsmith.files import locked, make_folder, refusal
+from venvsmith.files import locked, make_folder
+from venvsmith.model.plan import LOCAL_SCHEMA
 from venvsmith.patience import TOOL, patience
 from venvsmith.plan import EPOCH
 from venvsmith.process import Command, Completed, run
 from venvsmith.sandbox import Bind, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from venvsmith.model.plan import BuildStage, Mount, Plan, Step
     from venvsmith.model.project import Index, Project
 
-MANIFEST_SCHEMA = "venvsmith/local/1"
 STEP_TIMEOUT = 3600.0
 """Seconds for one step; the longest known, CUDA's libraries over a slow line, takes minutes."""
 WORKERS = 2
@@ -54,16 +53,12 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class LocalBuild:
     """What the local engine left.
 
-    :param folder: holds ``root/`` and ``manifest.json``.
-    :param not_carried_out: ids of steps that only a base image could carry out, and why.
-    :param rehearsed: whether things ran at the venv's final path.
+    :param root: the root folder; ``manifest.json`` lies beside it.
+    :param missing_packages: system packages of the image that this machine lacks.
     """
 
-    folder: Path
     root: Path
-    not_carried_out: tuple[tuple[str, str], ...]
     missing_packages: tuple[str, ...]
-    rehearsed: bool
 
 
 def build_local(
@@ -102,7 +97,7 @@ def build_local(
     # Another build of it at the same time would write into the same folder.
     with (
         locked(folder.parent),
-        _place(folder, in_place=sandbox is None) as fresh,
+        place(folder, in_place=sandbox is None) as fresh,
         in_memory(secrets) as hidden,
     ):
         engine = _Engine(
@@ -118,43 +113,8 @@ def build_local(
         engine.carry_out()
         manifest = engine.manifest()
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-        _remove(fresh / "work")
-    return LocalBuild(
-        folder=folder,
-        root=folder / "root",
-        not_carried_out=tuple(engine.left_out),
-        missing_packages=tuple(engine.missing_packages),
-        rehearsed=sandbox is not None,
-    )
-
-
-@contextlib.contextmanager
-def _place(folder: Path, *, in_place: bool) -> Iterator[Path]:
-    """Yield an empty folder, and put it in the place of another one once all is well.
-
-    :param in_place: empty the folder itself: what is built there knows its path.
-    :raises SurroundingsError: where the disk refuses.
-    """
-    fresh = folder if in_place else folder.with_name(f".{folder.name}.new")
-    former = folder.with_name(f".{folder.name}.old")
-    try:
-        if former.exists() and not folder.exists():
-            former.rename(folder)  # a killed build was just about to
-        for stale in (fresh, former):
-            _remove(stale)
-        fresh.mkdir(parents=True)
-        yield fresh
-        if fresh != folder:
-            if folder.exists():
-                folder.rename(former)
-            fresh.rename(folder)
-            _remove(former)
-    except BaseException as exc:
-        if fresh != folder:
-            shutil.rmtree(fresh, ignore_errors=True)
-        if isinstance(exc, OSError):
-            raise refusal(Path(str(exc.filename or fresh)), exc) from exc
-        raise
+        remove(fresh / "work")
+    return LocalBuild(root=folder / "root", missing_packages=tuple(engine.missing_packages))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -210,21 +170,20 @@ class _Engine:
                     self.stop.set()
                     pool.shutdown(cancel_futures=True)
                     raise
+        self.tidy()
+        settle_folders(self.root, time=EPOCH)
 
     def stage(self, stage: BuildStage) -> None:
         """Carry out one stage: what it copies, then its steps."""
         for mount in stage.context:
             self.bring(mount)
-        if stage.name.partition("-")[0] in {"assembled", "final"}:
+        if stage.role == "image":
             for copy in stage.copies:
                 tree = self.inside(copy.path)
                 # What this engine does not carry out leaves no tree.
                 if self.sandbox is not None and tree.is_dir():
                     self.layers[copy.stage] = diff_id(tree)
-                _merge(tree, self.root if self.sandbox else Path("/"))
-        if stage.name == "final":
-            self.tidy()
-            _settle_folders(self.root)
+                merge(tree, self.root if self.sandbox else Path("/"))
         for step in stage.steps:
             for mount in step.mounts:
                 self.bring(mount)
@@ -319,19 +278,11 @@ class _Engine:
     def bring(self, mount: Mount) -> None:
         """Put a file of the project (or one that the plan carries) where the steps see it."""
         target = self.inside(mount.target)
-        source = self.project.root / mount.source
-        target.parent.mkdir(parents=True, exist_ok=True)
         if mount.source in self.plan.files:
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.plan.files[mount.source])
-        elif source.is_dir():
-
-            def left_out(folder: str, names: list[str]) -> list[str]:
-                below = Path(folder).relative_to(source)
-                return [name for name in names if ignores(mount.exclude, str(below / name))]
-
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=left_out)
         else:
-            shutil.copy2(source, target)
+            bring(mount, root=self.project.root, to=target)
 
     def check_packages(self, step: Step) -> None:
         for name in step.packages:
@@ -346,7 +297,7 @@ class _Engine:
         )
         settings = self.plan.settings
         return {
-            "schema": MANIFEST_SCHEMA,
+            "schema": LOCAL_SCHEMA,
             "image": self.plan.image,
             "variant": self.plan.variant,
             "platform": str(self.plan.platforms[0]),
@@ -370,38 +321,18 @@ class _Engine:
 
     def seen_at(self) -> list[str]:
         """Return the paths of the root folder that the image would have and this host has not."""
-        files = next((stage for stage in self.plan.stages if stage.name == "files"), None)
         tree = f"{self.plan.work}/files"
-        copied = [mount.target.removeprefix(tree) for mount in files.context] if files else []
+        copied = [
+            mount.target.removeprefix(tree)
+            for stage in self.plan.stages
+            if stage.role == "files"
+            for mount in stage.context
+        ]
         return [*(venv.path for venv in self.plan.venvs), *copied]
 
 
 def _installs(stage: BuildStage) -> bool:
     return bool(stage.steps) and all(step.kind == "install" for step in stage.steps)
-
-
-def _merge(tree: Path, onto: Path) -> None:
-    """Move a layer's files into the root; folders are shared, files are a later layer's."""
-    for folder, folders, files in os.walk(tree):
-        target = onto / Path(folder).relative_to(tree)
-        target.mkdir(parents=True, exist_ok=True)
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        for name in [*files, *links]:
-            (Path(folder) / name).replace(target / name)
-        folders[:] = [name for name in folders if name not in links]
-
-
-def _settle_folders(root: Path) -> None:
-    """Give folders the mode and time of an image: umask and moving files in have changed them."""
-    for folder, _, _ in os.walk(root, topdown=False):
-        with contextlib.suppress(FileNotFoundError):
-            Path(folder).chmod(0o755)
-            os.utime(folder, (EPOCH, EPOCH))
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
 
 
 def _step_failed(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from venvsmith import engine
+from venvsmith.build.checkout import bring
 from venvsmith.build.differences import Difference, first_difference
 from venvsmith.build.docker import DockerOptions, build_docker
 from venvsmith.errors import SurroundingsError
@@ -25,7 +26,7 @@ from venvsmith.scratch import scratch
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from venvsmith.model.plan import Plan
+    from venvsmith.model.plan import Mount, Plan
     from venvsmith.model.project import Project
 
 AGAIN = "-again"
@@ -76,7 +77,7 @@ def build_twice(
     build_docker(project, first, bake_file=bake, here=here, options=options, say=say)
     with scratch() as own:
         folder = own / "another" / "checkout"
-        _check_out(project, second, files, folder)
+        check_out(project, second, files, folder)
         again = replace(project, root=folder)
         bake = folder / output / "docker-bake.json"
         try:
@@ -98,27 +99,40 @@ def renamed(plans: Sequence[Plan]) -> list[Plan]:
     return [replace(plan, tags=(plan.tags[0] + AGAIN,)) for plan in plans]
 
 
-def _check_out(
+def check_out(
     project: Project, plans: Sequence[Plan], files: Mapping[str, bytes], folder: Path
 ) -> None:
-    """Copy what the builds read, with other times and without rights for others."""
+    """Copy what builds read, as another checkout has it: other times, no rights for others.
+
+    What may be executed may be so there too: every checkout keeps that.
+
+    :param files: what takes the place of the project's own, by path.
+    :param folder: gets the copies; made where missing.
+    """
     before = os.umask(0o077)
     try:
-        for path in sorted({path for plan in plans for path in plan.context} - set(files)):
-            source, target = project.root / path, folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(
-                    source, target, symlinks=True, copy_function=shutil.copyfile, dirs_exist_ok=True
-                )
-            else:
-                shutil.copyfile(source, target)
+        for mount in _mounts(plans):
+            if mount.source not in files:
+                bring(mount, root=project.root, to=folder / mount.source, copy=_copy)
         for path, data in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
     finally:
         os.umask(before)
+
+
+def _mounts(plans: Sequence[Plan]) -> list[Mount]:
+    """Return what plans read of the project, each file or folder once."""
+    stages = [stage for plan in plans for stage in plan.stages]
+    mounts = [mount for stage in stages for mount in stage.context]
+    mounts += [mount for stage in stages for step in stage.steps for mount in step.mounts]
+    return list({(mount.source, mount.exclude): mount for mount in mounts}.values())
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copyfile(source, target)
+    Path(target).chmod(0o700 if Path(source).stat().st_mode & 0o100 else 0o600)
 
 
 def _compare(first: str, second: str, folder: Path) -> list[Unequal]:

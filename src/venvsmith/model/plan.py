@@ -37,6 +37,13 @@ StepKind = Literal[
     "rehearse",
 ]
 
+StageRole = Literal["build", "files", "image", "rehearsal"]
+"""What a stage is for: to build something, to gather the user's own files, to put the image
+together, or to try it out."""
+MANIFEST_SCHEMA = "venvsmith/manifest/1"
+"""Of the manifest that each venv carries."""
+LOCAL_SCHEMA = "venvsmith/local/1"
+"""Of the manifest that the local engine writes beside a root folder."""
 NETWORK_SECRETS = ("ca", "default-index")
 """Secrets that a machine may bring to every build: its certificates, and the address of the index
 that stands for the public one there."""
@@ -92,10 +99,14 @@ class CopyTree:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildStage:
-    """A file tree that starts as another one: a base image, or an earlier stage."""
+    """A file tree that starts as another one: a base image, or an earlier stage.
+
+    :param copies: what it takes from other stages; where its role is ``image``, the image's layers.
+    """
 
     name: str
     parent: str
+    role: StageRole = "build"
     parent_is_image: bool = False
     as_root: bool = False
     """Whether its steps need root although what it builds on may run as someone else."""

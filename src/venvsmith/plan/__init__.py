@@ -15,11 +15,11 @@ from venvsmith.model.plan import Plan
 from venvsmith.model.project import LockKey, Project
 from venvsmith.plan import families
 from venvsmith.plan.layers import Layering
-from venvsmith.plan.planner import MANIFEST_SCHEMA, Assets, Planner, venv_manifest
+from venvsmith.plan.planner import Assets, Planner, venv_manifest
 from venvsmith.plan.source import Source
 from venvsmith.plan.steps import EPOCH, Steps
 
-__all__ = ["EPOCH", "MANIFEST_SCHEMA", "WORK", "Assets", "Source", "plan_image", "venv_manifest"]
+__all__ = ["EPOCH", "WORK", "Assets", "Source", "plan_image", "venv_manifest"]
 
 WORK = "/venvsmith"
 """Where a build keeps its own things; nothing of it reaches the image."""

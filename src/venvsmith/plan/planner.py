@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from venvsmith.lock import delta, emit_pins
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.plan import (
+    MANIFEST_SCHEMA,
     BuildStage,
     CopyTree,
     ImageSettings,
@@ -25,8 +26,6 @@ from venvsmith.plan.layers import Layering, cut_layers
 from venvsmith.plan.platforms import assembled, rehearsal
 from venvsmith.plan.source import Source, SourceStages, build_pin_files, own_distributions
 from venvsmith.plan.steps import SKELETON, Steps
-
-MANIFEST_SCHEMA = "venvsmith/manifest/1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +181,7 @@ class Planner:
         stages += assembled(copies, self.platforms)
         stages += self.rehearsal(venvs)
         gate = CopyTree(stage="rehearsal", path=f"{work}/gate")
-        stages.append(BuildStage(name="final", parent="assembled", copies=(gate,)))
+        stages.append(BuildStage(name="final", parent="assembled", role="image", copies=(gate,)))
         return stages
 
     def venv_stages(
@@ -232,6 +231,7 @@ class Planner:
         return BuildStage(
             name="files",
             parent=parent,
+            role="files",
             title="Files of the project.",
             context=tuple(
                 Mount(

@@ -22,18 +22,23 @@ def assembled(
     title = "The image, but for the proof that it works."
     if len(platforms) == 1:
         trees = tuple(copy for _, copy in copies)
-        return [BuildStage(name="assembled", parent="runtime", title=title, copies=trees)]
+        return [
+            BuildStage(name="assembled", parent="runtime", role="image", title=title, copies=trees)
+        ]
     apart = [
         BuildStage(
             name=f"assembled-{platform.arch}",
             parent="runtime",
+            role="image",
             title=f"What an image for {platform} holds.",
             copies=tuple(copy for own, copy in copies if own in {None, platform}),
             platform=platform,
         )
         for platform in platforms
     ]
-    joined = BuildStage(name="assembled", parent="assembled", parent_by_platform=True, title=title)
+    joined = BuildStage(
+        name="assembled", parent="assembled", parent_by_platform=True, role="image", title=title
+    )
     return [*apart, joined]
 
 
@@ -54,6 +59,7 @@ def rehearsal(
             BuildStage(
                 name="rehearsal",
                 parent="assembled",
+                role="rehearsal",
                 title=title,
                 context=(*scripts, *manifests),
                 steps=steps,
@@ -63,6 +69,7 @@ def rehearsal(
         BuildStage(
             name=f"promised-{platform.arch}",
             parent="assembled",
+            role="rehearsal",
             context=tuple(manifests),
             platform=platform,
         )
@@ -72,6 +79,7 @@ def rehearsal(
         name="rehearsal",
         parent="promised",
         parent_by_platform=True,
+        role="rehearsal",
         title=title,
         context=tuple(scripts),
         steps=steps,

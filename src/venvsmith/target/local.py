@@ -8,12 +8,12 @@ import msgspec
 
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.facts import ImageConfig, Target
+from venvsmith.model.plan import LOCAL_SCHEMA
 from venvsmith.sandbox import Bind, Sandbox, find_sandbox
 from venvsmith.target.host import FolderTarget
 from venvsmith.target.protocol import Placement
 
 MANIFEST_LIMIT = 16 * 1024 * 1024
-SCHEMA = "venvsmith/local/1"
 
 
 class _Host(msgspec.Struct):
@@ -118,7 +118,7 @@ def read_manifest(folder: Path) -> LocalManifest | None:
     data = file.read_bytes()
     try:
         schema = msgspec.json.decode(data).get("schema", "")
-        return msgspec.json.decode(data, type=LocalManifest) if schema == SCHEMA else None
+        return msgspec.json.decode(data, type=LocalManifest) if schema == LOCAL_SCHEMA else None
     except (msgspec.DecodeError, AttributeError, RecursionError) as exc:
         raise UnsafeInputError(f"not a manifest: {exc}", where=str(file)) from exc
 

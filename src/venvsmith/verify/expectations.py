@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion
 
 from venvsmith.model.expected import Expected
 from venvsmith.model.lock import Pin
+from venvsmith.model.plan import MANIFEST_SCHEMA
 from venvsmith.rules.framework.view import View
 from venvsmith.verify.locked import read_locked
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from venvsmith.model.facts import Environment, Facts
     from venvsmith.model.lock import Lock
     from venvsmith.model.project import Project
-
-MANIFEST_SCHEMA = "venvsmith/manifest/1"
 
 
 def from_lock_file(path: Path) -> Expected:
