@@ -50,7 +50,8 @@ class Sandbox:
         """Return the argument list that runs ``argv`` inside.
 
         :param cwd: the working folder inside.
-        :param env: the whole environment inside; the caller's where None.
+        :param env: the whole environment inside, and nothing secret: every user of this machine
+            can read arguments. The caller's where None.
         """
         argv = list(argv)
         if env is not None:

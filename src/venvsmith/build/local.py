@@ -20,7 +20,7 @@ from venvsmith.build.checkout import bring
 from venvsmith.build.diff_id import diff_id
 from venvsmith.build.failures import step_failure
 from venvsmith.build.rootfs import merge, place, remove, settle_folders
-from venvsmith.build.secrets import gather_secrets, in_memory, sensitive
+from venvsmith.build.secrets import PROXIES, gather_secrets, in_memory, sensitive
 from venvsmith.errors import SurroundingsError, VenvsmithError
 from venvsmith.files import locked, make_folder
 from venvsmith.model.plan import LOCAL_SCHEMA
@@ -38,12 +38,11 @@ if TYPE_CHECKING:
 STEP_TIMEOUT = 3600.0
 """Seconds for one step; the longest known, CUDA's libraries over a slow line, takes minutes."""
 WORKERS = 2
-# What of this machine's environment a step sees: how to reach the network.
 _PASSED = (
-    "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY",
-    "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES",
-    "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
+    "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", *PROXIES, "no_proxy", "NO_PROXY",
+    "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
 )  # fmt: skip
+"""What of this machine's environment a step sees: how to reach the network."""
 _LEFT_BY_UV = (".lock", ".gitignore", "CACHEDIR.TAG")
 """As in `steps/normalise.py`, which takes them out of the layers."""
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -206,31 +205,30 @@ class _Engine:
                 self.left_out.append((step.id, why))
             case "user":
                 self.left_out.append((step.id, "there is no base image whose users could change"))
-            case "interpreter" | "tools" | "source" | "venv" | "install" | "files":
-                self.shell(step, network=step.network, env=self.build_env(), cwd="/")
-                self.done.append(step.id)
-            case "rehearse":
-                if step.as_user:
-                    cwd = self.plan.settings.workdir or "/"
-                    self.shell(step, network=False, env=self.run_env(), cwd=cwd)
-                else:
-                    self.shell(step, network=False, env=self.build_env(), cwd="/")
+            case "interpreter" | "tools" | "source" | "venv" | "install" | "files" | "rehearse":
+                self.shell(step)
                 self.done.append(step.id)
             case _:
                 assert_never(step.kind)
 
     # -- running -------------------------------------------------------------------------------
 
-    def shell(self, step: Step, *, network: bool, env: dict[str, str], cwd: str) -> None:
+    def shell(self, step: Step) -> None:
         self.say(f"{step.id}: {step.title}")
         argv: tuple[str, ...] = ("sh", "-ec", "\n".join(step.run))
-        timeout = patience(TOOL, STEP_TIMEOUT)
+        env, cwd = self.build_env(), "/"
+        if step.as_user:
+            env, cwd = self.run_env(), self.plan.settings.workdir or "/"
         if self.sandbox is not None:
             cwd = cwd if Path(cwd).is_dir() else "/"
+            # An image's environment is no secret, and may hold what would change the sandbox too.
+            # This machine's may hold a proxy's password, which a list of programs would show.
+            shown = env if step.as_user else None
             argv = self.sandbox.wrap(
-                argv, binds=self.binds(step), network=network, cwd=cwd, env=env
+                argv, binds=self.binds(step), network=step.network, cwd=cwd, env=shown
             )
-            env = dict(os.environ)
+            env = dict(os.environ) if step.as_user else env
+        timeout = patience(TOOL, STEP_TIMEOUT)
         command = Command(argv=argv, timeout=timeout, env=env, secrets=self.sensitive)
         done = run(command, stop=self.stop)
         if done.returncode != 0:

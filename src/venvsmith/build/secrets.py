@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from venvsmith.model.plan import Plan
     from venvsmith.model.project import Index, Project
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+"""Variables that name proxies; an address among them may hold a password."""
+
 
 def gather_secrets(project: Project, plans: Iterable[Plan]) -> dict[str, str]:
     """Return the values of the secrets that steps may read and this machine has, by their names."""
@@ -38,13 +41,23 @@ def gather_secrets(project: Project, plans: Iterable[Plan]) -> dict[str, str]:
     return found
 
 
-def sensitive(project: Project, secrets: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that nothing may show: not users' names, and of an address its password."""
+def sensitive(
+    project: Project, secrets: Mapping[str, str], own: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return the values that nothing may show: not users' names, and of an address its password.
+
+    :param secrets: as `gather_secrets` returns them.
+    :param own: the environment, whose proxies may have passwords; this process's where None.
+    """
+    own = os.environ if own is None else own
     users = {index.variables[0] for index in project.indexes.values()}
     values = {value for name, value in secrets.items() if name not in {*users, *NETWORK_SECRETS}}
     mirror = secrets.get(NETWORK_SECRETS[1], "")
-    login = urlsplit(mirror).netloc.rpartition("@")[0]
-    values |= {login, login.rpartition(":")[2]}
+    for address in (mirror, *(own.get(name, "") for name in PROXIES)):
+        # A proxy's may lack "http://".
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        login = parts.netloc.rpartition("@")[0]
+        values |= {login, login.partition(":")[2]}
     # Installers show an address with its password as it stands there.
     values |= {quote(value, safe="") for value in values}
     return tuple(sorted(filter(None, values), key=len, reverse=True))
