@@ -77,6 +77,18 @@ def test_every_mistake_of_a_configuration_is_told_with_its_key(tmp_path: Path) -
         ),
         pytest.param(["verify", "venv:/nowhere"], 2, "no such folder", id="a target"),
         pytest.param(["lock"], 2, "venvsmith.toml", id="no configuration"),
+        pytest.param(
+            ["compare", "venv:/a", "venv:/b", "--command", "'a"],
+            2,
+            "usage: --command: 'a cannot be split into words: No closing quotation",
+            id="a command with an open quotation",
+        ),
+        pytest.param(
+            ["verify", "venv:/a", "--import", "os;print"],
+            2,
+            'usage: --import: expected a module name such as "package.module", got "os;print"',
+            id="a module's name that is none",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], code: int, line: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from venvsmith.cli import complete
 from venvsmith.cli.manual import Manual, ManualGroup
+from venvsmith.cli.options import timeout_option, variant_of
 
 if TYPE_CHECKING:
     from venvsmith.bundle.installed import InstalledModules
@@ -40,10 +41,7 @@ def command() -> None:
     help="The venv that is frozen; otherwise the stage's own, built by the local engine.",
 )  # fmt: skip
 @click.option("--trace", is_flag=True, help="Also run the stage's imports and commands, and watch.")
-@click.option(
-    "--timeout", type=float, default=600.0, show_default=True, metavar="S",
-    help="Seconds for --trace.",
-)  # fmt: skip
+@timeout_option("Seconds for --trace.")
 @click.option(
     "--spec", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
     help="A spec file whose excludes are held against what is needed; fails where they clash.",
@@ -73,7 +71,7 @@ def hooks(
     from venvsmith.bundle.traced import trace as run_traced  # noqa: PLC0415
 
     project = shared.project()
-    variant = _variant(project, stage, variant)
+    variant = variant_of(project, stage, variant)
     venv = venv or _built(shared, project, stage, variant)
     installed = InstalledModules(venv)
     ancestry = project.ancestry(stage)
@@ -94,22 +92,6 @@ def hooks(
     _write(shared, output, {hook.filename: text_of(hook) for hook in found})
     click.echo(f"{len(found)} hooks: pyinstaller --additional-hooks-dir {output} APP.py")
     return _clashes(installed, roots, spec) if spec is not None else 0
-
-
-def _variant(project: Project, stage: str, variant: str | None) -> str:
-    """Return the stage's variant that is meant."""
-    from venvsmith.errors import UsageError  # noqa: PLC0415
-
-    if stage not in project.stages:
-        hint = f"stages: {', '.join(project.stages)}"
-        raise UsageError(f"there is no stage '{stage}'", hint=hint)
-    variants = project.stages[stage].variants
-    if variant is None and len(variants) == 1:
-        return variants[0]
-    if variant not in variants:
-        hint = f"--variant {' or '.join(variants)}"
-        raise UsageError(f"stage '{stage}' has several variants, or not this one", hint=hint)
-    return variant
 
 
 def _built(shared: Shared, project: Project, stage: str, variant: str) -> Path:

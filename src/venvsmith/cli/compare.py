@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +10,14 @@ import click
 
 from venvsmith.cli import complete
 from venvsmith.cli.manual import Manual
-from venvsmith.cli.options import text_or_json
+from venvsmith.cli.options import (
+    commands_option,
+    imports_option,
+    output_option,
+    static_option,
+    text_or_json,
+    timeout_option,
+)
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,24 +31,12 @@ REPORT_LIMIT = 64 * 1024 * 1024
 @click.command("compare", cls=Manual)
 @click.argument("a", metavar="A", shell_complete=complete.targets)
 @click.argument("b", metavar="B", shell_complete=complete.targets)
-@click.option(
-    "--import", "imports", multiple=True, metavar="MODULE",
-    help="Import it on both sides; may be repeated.",
-)  # fmt: skip
-@click.option(
-    "--command", "commands", multiple=True, metavar="CMD",
-    help="Run it on both sides; may be repeated.",
-)  # fmt: skip
-@click.option("--static", is_flag=True, help="Run nothing of the targets; read their files only.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, metavar="S",
-    help="Seconds that running things in one target may take.",
-)  # fmt: skip
+@imports_option("Import it on both sides; may be repeated.")
+@commands_option("Run it on both sides; may be repeated.")
+@static_option
+@timeout_option("Seconds that running things in one target may take.")
 @text_or_json("Of what is told.")
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write it there instead of printing it.",
-)  # fmt: skip
+@output_option
 @click.pass_obj
 def command(
     shared: Shared,
@@ -51,7 +45,7 @@ def command(
     a: str,
     b: str,
     imports: tuple[str, ...],
-    commands: tuple[str, ...],
+    commands: tuple[tuple[str, ...], ...],
     static: bool,
     form: Literal["text", "json"],
     output: Path | None,
@@ -68,10 +62,7 @@ def command(
     from venvsmith.report.comparison import render_comparison  # noqa: PLC0415
     from venvsmith.verify import Options  # noqa: PLC0415
 
-    asked = Expected(
-        imports=tuple(dict.fromkeys(imports)),
-        commands=tuple(dict.fromkeys(tuple(shlex.split(text)) for text in commands)),
-    )
+    asked = Expected(imports=imports, commands=commands)
     options = Options(asked=asked, static=static, timeout=timeout)
     left, right = (_snapshot(shared, ref, options) for ref in (a, b))
     if _folder(a, "bundle") or _folder(b, "bundle"):

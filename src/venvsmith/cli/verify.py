@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,14 @@ import click
 
 from venvsmith.cli import complete
 from venvsmith.cli.manual import Manual
+from venvsmith.cli.options import (
+    commands_option,
+    imports_option,
+    output_option,
+    static_option,
+    timeout_option,
+    variant_of,
+)
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,20 +27,13 @@ if TYPE_CHECKING:
     from venvsmith.model.lock import Pin
     from venvsmith.model.project import LockKey, Project
 
-DEFAULT_TIMEOUT = 600.0
 FORMATS = ("text", "json", "junit", "sarif", "github", "html")
 
 
 @click.command("verify", cls=Manual)
 @click.argument("target", shell_complete=complete.targets)
-@click.option(
-    "--import", "imports", multiple=True, metavar="MODULE",
-    help="It must import; may be repeated.",
-)  # fmt: skip
-@click.option(
-    "--command", "commands", multiple=True, metavar="CMD",
-    help="It must exit 0; may be repeated.",
-)  # fmt: skip
+@imports_option("It must import; may be repeated.")
+@commands_option("It must exit 0; may be repeated.")
 @click.option(
     "--lock", "lock_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="The target must hold its pins: a lockfile, any requirements file of == pins, a pylock.",
@@ -46,11 +46,8 @@ FORMATS = ("text", "json", "junit", "sarif", "github", "html")
     "--variant", metavar="V", shell_complete=complete.variants,
     help="Variant of --stage; needed where it has several.",
 )  # fmt: skip
-@click.option("--static", is_flag=True, help="Run nothing of the target; read its files only.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=DEFAULT_TIMEOUT, show_default=True,
-    metavar="S", help="Seconds that running things in the target may take.",
-)  # fmt: skip
+@static_option
+@timeout_option("Seconds that running things in the target may take.")
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning"]), default="error", show_default=True,
     help="The least severity that makes the verdict 'fail'.",
@@ -63,10 +60,7 @@ FORMATS = ("text", "json", "junit", "sarif", "github", "html")
     "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
     help="Of the report.",
 )  # fmt: skip
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write the report there instead of printing it.",
-)  # fmt: skip
+@output_option
 @click.option(
     "--sbom", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write what the target holds there, as CycloneDX, with the hashes of the lock.",
@@ -78,6 +72,7 @@ def command(
     *,
     target: str,
     imports: tuple[str, ...],
+    commands: tuple[tuple[str, ...], ...],
     form: Any,
     output: Path | None,
     static: bool,
@@ -100,12 +95,8 @@ def command(
     expectations = _expectations(
         shared, target, given["lock_file"], given["stage"], given["variant"]
     )
-    asked = Expected(
-        imports=tuple(dict.fromkeys(imports)),
-        commands=tuple(dict.fromkeys(_words(text) for text in given["commands"])),
-    )
     options = Options(
-        asked=asked,
+        asked=Expected(imports=imports, commands=commands),
         static=static,
         fail_on=fail_on,
         ignore=_ignored(given["ignored"]),
@@ -144,17 +135,6 @@ def _write_sbom(shared: Shared, facts: Facts, given: dict[str, Any]) -> None:
     shared.say(f"wrote {given['sbom']}")
 
 
-def _words(text: str) -> tuple[str, ...]:
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as exc:
-        message = f"the command cannot be split into words: {exc}"
-        raise UsageError(message, where=text) from exc
-    if not words:
-        raise UsageError("the command is empty", where="--command")
-    return words
-
-
 def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
     from venvsmith.rules.framework.catalogue import load_rules  # noqa: PLC0415 - lazy command
     from venvsmith.rules.framework.pages import near  # noqa: PLC0415
@@ -191,26 +171,17 @@ def _expectations(
 def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> Expected:
     from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
     from venvsmith.lock.trees import recorded_trees  # noqa: PLC0415
+    from venvsmith.target import venv_of  # noqa: PLC0415
     from venvsmith.verify.expectations import from_stage  # noqa: PLC0415
 
     project = shared.project()
     key = _key(project, stage, variant)
-    path = target.removeprefix("venv:") if target.startswith("venv:") else None
     trees = recorded_trees(project)
-    return from_stage(project, stage, read_lock(project, key), path=path, trees=trees)
+    return from_stage(project, stage, read_lock(project, key), path=venv_of(target), trees=trees)
 
 
 def _key(project: Project, stage: str, variant: str | None) -> LockKey:
-    """Return which lock a stage and a variant name."""
-    if stage not in project.stages:
-        known = ", ".join(project.stages)
-        raise UsageError(f"there is no stage '{stage}'", where="--stage", hint=f"one of {known}")
-    variants = project.stages[stage].variants
-    if variant is None and len(variants) == 1:
-        variant = variants[0]
-    if variant is None or variant not in variants:
-        said = f"no variant '{variant}'" if variant else "several variants"
-        hint = f"--variant {' or '.join(variants)}"
-        raise UsageError(f"stage '{stage}' has {said}", where="--variant", hint=hint)
+    """Return which lock a stage and a variant name, on the variant's first platform."""
+    variant = variant_of(project, stage, variant)
     platforms = project.variants[variant].platforms
     return project.lock_key(stage=stage, variant=variant, platform=platforms[0])
