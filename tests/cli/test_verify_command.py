@@ -91,6 +91,37 @@ def test_an_ignored_rule_needs_a_name_that_exists_and_a_reason(venv: Path, tmp_p
     )
 
 
+PROJECT = """
+[project]
+name = "tiny"
+python = "3.11"
+[bases.slim]
+image = "python:3.11-slim"
+[variants.cpu]
+base = "slim"
+platforms = ["linux/amd64"]
+[stages.app]
+requires = ["tiny"]
+imports = ["tiny"]
+"""
+LOCK = f"""# venvsmith lock
+# resolver: uv 1
+# inputs: sha256:{"0" * 64}
+tiny==1.0 \\
+    --hash=sha256:{"0" * 64}
+"""
+
+
+@pytest.mark.parametrize("ref", ["venv:../venv", "../venv"])
+def test_a_stage_is_looked_for_in_the_venv_that_a_relative_path_names(ref: str, venv: Path) -> None:
+    project = venv.parent / "project"
+    (project / "locks").mkdir(parents=True, exist_ok=True)
+    (project / "venvsmith.toml").write_text(PROJECT)
+    (project / "locks/app.cpu.txt").write_text(LOCK)
+    done = venvsmith("verify", ref, "--stage", "app", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_explain_prints_a_page_by_name_and_by_code() -> None:
     page = venvsmith("explain", "interpreter-dangling").stdout
     assert page.startswith("# interpreter-dangling (VS301)\n")

@@ -101,7 +101,7 @@ def inspect_image(reference: str) -> dict[str, Any]:
     :raises UsageError: where there is no such image.
     :raises SurroundingsError: where the engine cannot be reached.
     """
-    if not reference or reference.startswith("-"):
+    if not re.match(r"[A-Za-z0-9\[]", reference):  # a bracket begins a host's IPv6 address
         raise UsageError("no name of an image", where=reference or "docker:")
     done = call("image", "inspect", reference)
     if done.returncode:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from venvsmith.errors import UnsafeInputError
+from venvsmith.errors import UnsafeInputError, UsageError
+from venvsmith.target.paths import absolute, looks_like_path, no_image
 from venvsmith.target.protocol import OpenTarget, Placement, ProbeRun
 
-__all__ = ["KINDS", "OpenTarget", "Placement", "ProbeRun", "kind_of", "open_target"]
+__all__ = ["KINDS", "OpenTarget", "Placement", "ProbeRun", "kind_of", "open_target", "venv_of"]
 
 KINDS = (
     "docker",
@@ -30,9 +32,15 @@ def kind_of(ref: str) -> tuple[str, str]:
     prefix, separator, rest = ref.partition(":")
     if separator and prefix in KINDS:
         return prefix, rest
-    if (Path(ref) / "pyvenv.cfg").is_file():
+    if os.path.lexists(Path(ref) / "pyvenv.cfg"):
         return "venv", ref
     return "docker", ref
+
+
+def venv_of(ref: str) -> str | None:
+    """Return the path by which facts name the venv that a target is; None for other kinds."""
+    kind, rest = kind_of(ref)
+    return str(absolute(rest)) if kind == "venv" else None
 
 
 def open_target(ref: str) -> OpenTarget:
@@ -55,7 +63,15 @@ def open_target(ref: str) -> OpenTarget:
     if kind == "docker":
         from venvsmith.target.image import open_image  # noqa: PLC0415
 
-        return open_image(rest)
+        is_bare = rest == ref
+        if is_bare and looks_like_path(ref):
+            raise no_image(ref)
+        try:
+            return open_image(rest)
+        except UsageError as exc:
+            if is_bare and os.path.lexists(ref):
+                raise no_image(ref) from exc
+            raise
     if kind in ("oci", "docker-archive"):
         from venvsmith.target.archive import open_archive  # noqa: PLC0415
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from venvsmith import process
 from venvsmith.errors import UsageError
 from venvsmith.model.facts import Target
+from venvsmith.target.paths import absolute, is_environment, no_venv
 from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
 
 if TYPE_CHECKING:
@@ -84,11 +83,13 @@ class FolderTarget:
 def open_venv(path: str) -> FolderTarget:
     """Open a venv of this machine. Its programs run here, as this user, writing no bytecode.
 
-    :raises UsageError: where there is no such folder.
+    :raises UsageError: where there is no such folder, or nothing of a venv in it.
     """
-    folder = Path(os.path.normpath(Path(path).absolute()))
+    folder = absolute(path)
     if not folder.is_dir():
         raise UsageError("no such folder", where=f"venv:{path}")
+    if not is_environment(folder):
+        raise no_venv(path)
     placement = Placement(
         venvs=(str(folder),),
         env={"PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(folder)},
@@ -107,7 +108,7 @@ def open_rootfs(path: str) -> FolderTarget:
     """
     from venvsmith.target.local import open_local  # noqa: PLC0415 - it builds on this module
 
-    folder = Path(os.path.normpath(Path(path).absolute()))
+    folder = absolute(path)
     if not folder.is_dir():
         raise UsageError("no such folder", where=f"rootfs:{path}")
     if (local := open_local(folder, ref=path)) is not None:

@@ -71,10 +71,7 @@ def _is_bare_venv(tree: Tree, folder: str) -> bool:
     """
     if folder in ("/", "/usr", "/usr/local") or not python.venv_site_packages(tree, folder):
         return False
-    if any(
-        tree.is_dir(f"{folder}/lib/python{minor}/encodings")
-        for minor in python.lib_minors(tree, folder)
-    ):
+    if python.has_stdlib(tree, folder):
         return False
     names = tree.names(folder + "/bin")
     named = os.path.basename(folder).lstrip(".") in ("venv", "env")

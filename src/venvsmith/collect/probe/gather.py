@@ -58,12 +58,20 @@ class Course:
         """Return the environments to judge: those asked for, or all that are found."""
         asked = [path.rstrip("/") for path in self.request.get("venvs") or ()]
         hinted, others = (asked, []) if asked else discover.venvs(self.tree, self.start)
-        found = [Place(p, "venv", python.bin_python(self.tree, p)) for p in [*hinted, *others]]
+        found = [
+            Place(path, self._kind_of(path), python.bin_python(self.tree, path))
+            for path in [*hinted, *others]
+        ]
         place = None if asked else self._system_place()
         if place is not None and (not found or self._is_used(place)):
             # Before venvs that nothing points to: those of tools, mostly.
             found.insert(len(hinted), place)
         return found
+
+    def _kind_of(self, path: str) -> str:
+        """Return what a folder is: an installation has no ``pyvenv.cfg``, and its own stdlib."""
+        is_venv = self.tree.is_file(path + "/pyvenv.cfg") or not python.has_stdlib(self.tree, path)
+        return "venv" if is_venv else "system"
 
     def _system_place(self) -> Optional[Place]:
         path = discover.system_python(self.tree, self.start)

@@ -50,6 +50,14 @@ def lib_minors(tree: Tree, prefix: str) -> List[str]:
     return sorted(found, key=minor_key)
 
 
+def has_stdlib(tree: Tree, prefix: str) -> bool:
+    """Return whether a prefix has a standard library of its own: an installation, then."""
+    return any(
+        tree.is_dir(f"{prefix}/{lib}/{name}/encodings")
+        for lib in LIBS for name in tree.names(f"{prefix}/{lib}") if LIB_MINOR.match(name)
+    )  # fmt: skip
+
+
 def minor_key(minor: str) -> Tuple[int, ...]:
     """Return what sorts ``3.9`` before ``3.11``."""
     return tuple(int(part) for part in minor.split(".") if part.isdigit())
