@@ -71,9 +71,11 @@ def test_a_lock_that_says_more_than_pins_is_held_against_what_applies(
 
 
 def test_static_leaves_what_was_asked_for_open(venv: Path) -> None:
-    done = venvsmith("verify", f"venv:{venv}", "--static", "--import", "tiny")
-    assert done.returncode == 5
-    assert "INCONCLUSIVE" in done.stdout
+    done = venvsmith("verify", f"venv:{venv}", "--static", "--import", "tiny", "--format", "json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["verdict"]) == (5, "inconclusive")
+    (left,) = [each for each in report["checks"]["skipped"] if each["rule"] == "import-failed"]
+    assert (left["asked"], left["reason"].partition(":")[0]) == (True, "tiny was not imported")
     assert venvsmith("verify", f"venv:{venv}", "--static").returncode == 0
 
 

@@ -122,6 +122,38 @@ def test_text_of_a_healthy_target_is_short() -> None:
     )
 
 
+def test_text_tells_what_was_asked_for_and_not_checked_first_and_each_reason_once() -> None:
+    no_lock, still = "no lock to compare with (--lock FILE, or --stage)", "nothing is to be run"
+    skipped = (
+        *(
+            Skipped(rule="import-failed", reason=f"{name} was not imported: {still}", asked=True)
+            for name in ("torch", "numpy", "scipy", "torchaudio", "whisperx")
+        ),
+        Skipped(rule="dist-unlocked", reason=no_lock),
+        Skipped(rule="version-drift", reason=no_lock),
+        Skipped(rule="gpu-arch-unsupported", reason="no GPU here"),
+    )
+    open_one = replace(HEALTHY, verdict="inconclusive", checks=Checks(ran=40, skipped=skipped))
+    assert render(open_one, "text").splitlines()[5:] == [
+        "Not checked: torch was not imported: nothing is to be run",
+        "Not checked: numpy was not imported: nothing is to be run",
+        "Not checked: scipy was not imported: nothing is to be run",
+        "Not checked: 2 more that were asked for",
+        "40 checks in 7.1 s, 3 not made: no lock to compare with (--lock FILE, or",
+        "  --stage); no GPU here",
+    ]
+
+
+def test_text_shows_the_end_of_what_a_program_printed_whole() -> None:
+    end = "ERROR: nothing was installed, because the required " + "dependencies " * 5 + "clash"
+    printed = "\n".join([*(f"line {n}" for n in range(9)), end])
+    failed = replace(ROOT_CAUSE, rule="command-failed", explains=(), evidence={"output": printed})
+    lines = render(replace(BROKEN, findings=(failed,)), "text").splitlines()
+    shown = lines[lines.index("   It printed last:") + 1 : lines.index("", 12)]
+    assert max(map(len, shown)) <= 80
+    assert " ".join(" ".join(shown).split()) == f"line 6 line 7 line 8 {end}"
+
+
 def test_text_tells_the_cause_and_the_mend_and_folds_the_rest() -> None:
     assert render(BROKEN, "text").splitlines()[3:12] == [
         "FAIL  1 error, 1 warning, 2 consequences of them, 50 % of what is expected works",

@@ -45,6 +45,8 @@ class Skipped:
 
     rule: str
     reason: str
+    asked: bool = False
+    """Whether it was asked for: the verdict stays open then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

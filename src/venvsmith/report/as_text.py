@@ -22,7 +22,8 @@ VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yell
 SHOWN_ALIKE = 3
 """Findings of one rule that are told in full; of more, the first is, and the rest are named."""
 SHOWN_NOTES = 5
-SHOWN_PACKAGES = 6
+SHOWN_ROWS = 12
+"""Of what a program printed last; its end is what decides."""
 
 
 class _Page:
@@ -149,10 +150,13 @@ def _trace(page: _Page, finding: Finding) -> None:
     if frames:
         page.line("   Chain, the outermost first:", "dim")
         page.lines([f"     {clean(str(frame))}" for frame in frames], "dim")
-    output = [line for line in str(finding.evidence.get("output") or "").splitlines() if line][-4:]
+    output = [line for line in str(finding.evidence.get("output") or "").splitlines() if line]
     if output:
+        rows = [
+            row for line in output[-4:] for row in wrapped(line, width=page.width, indent="     ")
+        ]
         page.line("   It printed last:", "dim")
-        page.lines([f"     {clean(line)[: page.width - 5]}" for line in output], "dim")
+        page.lines(rows[-SHOWN_ROWS:], "dim")
 
 
 def _consequences(page: _Page, others: Sequence[Finding]) -> None:
@@ -199,18 +203,16 @@ def _ignored(page: _Page, ignored: Sequence[Finding]) -> None:
 
 def _foot(page: _Page, report: Report, grave: Sequence[Finding]) -> None:
     page.line()
+    asked = [skipped.reason for skipped in report.checks.skipped if skipped.asked]
+    for reason in asked[:SHOWN_ALIKE]:
+        page.lines(wrapped(f"Not checked: {reason}", width=page.width, hanging="  "))
+    if asked[SHOWN_ALIKE:]:
+        page.line(f"Not checked: {len(asked) - SHOWN_ALIKE} more that were asked for")
     seconds = report.timings.get("total_s", 0.0)
-    page.line(f"{plural(report.checks.ran, 'check')} in {seconds:.1f} s")
-    reasons: dict[str, list[str]] = {}
-    for skipped in report.checks.skipped:
-        reasons.setdefault(skipped.reason, []).append(skipped.rule)
-    told = []
-    for reason, rules in reasons.items():
-        names = ", ".join(rules[:SHOWN_PACKAGES])
-        more = f" and {len(rules) - SHOWN_PACKAGES} more" if len(rules) > SHOWN_PACKAGES else ""
-        told.append(f"{names}{more} ({reason})")
-    if told:
-        text = f"Not checked: {'; '.join(told)}"
-        page.lines(wrapped(text, width=page.width, hanging="  "), "dim")
+    told = f"{plural(report.checks.ran, 'check')} in {seconds:.1f} s"
+    others = [skipped.reason for skipped in report.checks.skipped if not skipped.asked]
+    if others:
+        told += f", {len(others)} not made: {'; '.join(dict.fromkeys(others))}"
+    page.lines(wrapped(told, width=page.width, hanging="  "))
     if grave:
         page.line(f"More: venvsmith explain {grave[0].rule}", "dim")

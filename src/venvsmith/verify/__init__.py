@@ -86,7 +86,10 @@ def judge(
         score=score_of(everything, environments),
         environments=environments,
         findings=findings,
-        checks=Checks(ran=run.ran, skipped=(*open_questions, *_left_out(everything), *run.skipped)),
+        checks=Checks(
+            ran=run.ran,
+            skipped=_told_once(open_questions, (*_left_out(everything), *run.skipped)),
+        ),
         timings={
             "total_s": round(seconds + judged, 3),
             **{f"{name}_s": round(value, 3) for name, value in facts.seconds.items()},
@@ -141,12 +144,12 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
         ran = {c.argv for c in ctx.env.commands}
         reason = _why(ctx)
         found.extend(
-            Skipped(rule="import-failed", reason=f"{module} was not imported: {reason}")
+            _open("import-failed", f"{module} was not imported: {reason}")
             for module in ctx.expected.imports
             if module in wanted.imports and module not in tried
         )
         found.extend(
-            Skipped(rule="command-failed", reason=f"{argv[0]} was not run: {reason}")
+            _open("command-failed", f"{argv[0]} was not run: {reason}")
             for argv in ctx.expected.commands
             if argv in wanted.commands and argv not in ran
         )
@@ -169,7 +172,17 @@ def _unbuilt(ctx: Context, options: Options) -> Iterator[Skipped]:
         ("command-failed", options.asked.commands),
     ):
         if asked:
-            yield Skipped(rule=rule, reason="a Dockerfile is read, not built: judge its image")
+            yield _open(rule, "a Dockerfile is read, not built: judge its image")
+
+
+def _open(rule: str, reason: str) -> Skipped:
+    return Skipped(rule=rule, reason=reason, asked=True)
+
+
+def _told_once(asked: Sequence[Skipped], skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """Return all that was not checked: what was asked for stands for the rule as a whole."""
+    rules = {each.rule for each in asked}
+    return (*asked, *(each for each in skipped if each.rule not in rules))
 
 
 def _why(ctx: Context) -> str:

@@ -129,9 +129,9 @@ def missing_need(rule: Rule, ctx: Context) -> str | None:
 def _lacks(need: Need, ctx: Context) -> str | None:
     reason: str | None = None
     if need == "image" and ctx.facts.target.config is None:
-        reason = "the target is no image, so it has no configuration"
+        reason = "the target is no image"
     elif need == "pins" and ctx.expected.pins is None:
-        reason = "nothing to compare with: name a lock (--lock FILE) or --stage and --variant"
+        reason = "no lock to compare with (--lock FILE, or --stage)"
     elif need == "gpu" and not any(env.cuda_available for env in _environments(ctx)):
         reason = "no GPU here"
     elif need == "runs":
@@ -159,8 +159,9 @@ def _nothing_run(need: Need, ctx: Context) -> str | None:
     if any(getattr(result, "status", "ran") != "skipped" for result in results):
         return None
     wanted = ctx.expected.imports if need == "imports" else ctx.expected.commands
+    where = f" in {ctx.env.path}" if len(ctx.views) > 1 else ""
     if results or (wanted and ctx.view.starts is False):
-        return f"the interpreter of {ctx.env.path} did not start, so no {need} were tried"
+        return f"the interpreter{where} did not start, so no {need} were tried"
     if wanted:
-        return f"no {need} were tried in {ctx.env.path}"
-    return f"no {need} were asked for in {ctx.env.path}"
+        return f"no {need} were tried{where}"
+    return f"no {need} were asked for{where}"
