@@ -62,12 +62,24 @@ def test_a_lock_that_says_more_than_pins_is_held_against_what_applies(
     done = venvsmith("verify", f"venv:{venv}", "--lock", str(lock), "--format", "json")
     report = json.loads(done.stdout)
     assert (done.returncode, report["findings"], report["score"]) == (0, [], 100)
-    told = {"rule": "dist-missing", "reason": f"{lock}:2: '-e .' names no distribution to look for"}
-    assert told in report["checks"]["skipped"]
+    told = f"{lock}:2: '-e .' names no distribution to look for"
+    assert told in [each["reason"] for each in report["checks"]["skipped"]]
     (tmp_path / "more.txt").unlink()
     gone = venvsmith("verify", f"venv:{venv}", "--lock", str(lock))
     assert (gone.returncode, gone.stderr.count("\n")) == (2, 1)
     assert "more.txt" in gone.stderr
+
+
+def test_a_command_that_is_no_program_is_no_package_to_install(venv: Path) -> None:
+    done = venvsmith(
+        "verify", f"venv:{venv}", "--command", "nope --help", "--command", "cd /tmp",
+        "--format", "json",
+    )  # fmt: skip
+    found = {f["subject"]: f for f in json.loads(done.stdout)["findings"]}
+    assert {f["rule"] for f in found.values()} == {"command-failed"}
+    assert found["nope --help"]["message"] == "nope --help is not found on this machine's PATH."
+    assert found["nope --help"]["fix"] == "Install what brings nope, or mend the command's name"
+    assert found["cd /tmp"]["fix"] == "Ask a shell: sh -c 'cd /tmp'"
 
 
 def test_static_leaves_what_was_asked_for_open(venv: Path) -> None:

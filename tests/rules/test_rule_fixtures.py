@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rule_facts import expected_of, facts_of
+from venvsmith.model.facts import Target
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 
 HERE = Path(__file__).parent / "cases"
@@ -35,6 +38,26 @@ def test_a_rule_says_what_its_fixture_expects(rule: str, case: dict[str, Any]) -
     assert [f.subject for f in run.findings] == [wanted["subject"] for wanted in case["expect"]]
     assert told == case["expect"]
     assert [s.reason for s in run.skipped] == case.get("skipped", [])
+
+
+OF_IMAGES = re.compile(
+    r"\bimages?\b|IMAGE|Dockerfile|\.dockerignore|\bdocker\b|COPY|FROM |RUN |ENV "
+    r"|(?:build|final|both) stages?\b"
+)
+
+
+@pytest.mark.parametrize(("rule", "case"), _cases())
+def test_of_a_venv_on_this_machine_no_finding_speaks_of_images(
+    rule: str, case: dict[str, Any]
+) -> None:
+    facts = facts_of(case)
+    if facts.dockerfile is not None or facts.environments[0].bundle is not None:
+        return
+    expected = {env.path: expected_of(case) for env in facts.environments[:1]}
+    here = replace(facts, target=Target(kind="venv", ref="/venv"))
+    for finding in run_rules([RULES[rule]], contexts(here, expected)).findings:
+        for text in (finding.cause, finding.fix):
+            assert not OF_IMAGES.search(text), text
 
 
 def test_every_rule_has_a_case_that_fires_and_one_that_must_not() -> None:

@@ -9,6 +9,7 @@ from venvsmith.rules.framework.follows import RUNS, failing_names
 from venvsmith.rules.framework.frozen import loaded
 from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.loader import ABI_TAG
+from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -98,12 +99,15 @@ class ArchMismatch(Rule):
             ctx,
             subject=path,
             message=f"{path} ({what}{of}) is for {other}, and the "
-            f"{'rest of the bundle' if frozen else 'image'} is {machine}.",
+            f"{'rest of the bundle' if frozen else ctx.place.partition(' ')[2]} is {machine}.",
             cause="It was built on, or for, another machine and copied in.",
             fix=f"Freeze on {machine}, with packages that were installed there"
             if frozen
-            else f"Build with docker build --platform linux/{_docker(machine)}, without copying "
-            "packages from another platform",
+            else remade(
+                ctx,
+                f"Build with docker build --platform linux/{_docker(machine)}, without copying "
+                "packages from another platform",
+            ),
             evidence={"machine": other, "wanted": machine, "distributions": names},
         )
 

@@ -70,7 +70,7 @@ class BinaryMissing(Rule):
                 ctx,
                 subject=entry.names[0],
                 message=f"{listing(callers)} {verb} {entry.names[0]}, which is not on PATH.",
-                cause="No wheel brings it; it was never installed in the image's final stage.",
+                cause=f"No wheel brings it; it was never installed {ctx.within}.",
                 fix=(
                     "RUN apt-get update && apt-get install -y --no-install-recommends "
                     f"{entry.package}"
@@ -112,7 +112,11 @@ class BinaryMissing(Rule):
             )
 
     def _spoken(self, ctx: Context, told: set[str]) -> Iterator[Finding]:
-        """Tell programs that a failure of what ran says it did not find."""
+        """Tell programs that a failure of what ran says it did not find.
+
+        A command whose own name is nowhere is told by its failure, unless its package is known.
+        """
+        packages = {name: entry.package for entry in load_programs() for name in entry.names}
         said = [(i.module, f"{i.message} {' '.join(i.causes)}") for i in ctx.view.failed_imports]
         said += [(c.argv[0], c.output) for c in ctx.env.commands if c.returncode != 0]
         for who, text in said:
@@ -120,13 +124,17 @@ class BinaryMissing(Rule):
                 name = match[1] or match[2]
                 if name in told or name in ctx.facts.system.programs or "/" in name:
                     continue
+                if who == name and name not in packages:
+                    continue
                 told.add(name)
+                subject = f"{name} is" if who == name else f"{who} starts {name}, which is"
                 yield self.finding(
                     ctx,
                     subject=name,
-                    message=f"{who} starts {name}, which is not on the image's PATH.",
-                    cause="No wheel brings it, and it is not installed in the image.",
-                    fix=f"RUN apt-get update && apt-get install -y --no-install-recommends {name}",
+                    message=f"{subject} not on {ctx.place}'s PATH.",
+                    cause=f"No wheel brings it, and it is not installed {ctx.within}.",
+                    fix="RUN apt-get update && apt-get install -y --no-install-recommends "
+                    f"{packages.get(name, name)}",
                     severity="error",
                     evidence={"callers": [], "names": [name], "source": ""},
                 )

@@ -96,7 +96,7 @@ class CacheUnwritable(Rule):
             cause=(
                 "The user has no line in /etc/passwd."
                 if system.has_passwd_entry is False
-                else f"The image's user may not write there, and its home {system.home} "
+                else f"That user may not write there, and its home {system.home} "
                 f"{'can' if system.home_writable else 'cannot'} be written."
             ),
             fix=(

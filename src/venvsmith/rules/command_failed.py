@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.rule import Rule
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from venvsmith.rules.framework.context import Context
 
 NOT_STARTABLE, NOT_FOUND = 126, 127
+SHELLS_OWN = frozenset({"cd", "export", "source", ".", "set", "ulimit", "umask", "alias", "eval"})
+"""Words that no file on PATH stands for."""
+LONGEST = 200
+"""Characters of a program's last line in the message; the report shows it whole."""
 
 
 class CommandFailed(Rule):
@@ -77,19 +82,16 @@ def _outcome(ctx: Context, result: CommandResult) -> str:
     if code is None:
         return f"did not end within {result.seconds:.0f} s"
     if code == NOT_FOUND and result.resolved is None:
-        return f"is not found on {_whose(ctx)} PATH"
+        is_path = "/" in result.argv[0]
+        return "is not there" if is_path else f"is not found on {ctx.place}'s PATH"
     if code == NOT_FOUND:
         return f"cannot start: {result.resolved} names an interpreter that is not there"
     if code == NOT_STARTABLE:
         if ctx.env.bundle is not None:
             return f"cannot be started: {_last_line(result.output)}"
-        return "may not be started by the image's user"
+        return "may not be started by " + ("this user" if ctx.is_here else "the image's user")
     said = _last_line(result.output)
     return f"ends with {code}" + (f": {said.rstrip('.')}" if said else "")
-
-
-def _whose(ctx: Context) -> str:
-    return "this machine's" if ctx.env.bundle is not None else "the image's"
 
 
 def _cause(ctx: Context, result: CommandResult) -> str:
@@ -97,24 +99,32 @@ def _cause(ctx: Context, result: CommandResult) -> str:
         name = result.argv[0]
         if ctx.env.bundle is not None:
             return "APP stands for the application's executable; all else is looked up on PATH."
+        if name in SHELLS_OWN:
+            return "It is a word of the shell's own, and commands are run without a shell."
+        if "/" in name:
+            return "No such file lies there; commands run in the target's working directory."
         if name in ctx.env.bin_names:
-            return f"{ctx.env.path}/bin holds {name}, but is not on the image's PATH."
-        return f"No folder of the image's PATH holds {name}, nor does {ctx.env.path}/bin."
+            return f"{ctx.env.path}/bin holds {name}, but is not on {ctx.place}'s PATH."
+        return f"No folder of {ctx.place}'s PATH holds {name}, nor does {ctx.env.path}/bin."
     return "Nothing in the catalogue explains it; the end of its output is the best there is."
 
 
 def _fix(ctx: Context, result: CommandResult) -> str:
+    command = shlex.join(result.argv)
     if result.returncode == NOT_FOUND and result.resolved is None:
+        if result.argv[0] in SHELLS_OWN:
+            return f"Ask a shell: sh -c {shlex.quote(command)}"
+        if "/" in result.argv[0] and ctx.env.bundle is None:
+            return f"Name the file by its whole path, or bring it there: {result.argv[0]}"
         if result.argv[0] in ctx.env.bin_names:
             return f"ENV PATH={ctx.env.path}/bin:$PATH"
         return f"Install what brings {result.argv[0]}, or mend the command's name"
-    if ctx.env.bundle is not None:
-        return f"Try it by hand: {shlex.join(result.argv)}"
-    return f"Try it by hand: docker run --rm -it IMAGE {shlex.join(result.argv)}"
+    in_image = "" if ctx.is_here else "docker run --rm -it IMAGE "
+    return f"Try it by hand: {in_image}{command}"
 
 
 def _last_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # A frozen application's bootloader has the last word, and says less than Python before it.
     lines = [line for line in lines if "Failed to execute script" not in line] or lines
-    return lines[-1][:200] if lines else ""
+    return textwrap.shorten(lines[-1], LONGEST, placeholder=" …") if lines else ""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
+IN_CONTAINER = "the host's driver brings when the container starts."
+NEVER_IN_IMAGE = "are never part of an image"
+
 
 class DriverLibOnlyAtRuntime(Rule):
     """A library comes with the graphics driver, which is not in an image but on the host.
@@ -56,11 +59,11 @@ class DriverLibOnlyAtRuntime(Rule):
             ctx,
             subject=next(iter(names)),
             message=(
-                f"{dist.name if dist else first} needs {listing(names)}, which the host's driver "
-                "brings when the container starts."
+                f"{dist.name if dist else first} needs {listing(names)}, which "
+                + ("the graphics driver brings." if ctx.is_here else IN_CONTAINER)
             ),
-            cause="The driver's libraries are never part of an image.",
-            fix="docker run --gpus all IMAGE",
+            cause=f"The driver's libraries {'are not here' if ctx.is_here else NEVER_IN_IMAGE}.",
+            fix="Install the GPU's driver" if ctx.is_here else "docker run --gpus all IMAGE",
             evidence={"libraries": list(names), "distribution": dist.name if dist else None},
         )
 

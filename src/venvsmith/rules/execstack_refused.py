@@ -76,7 +76,8 @@ class ExecstackRefused(Rule):
             fix=(
                 f"RUN uv pip install --python {ctx.env.path}/bin/python '{name}>={mended}'"
                 if mended
-                else "A newer version of the package, or a base with an older glibc (bookworm)"
+                else "A newer version of the package"
+                + ("" if ctx.is_here else ", or a base with an older glibc (bookworm)")
             ),
             evidence={"objects": found, "distribution": name, "glibc": system.libc_version},
         )

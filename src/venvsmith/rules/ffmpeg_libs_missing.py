@@ -80,7 +80,7 @@ class FfmpegLibsMissing(Rule):
             cause=(
                 "This FFmpeg is of a major that this torchcodec does not know."
                 if have
-                else "No wheel brings them, and FFmpeg is not installed in the image."
+                else f"No wheel brings them, and FFmpeg is not installed {ctx.within}."
             ),
             fix=(
                 "RUN uv pip install --upgrade torchcodec together with the torch that it goes with"

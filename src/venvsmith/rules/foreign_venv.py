@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -70,8 +71,10 @@ class ForeignVenv(Rule):
             ctx,
             subject=ctx.env.path,
             message=f"{ctx.env.path} was made on another machine: {' and '.join(said)}.",
-            cause="COPY took the venv of the project's folder along; no .dockerignore excludes it.",
-            fix='Write ".venv" into .dockerignore, and make the venv in the image',
+            cause="It came along with the project's folder."
+            if ctx.is_here
+            else "COPY took the venv of the project's folder along; no .dockerignore excludes it.",
+            fix=remade(ctx, 'Write ".venv" into .dockerignore, and make the venv in the image'),
             evidence={"home": home, "distributions": foreign},
         )
 

@@ -67,7 +67,7 @@ class GlibcTooOld(Rule):
             subject=own if own in found else path,
             message=(
                 f"{listing(names) or own or path} ({count(len(found), 'object')}) wants {newest}, "
-                f"and the image's glibc is {ctx.facts.system.libc_version or 'older'}."
+                f"and {ctx.place}'s glibc is {ctx.facts.system.libc_version or 'older'}."
             ),
             cause="It was compiled on a newer distribution than the one where it runs.",
             fix=(

@@ -64,7 +64,7 @@ class GlibcxxTooOld(Rule):
                     f"{listing(names) or path} ({count(len(found), 'object')}) wants {newest}, "
                     f"which {place} does not define."
                 ),
-                cause="It was compiled with a newer compiler than the image's library.",
+                cause=f"It was compiled with a newer compiler than {ctx.place}'s library.",
                 fix="Build on the release where it runs, or run on the release where it is built",
                 evidence={
                     "objects": {p: list(v) for p, v in list(found.items())[:20]},

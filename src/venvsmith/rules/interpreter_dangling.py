@@ -66,7 +66,7 @@ class InterpreterDangling(Rule):
             ctx,
             subject=interpreter.path,
             message=message,
-            cause=_cause(last),
+            cause=_cause(ctx, last),
             fix=_fix(ctx, interpreter, last),
             evidence={"chain": hops, "present": _present(ctx)},
         )
@@ -89,9 +89,11 @@ def _present(ctx: Context) -> list[str]:
     return [i.path for i in ctx.facts.system.interpreters if i.resolves_to]
 
 
-def _cause(last: PathStep) -> str:
+def _cause(ctx: Context, last: PathStep) -> str:
     if last.kind == "loop":
         return "The links of the interpreter point at one another."
+    if ctx.is_here:
+        return "The Python that the venv was made with was moved or removed, or the venv was."
     if "/uv/python/" in last.path or "cpython-" in last.path:
         return (
             "The venv was made with a Python that uv downloaded in the build stage, and only the "
@@ -107,6 +109,11 @@ def _cause(last: PathStep) -> str:
 
 def _fix(ctx: Context, interpreter: Interpreter, last: PathStep) -> str:
     wanted = interpreter.minor or (ctx.env.lib_minors[0] if ctx.env.lib_minors else None)
+    if ctx.is_here:
+        python = f" --python {wanted}" if wanted else ""
+        return (
+            f"Put a new Python under its packages: uv venv --allow-existing{python} {ctx.env.path}"
+        )
     if "/uv/python/" in last.path:
         return (
             "In the build stage: ENV UV_PYTHON_INSTALL_DIR=/opt/python, and in the final one: "
@@ -115,7 +122,7 @@ def _fix(ctx: Context, interpreter: Interpreter, last: PathStep) -> str:
     same = [
         i.path
         for i in ctx.facts.system.interpreters
-        if i.resolves_to and wanted is not None and i.minor == wanted
+        if i.resolves_to and wanted is not None and i.minor == wanted and "/shims/" not in i.path
     ]
     if same:
         return (

@@ -66,7 +66,9 @@ class InterpreterFails(Rule):
             subject=interpreter.path,
             message=f"{interpreter.path} ({interpreter.resolves_to}) {said}.",
             cause="Nothing in the catalogue explains it; its last words are the best there is.",
-            fix=f"Try it by hand: docker run --rm --entrypoint {interpreter.path} IMAGE -c pass",
+            fix=f"Try it by hand: {interpreter.path} -c pass"
+            if ctx.is_here
+            else f"Try it by hand: docker run --rm --entrypoint {interpreter.path} IMAGE -c pass",
             evidence={"output": run.stderr[-2000:] if run else said},
         )
 

@@ -65,7 +65,8 @@ class InterpreterUnreachable(Rule):
             ctx,
             subject=interpreter.path,
             message=message,
-            cause="The interpreter lies where only the user who built the image may go.",
+            cause=f"The interpreter lies where only the user who "
+            f"{'installed it' if ctx.is_here else 'built the image'} may go.",
             fix=_fix(ctx, at, last.path),
             evidence={
                 "blocked_at": at,
@@ -100,7 +101,7 @@ def _may_execute(step: PathStep, system: System) -> bool:
 def _fix(ctx: Context, at: str, file: str) -> str:
     if at == file:
         return f"RUN chmod 0755 {file}"
-    if "/uv/python" in file:
+    if "/uv/python" in file and not ctx.is_here:
         return (
             "In the build stage, before the venv is made: ENV UV_PYTHON_INSTALL_DIR=/opt/python, "
             "and where only the venv is copied: COPY --from=build /opt/python /opt/python"

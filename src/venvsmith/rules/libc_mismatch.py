@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import RUNS, failing_names
 from venvsmith.rules.framework.gaps import claims_native, tested
 from venvsmith.rules.framework.loader import is_extension
+from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
 
@@ -78,11 +79,12 @@ class LibcMismatch(Rule):
         return self.finding(
             ctx,
             subject=subject,
-            message=f"{what} built for {other}, and the image has {libc}.",
-            cause="The environment was built on another family of images.",
-            fix=(
+            message=f"{what} built for {other}, and {ctx.place} has {libc}.",
+            cause="The environment was built on another family of systems.",
+            fix=remade(
+                ctx,
                 "Build and run on the same family: FROM python:"
-                f"{ctx.view.minor or '3.X'}-slim-bookworm in both stages"
+                f"{ctx.view.minor or '3.X'}-slim-bookworm in both stages",
             ),
             evidence={"libc": libc, "distributions": names},
         )

@@ -130,7 +130,7 @@ class NativeLibMissing(Rule):
             message=f"{who} needs {listing(names, 6)}, which {be(len(names))} not in this target.",
             cause=(
                 f"{gap.by.path.rpartition('site-packages/')[2]} links to {gap.name}, no wheel here "
-                f"brings {them}, and the image does not have {them}."
+                f"brings {them}, and {ctx.place} does not have {them}."
             ),
             fix=_fix(ctx, names),
             severity=severity_at(ctx.view, gap.chain[0]),
@@ -150,7 +150,7 @@ class NativeLibMissing(Rule):
             ctx,
             subject=name,
             message=f"import {result.module} opens {name}, which is not in this target.",
-            cause="It is opened by name while it runs, and neither a wheel nor the image has it.",
+            cause=f"It is opened by name while it runs; neither a wheel nor {ctx.place} has it.",
             fix=_fix(ctx, [name]),
             severity="error" if matters(ctx, result) else "warning",
             evidence={
@@ -174,7 +174,8 @@ class NativeLibMissing(Rule):
 def _fix(ctx: Context, names: list[str]) -> str:
     packages = [debian_package(name) for name in names]
     if ctx.facts.system.os_id == "alpine":
-        return f"RUN apk add what brings {listing(names, 6)}, or base the image on Debian slim"
+        instead = "" if ctx.is_here else ", or base the image on Debian slim"
+        return f"RUN apk add what brings {listing(names, 6)}{instead}"
     known = dict.fromkeys(package for package in packages if package)
     unknown = [n for n, package in zip(names, packages, strict=True) if not package]
     if not known:

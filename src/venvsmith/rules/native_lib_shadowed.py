@@ -67,8 +67,10 @@ class NativeLibShadowed(Rule):
                     f"LD_LIBRARY_PATH puts {folder} first, whose {listing(both)} "
                     f"{'takes' if len(both) == 1 else 'take'} the place of others."
                 ),
-                cause="The base image sets LD_LIBRARY_PATH for libraries of its own.",
-                fix="ENV LD_LIBRARY_PATH= (or a base without these libraries)",
+                cause=("This shell" if ctx.is_here else "The base image")
+                + " sets LD_LIBRARY_PATH for libraries of its own.",
+                fix="ENV LD_LIBRARY_PATH="
+                + ("" if ctx.is_here else " (or a base without these libraries)"),
                 evidence={
                     "folder": folder,
                     "libraries": both,

@@ -62,9 +62,11 @@ class PythonAliasMissing(Rule):
         yield self.finding(
             ctx,
             subject="python",
-            message=f"There is no python on the image's PATH, and {who}.",
+            message=f"There is no python on {ctx.place}'s PATH, and {who}.",
             cause=(
-                f"The image has {has} only." if has else "No Python is on the image's PATH at all."
+                f"{ctx.place.capitalize()} has {has} only."
+                if has
+                else f"No Python is on {ctx.place}'s PATH at all."
             ),
             fix=(
                 'Call python3 instead (CMD ["python3", …]), or RUN apt-get install -y '

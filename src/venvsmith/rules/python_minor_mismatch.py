@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import RUNS, failing_names
 from venvsmith.rules.framework.foresee import foreseen_minor
 from venvsmith.rules.framework.loader import ABI_TAG
+from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -74,9 +75,11 @@ class PythonMinorMismatch(Rule):
                 f"is {target}, Python {minor}, which does not look there."
             ),
             cause=f"The venv was built with Python {built} and runs with Python {minor}.",
-            fix=(
+            fix=remade(
+                ctx,
                 f"Base the final stage on Python {built} (FROM python:{built}-slim), or rebuild "
-                f"the venv with Python {minor}: uv venv --python {minor} {env.path}"
+                f"the venv with Python {minor}: uv venv --python {minor} {env.path}",
+                minor=built,
             ),
             evidence={
                 "built_for": minors,

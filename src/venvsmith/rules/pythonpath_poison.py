@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MINOR = re.compile(r"/python(\d\.\d+)(/|$)")
 
+OF_IMAGE = "ENV PYTHONPATH, of this image or its base,"
+
 
 class PythonpathPoison(Rule):
     """PYTHONPATH puts another Python's packages, or strange modules, before the environment's.
@@ -91,7 +93,8 @@ class PythonpathPoison(Rule):
             ctx,
             subject=entry,
             message=f"PYTHONPATH puts {entry} before {ctx.env.path}: it {' and '.join(said)}.",
-            cause="ENV PYTHONPATH, of this image or its base, holds for every Python that starts.",
+            cause=("PYTHONPATH" if ctx.is_here else OF_IMAGE)
+            + " holds for every Python that starts.",
             fix="ENV PYTHONPATH= (or only your own source folder in it)",
             severity="error" if minor and ctx.view.failed_imports else "warning",
             evidence={"entry": entry, "minor": minor, "twice": twice, "failing": failing},

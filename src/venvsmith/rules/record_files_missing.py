@@ -77,7 +77,7 @@ class RecordFilesMissing(Rule):
                 f"names: {listing(names)}."
             ),
             cause=(
-                "The files were dropped after the install, by an ignore file, a COPY of parts or a "
+                "The files were dropped after the install, by an ignore file, a copy of parts or a "
                 "slimming step."
                 if harmful
                 else "Files that nothing imports were removed to save room."

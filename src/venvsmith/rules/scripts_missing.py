@@ -66,6 +66,8 @@ class ScriptsMissing(Rule):
             for point in dist.entry_points
         )
         names = used + sorted(set(absent) - set(used))
+        owners = " ".join(sorted(set(absent.values())))
+        again = f"uv pip install --python {ctx.env.path}/bin/python --reinstall {owners}"
         yield self.finding(
             ctx,
             subject=f"{ctx.env.path}/bin/{names[0]}",
@@ -79,7 +81,9 @@ class ScriptsMissing(Rule):
                 if len(absent) == declared
                 else "bin was copied in part, or the scripts were removed."
             ),
-            fix=f"COPY --from=build {ctx.env.path} {ctx.env.path} (the whole folder)",
+            fix=again
+            if ctx.is_here
+            else f"COPY --from=build {ctx.env.path} {ctx.env.path} (the whole folder)",
             severity="error" if used else "warning" if len(absent) == declared else "info",
             evidence={"scripts": names, "used": used},
         )

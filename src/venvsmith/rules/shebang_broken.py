@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -128,8 +129,9 @@ def _severity(ctx: Context, scripts: list[Script]) -> Severity:
 def _fix(ctx: Context, *, moved: bool) -> str:
     path = ctx.env.path
     if moved:
-        return (
+        return remade(
+            ctx,
             f"Build it where it runs: uv venv {path} in the build stage, then "
-            f"COPY --from=build {path} {path}"
+            f"COPY --from=build {path} {path}",
         )
     return f"Reinstall the packages with {path}/bin/python, or call python -m MODULE instead"

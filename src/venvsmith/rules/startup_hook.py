@@ -81,6 +81,8 @@ class StartupHook(Rule):
                 cause=(
                     "The interpreter does not come past it."
                     if ended
+                    else "An agent or a tool put it there."
+                    if ctx.is_here
                     else "An agent, a base image or a tool put it there."
                 ),
                 fix=f"RUN rm {path}, or install what it needs",

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import IMPORTS, RUNS, missing_module
+from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 from venvsmith.rules.interpreter_fails import NO_PYTHON
@@ -97,8 +98,7 @@ class StdlibMissing(Rule):
                 f"{'a part' if len(lost) == 1 else 'parts'} of the standard library."
             ),
             cause="A slimming step removed them, or the folder was copied in part.",
-            fix=f"Base the stage on an interpreter that is whole: FROM python:"
-            f"{ctx.view.minor or '3.X'}-slim",
+            fix=_whole(ctx),
             severity="error" if hit or not started else "warning",
             evidence={"modules": list(lost), "module": None if not started else ""},
         )
@@ -119,8 +119,12 @@ class StdlibMissing(Rule):
                 else "The interpreter was copied without lib/python" + minor + "."
             ),
             fix=(
-                "Remove ENV PYTHONHOME"
+                "ENV PYTHONHOME="
+                if home and ctx.is_here
+                else "Remove ENV PYTHONHOME"
                 if home
+                else _whole(ctx)
+                if ctx.is_here
                 else f"COPY --from=build /usr/local/lib/python{minor} /usr/local/lib/python{minor}"
             ),
             evidence={
@@ -141,12 +145,7 @@ class StdlibMissing(Rule):
                 if debian
                 else "The interpreter was built without it, or a slimming step removed it."
             ),
-            fix=(
-                f"RUN apt-get update && apt-get install -y {package}"
-                if debian
-                else "Base the stage on an interpreter that is whole, e.g. FROM python:"
-                f"{ctx.view.minor or '3.X'}-slim"
-            ),
+            fix=(f"RUN apt-get update && apt-get install -y {package}" if debian else _whole(ctx)),
             evidence={"module": module},
         )
 
@@ -163,6 +162,13 @@ class StdlibMissing(Rule):
             return missing_module(other, ctx) == str(module)
         said = str(other.evidence.get("output", ""))
         return other.rule == "command-failed" and f"No module named '{module}'" in said
+
+
+def _whole(ctx: Context) -> str:
+    minor = ctx.view.minor
+    if ctx.is_here:
+        return remade(ctx, "", minor=minor) + ", with a Python that is whole"
+    return f"Base the stage on an interpreter that is whole: FROM python:{minor or '3.X'}-slim"
 
 
 def _removed(module: str, minor: str | None) -> bool:

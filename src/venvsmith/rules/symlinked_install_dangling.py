@@ -63,11 +63,21 @@ class SymlinkedInstallDangling(Rule):
                     + (f": files of {listing(owners)}." if owners else f": {links[0].path}.")
                 ),
                 cause=(
-                    "uv linked the packages to its cache, which is not in the image."
+                    "uv linked the packages to its cache, "
+                    + (
+                        "and they are gone from it."
+                        if ctx.is_here
+                        else "which is not in the image."
+                    )
                     if cached
+                    else "The packages were linked to a folder that is gone."
+                    if ctx.is_here
                     else "The packages were linked to a folder of the build stage."
                 ),
-                fix="In the build stage: ENV UV_LINK_MODE=copy",
+                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python --link-mode copy "
+                f"--reinstall {' '.join(owners) or 'NAME'}"
+                if ctx.is_here
+                else "In the build stage: ENV UV_LINK_MODE=copy",
                 severity="info" if system else "error",
                 evidence={
                     "links": [link.path for link in links[:50]],

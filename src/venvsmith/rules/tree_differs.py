@@ -66,7 +66,7 @@ class TreeDiffers(Rule):
                     subject=name,
                     message=f"Layer {name} is not the one that was recorded for this lock.",
                     cause=(
-                        "It was built otherwise: another base image or uv, or a package that is"
+                        "It was built otherwise: another base or uv, or a package that is"
                         " built from source."
                     ),
                     fix=(

@@ -57,7 +57,9 @@ class VenvNested(Rule):
             subject=ctx.env.path,
             message=f"{ctx.env.path} is a venv inside the venv {outer}.",
             cause=f"A copy onto the existing {outer} went one folder too deep.",
-            fix=f"COPY --from=build {ctx.env.path} {outer} (onto a path that does not exist yet)",
+            fix=f"Move or remove {ctx.env.path}"
+            if ctx.is_here
+            else f"COPY --from=build {ctx.env.path} {outer} (onto a path that does not exist yet)",
             severity="warning" if twin else "info",
             evidence={"outer": outer, "distributions": names},
         )

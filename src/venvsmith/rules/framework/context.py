@@ -50,6 +50,21 @@ class Context:
         return self.view_or_none
 
     @property
+    def is_here(self) -> bool:
+        """Whether the target is used where it lies on this machine, and no image."""
+        return self.facts.target.kind in {"venv", "bundle"}
+
+    @property
+    def place(self) -> str:
+        """Return what the target runs on, for a sentence: ``this machine`` or ``the image``."""
+        return "this machine" if self.is_here else "the image"
+
+    @property
+    def within(self) -> str:
+        """Return where that is: ``on this machine`` or ``in the image``."""
+        return f"{'on' if self.is_here else 'in'} {self.place}"
+
+    @property
     def image(self) -> ImageConfig:
         """Return the image's configuration, an empty one where the target is no image."""
         return self.facts.target.config or ImageConfig()

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from venvsmith.model.finding import Finding, Severity
+from venvsmith.rules.framework.mends import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +94,10 @@ class Rule(ABC):
         severity: Severity | None = None,
         evidence: Mapping[str, Any] | None = None,
     ) -> Finding:
-        """Return a finding of this rule about the environment (or target) at hand."""
+        """Return a finding of this rule about the environment (or target) at hand.
+
+        :param fix: written as for an image; see `mends`.
+        """
         return Finding(
             rule=self.name,
             code=self.code,
@@ -102,7 +106,7 @@ class Rule(ABC):
             subject=subject,
             message=message,
             cause=cause,
-            fix=fix,
+            fix=typed(fix) if ctx.is_here else fix,
             evidence=evidence or {},
         )
 
