@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from venvsmith.compare import Snapshot, compare
 from venvsmith.model.finding import Finding
 from venvsmith.report.comparison import render_comparison
+from venvsmith.report.schema import COMPARISON_FILE, comparison_schema
+
+ROOT = Path(__file__).parents[2]
 
 UV = (sys.executable, "-m", "uv", "--offline", "--quiet")
 
@@ -34,7 +41,9 @@ def wheel(folder: Path, name: str, version: str, code: str) -> Path:
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
-        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/RECORD,,\n")
+        digest = base64.urlsafe_b64encode(hashlib.sha256(code.encode()).digest()).rstrip(b"=")
+        row = f"{name}.py,sha256={digest.decode()},{len(code)}\n"
+        archive.writestr(f"{info}/RECORD", f"{row}{info}/RECORD,,\n")
     return file
 
 
@@ -61,12 +70,33 @@ def test_what_works_in_development_and_fails_in_production_is_put_down_to_its_di
     done = venvsmith("compare", *pair, "--import", "shop", "--format", "json")
     told = json.loads(done.stdout)
     assert done.returncode == 1
+    jsonschema.validate(told, json.loads((ROOT / COMPARISON_FILE).read_text()))
     assert told["differences"] == [{"kind": "package", "name": "basket", "a": "1.0", "b": "2.0"}]
     (failure,) = told["failures"]
     assert (failure["side"], failure["severity"], failure["because"]) == ("b", "error", [0])
     text = venvsmith("compare", *pair, "--import", "shop").stdout
     assert f"error in B only: {failure['rule']}" in text
     assert "Because: basket is 1.0 in A and 2.0 in B" in text
+
+
+def test_the_schema_of_a_comparison_is_what_the_model_says() -> None:
+    assert (ROOT / COMPARISON_FILE).read_text() == comparison_schema()
+
+
+def test_a_file_that_one_side_lost_or_changed_is_the_difference(
+    pair: tuple[str, str], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(pair[0].removeprefix("venv:"), copy, symlinks=True)
+    (site,) = copy.glob("lib/python*/site-packages")
+    (site / "basket.py").unlink()
+    (site / "shop.py").write_text("raise SystemExit\n")
+    done = venvsmith("compare", f"venv:{copy}", pair[0], "--static")
+    told = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert "Because: file basket.py is in B only" in told
+    assert "Because: file shop.py is edited in A and as installed in B" in told
+    assert "No difference that is known" not in told
 
 
 def test_the_same_environment_is_the_same(pair: tuple[str, str]) -> None:
@@ -153,6 +183,39 @@ def test_a_failure_is_put_down_to_the_difference_that_it_speaks_of(
     assert [result.differences[i].name for i in result.failures[0].because] == because
     mirrored = compare(b, a)
     assert [mirrored.differences[i].name for i in mirrored.failures[0].because] == because
+
+
+def test_a_copy_fails_for_its_place_and_not_for_a_package_that_it_lacks() -> None:
+    found = finding(
+        "shebang-foreign-python", "/b/bin/idna", "1 script (idna) runs under /a/bin/python.",
+        interpreter="/a/bin/python", scripts=["idna"],
+    )  # fmt: skip
+    a = Snapshot(name="a", folder="/a", findings=(), parts={"package": {"idna": "3.20"}})
+    b = Snapshot(name="b", folder="/b", findings=(found,), parts={"package": {}})
+    text = render_comparison(compare(a, b), "text")
+    assert "Because: the environment's folder is /a in A and /b in B" in text
+    assert "Because: idna" not in text
+
+
+@pytest.mark.parametrize(
+    ("files_alone", "same"), [("3.11", True), ("3.12", False), ("3.1", False), ("3.11.3", False)]
+)
+def test_a_minor_is_no_other_version_than_its_own_patch(files_alone: str, *, same: bool) -> None:
+    a, b = (
+        Snapshot(name=v, findings=(), parts={"python": {"version": v}, "package": {}})
+        for v in ("3.11.2", files_alone)
+    )
+    assert (compare(a, b).same, compare(b, a).same) == (same, same)
+
+
+def test_a_finding_that_the_other_side_was_not_checked_for_is_told_so() -> None:
+    found = (finding("import-failed", "shop"),)
+    why = "nothing of the target is to be run"
+    a = Snapshot(name="a", parts={}, findings=(), unchecked={"import-failed": why})
+    b = Snapshot(name="b", parts={}, findings=found)
+    text = render_comparison(compare(a, b), "text")
+    assert f"A was not checked for it: {why}" in text
+    assert "No difference that is known" not in text
 
 
 def test_what_fails_on_both_sides_is_no_difference() -> None:

@@ -31,6 +31,7 @@ def test_the_wheel_ships_the_template_the_schemas_the_steps_and_the_types(wheel:
         "venvsmith/templates/Dockerfile.j2",
         "venvsmith/schema/venvsmith.schema.json",
         "venvsmith/schema/report.schema.json",
+        "venvsmith/schema/compare.schema.json",
         "venvsmith/steps/normalise.py",
         "venvsmith/steps/interpreter.sh",
         "venvsmith/collect/probe/tree.py",

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.compare.blame import because_of
+from venvsmith.compare.blame import because_of, speaks_of
 from venvsmith.compare.frozen import holding
-from venvsmith.compare.snapshot import Part, Snapshot, of_facts, of_report
-from venvsmith.model.comparison import Comparison, Difference, DifferenceKind, Failure, Side
+from venvsmith.compare.snapshot import GONE, Part, Snapshot, of_facts, of_report
+from venvsmith.model.comparison import (
+    FOLDER,
+    Comparison,
+    Difference,
+    DifferenceKind,
+    Failure,
+    Side,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,10 +58,9 @@ def compare(a: Snapshot, b: Snapshot) -> Comparison:
             for one in _differences(kind, left, right)
             if kind != "library" or one.name in wanted
         )
-    failures = (
-        *_failures("b", b.findings, a.findings, differences),
-        *_failures("a", a.findings, b.findings, differences),
-    )
+    differences.extend(_files(a, b))
+    differences.extend(_copied(a, b))
+    failures = (*_failures("b", b, a, differences), *_failures("a", a, b, differences))
     theirs = {_key(finding) for finding in b.findings}
     return Comparison(
         schema="venvsmith/compare/1",
@@ -74,8 +80,36 @@ def compare(a: Snapshot, b: Snapshot) -> Comparison:
 
 def _differences(kind: DifferenceKind, a: Part, b: Part) -> Iterator[Difference]:
     for name in sorted({**a, **b}):
-        if a.get(name) != b.get(name):
-            yield Difference(kind=kind, name=name, a=a.get(name), b=b.get(name))
+        left, right = a.get(name), b.get(name)
+        if left != right and not (kind == "python" and _is_less_exact(left, right)):
+            yield Difference(kind=kind, name=name, a=left, b=right)
+
+
+def _is_less_exact(one: str | None, other: str | None) -> bool:
+    """Tell whether both may be the same version: files alone tell no more than the minor."""
+    short, long = sorted((one or "", other or ""), key=len)
+    return short.count(".") == 1 and long.startswith(f"{short}.")
+
+
+def _files(a: Snapshot, b: Snapshot) -> Iterator[Difference]:
+    """Yield the files that one side lost, or has otherwise than they were installed."""
+    for package, name in sorted({*a.harmed, *b.harmed}):
+        if all(package in side.parts.get("package", ()) for side in (a, b)):
+            left, right = (side.harmed.get((package, name), "") for side in (a, b))
+            if left != right:
+                whole = "present" if GONE in (left, right) else "as installed"
+                left, right = (None if it == GONE else it or whole for it in (left, right))
+                yield Difference(kind="file", name=name, a=left, b=right)
+
+
+def _copied(a: Snapshot, b: Snapshot) -> Iterator[Difference]:
+    """Yield the folders of both, where a finding of one side speaks of the other's."""
+    if a.folder != b.folder and any(
+        speaks_of(finding, theirs.folder)
+        for mine, theirs in ((a, b), (b, a))
+        for finding in mine.findings
+    ):
+        yield Difference(kind="python", name=FOLDER, a=a.folder, b=b.folder)
 
 
 def _key(finding: Finding) -> tuple[str, str]:
@@ -85,18 +119,18 @@ def _key(finding: Finding) -> tuple[str, str]:
 
 def _failures(
     side: Side,
-    mine: Sequence[Finding],
-    theirs: Sequence[Finding],
+    mine: Snapshot,
+    theirs: Snapshot,
     differences: Sequence[Difference],
 ) -> Iterator[Failure]:
-    there: Mapping[tuple[str, str], Finding] = {_key(f): f for f in theirs}
-    for finding in mine:
+    there: Mapping[tuple[str, str], Finding] = {_key(f): f for f in theirs.findings}
+    for finding in mine.findings:
         if finding.severity == "info" or not finding.root or finding.ignored is not None:
             continue
         other = there.get(_key(finding))
         if other is not None and other.severity == finding.severity:
             continue
-        follow = [mine[index] for index in finding.explains if index < len(mine)]
+        follow = [mine.findings[i] for i in finding.explains if i < len(mine.findings)]
         yield Failure(
             side=side,
             rule=finding.rule,
@@ -106,4 +140,5 @@ def _failures(
             fix=finding.fix,
             because=because_of(finding, follow, side, differences),
             explains=len(follow),
+            unchecked=theirs.unchecked.get(finding.rule, ""),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.model.comparison import FOLDER
 from venvsmith.rules.framework.modules import modules_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def because_of(
     :param follow: what follows from it on the same side.
     :return: indices of ``differences``; several where they are as likely, none where none fits.
     """
+    for index, one in enumerate(differences):
+        if (one.kind, one.name) == ("python", FOLDER):
+            theirs = one.b if side == "a" else one.a
+            if speaks_of(finding, theirs or ""):
+                return (index,)
     points = {
         index: max(_points(finding, one), *(_points(f, one) - 1 for f in follow), 0)
         for index, one in enumerate(differences)
@@ -80,6 +86,12 @@ def because_of(
     )
 
 
+def speaks_of(finding: Finding, folder: str) -> bool:
+    """Tell whether a finding speaks of files below a folder."""
+    said = f"{finding.message} {_text(dict(finding.evidence))}"
+    return bool(folder) and f"{folder.rstrip('/')}/" in said
+
+
 def _can_harm(one: Difference, side: Side, finding: Finding) -> bool:
     """Leave out what the failing side merely has more of, unless the finding is about that."""
     mine = one.a if side == "a" else one.b
@@ -93,6 +105,9 @@ def _stem(one: Difference) -> str:
 
 
 def _points(finding: Finding, one: Difference) -> int:
+    if one.kind == "file":
+        named = (str(file) for file in finding.evidence.get("files") or ())
+        return SUBJECT if any(file.endswith(one.name) for file in named) else 0
     keys = frozenset(_keys(one))
     total = 0
     if keys & _words(finding.subject):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Part = Mapping[str, str]
 """Names to values that a person can read."""
+GONE, EDITED = "gone", "edited"
+HARMS = {"record-files-missing": GONE, "record-hash-mismatch": EDITED}
+"""Rules whose evidence names files, to what became of these."""
 OWN = "{venv}"
 """Stands for the environment's own path, which may differ without a difference."""
 _SHARED = re.compile(r"lib[\w+-]+\.so(?:\.\d+)*")
@@ -33,6 +36,12 @@ class Snapshot:
     name: str
     parts: Mapping[DifferenceKind, Part]
     findings: tuple[Finding, ...]
+    folder: str = ""
+    """Where the environment lies."""
+    harmed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Packages, and files of theirs below site-packages, to `GONE` or `EDITED`."""
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+    """Rules that could not be checked, and why."""
     wanted: frozenset[str] = frozenset()
     """Names of libraries that the environment looks for outside itself."""
     why_not: str = "not known"
@@ -52,6 +61,9 @@ def of_report(report: Report, name: str) -> Snapshot:
         name=name,
         parts={"python": _python(env), "package": _packages(env)},
         findings=report.findings,
+        folder=env.path,
+        harmed=_harmed(report.findings, env.path),
+        unchecked=_unchecked(report),
         why_not=f"{name} is a saved report, which does not say",
     )
 
@@ -75,6 +87,9 @@ def of_facts(facts: Facts, report: Report, name: str) -> Snapshot:
             "system": _system(facts.system, facts.target.config),
         },
         findings=report.findings,
+        folder=env.path,
+        harmed=_harmed(report.findings, env.path),
+        unchecked=_unchecked(report),
         wanted=_wanted(env, report.findings),
     )
 
@@ -95,6 +110,23 @@ def _python(env: ReportedEnvironment) -> Part:
 
 def _packages(env: ReportedEnvironment) -> Part:
     return {package.name: package.version for package in env.packages if package.version}
+
+
+def _harmed(findings: Iterable[Finding], folder: str) -> dict[tuple[str, str], str]:
+    """Return the files of an environment that its findings call gone or edited."""
+    return {
+        (finding.subject, str(name).rpartition("-packages/")[2]): HARMS[finding.rule]
+        for finding in findings
+        if finding.rule in HARMS and finding.environment == folder and finding.severity != "info"
+        for name in finding.evidence.get("files") or ()
+    }
+
+
+def _unchecked(report: Report) -> dict[str, str]:
+    """Return what was not checked; of several environments, it is not known of which."""
+    if len(report.environments) > 1:
+        return {}
+    return {skipped.rule: skipped.reason for skipped in report.checks.skipped}
 
 
 def _libraries(system: System) -> Part:

@@ -10,6 +10,10 @@ from typing import Literal
 
 from venvsmith.model.finding import Severity
 
+COMPARISON_SCHEMA = "venvsmith/compare/1"
+FOLDER = "folder"
+"""Of the kind ``python``: where the environment lies, told only where a finding of one side speaks
+of the other side's place."""
 Side = Literal["a", "b"]
 DifferenceKind = Literal[
     "python",
@@ -18,6 +22,7 @@ DifferenceKind = Literal[
     "program",
     "variable",
     "system",
+    "file",
     "module",
     "data",
     "metadata",
@@ -31,7 +36,10 @@ class Difference:
 
     kind: DifferenceKind
     name: str
-    """``version``, ``numpy``, ``libgomp.so.1``, ``PATH``, ``certifi/cacert.pem``, …"""
+    """``version``, ``numpy``, ``libgomp.so.1``, ``PATH``, ``certifi/cacert.pem``, …
+
+    A ``file`` is one of a package that a side lost, or has otherwise than it was installed.
+    """
     a: str | None
     b: str | None
 
@@ -50,6 +58,8 @@ class Failure:
     """Indices of `Comparison.differences`; empty where none of them explains it."""
     explains: int = 0
     """How many more findings of that side follow from this one."""
+    unchecked: str = ""
+    """Why the other side was not checked for this, where it was not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from venvsmith.model.comparison import FOLDER
 from venvsmith.report.plain import clean, plural, wrapped
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ TITLES: tuple[tuple[DifferenceKind, str, str], ...] = (
     ("program", "Programs", "program"),
     ("variable", "Environment variables", "variable"),
     ("system", "System", "change"),
+    ("file", "Files of packages", "file"),
     ("metadata", "Metadata of distributions", "distribution"),
     ("data", "Data files", "file"),
     ("module", "Modules", "module"),
 )
+SHOWN_BECAUSE = 3
+"""Differences that are told to account alike for a failure; the tables have them all."""
 SHOWN = 40
 """Differences of a kind that are told one by one; JSON has them all."""
 
@@ -68,17 +72,23 @@ def _failure(failure: Failure, differences: Sequence[Difference], width: int) ->
     more = f", and {failure.explains} more follow from it" if failure.explains else ""
     head = f"{failure.severity} in {failure.side.upper()} only: {failure.rule}{more}"
     lines = [head, *wrapped(failure.message, width=width, indent="  ")]
-    if not failure.because:
+    if failure.unchecked:
+        other = "A" if failure.side == "b" else "B"
+        text = f"{other} was not checked for it: {failure.unchecked}"
+        lines += wrapped(text, width=width, indent="  ", hanging="  ")
+    elif not failure.because:
         lines += ["  No difference that is known accounts for it."]
-    for index in failure.because:
+    for index in failure.because[:SHOWN_BECAUSE]:
         text = f"Because: {_told(differences[index])}"
         lines += wrapped(text, width=width, indent="  ", hanging="  ")
     return [*lines, *wrapped(f"Mend: {failure.fix}", width=width, indent="  ", hanging="  ")]
 
 
 def _told(one: Difference) -> str:
-    nouns = {"package": "", "library": "", "program": "program ", "variable": "variable "}
+    nouns = {"package": "", "library": "", "python": "Python's "}
     name = f"{nouns.get(one.kind, one.kind + ' ')}{one.name}"
+    if (one.kind, one.name) == ("python", FOLDER):
+        name = "the environment's folder"
     if one.a is None or one.b is None:
         there, value = ("B", one.b) if one.a is None else ("A", one.a)
         shown = "" if value in {None, "present"} else f" ({value})"

@@ -1,7 +1,7 @@
-"""JSON schemas of what programs read: that of the report, from the model itself.
+"""JSON schemas of what programs read: those of the report and of a comparison, from the models.
 
-``python -m venvsmith.report.schema`` in a checkout rewrites ``schema/report.schema.json``; a test
-fails where it is out of step.
+``python -m venvsmith.report.schema`` in a checkout rewrites them below ``schema/``; a test fails
+where one is out of step.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from typing import Any
 import msgspec
 
 from venvsmith.files import write_files
+from venvsmith.model.comparison import COMPARISON_SCHEMA, Comparison
 from venvsmith.model.finding import SCHEMA, Report
 
 SCHEMA_FILE = Path("schema/report.schema.json")
+COMPARISON_FILE = Path("schema/compare.schema.json")
 
 
 def json_schema() -> str:
     """Return the report's JSON schema as text."""
     return schema_of(Report, name=SCHEMA, title="What venvsmith verify reports")
+
+
+def comparison_schema() -> str:
+    """Return the JSON schema of a comparison as text."""
+    return schema_of(Comparison, name=COMPARISON_SCHEMA, title="What venvsmith compare tells")
 
 
 def schema_of(model: type, *, name: str, title: str) -> str:
@@ -53,8 +60,13 @@ def _strict(component: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Write the schema into the checkout that is the working directory."""
-    write_files({SCHEMA_FILE: json_schema().encode()})
+    """Write the schemas into the checkout that is the working directory."""
+    write_files(
+        {
+            SCHEMA_FILE: json_schema().encode(),
+            COMPARISON_FILE: comparison_schema().encode(),
+        }
+    )
 
 
 if __name__ == "__main__":
