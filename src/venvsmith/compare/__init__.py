@@ -98,8 +98,8 @@ def _files(a: Snapshot, b: Snapshot) -> Iterator[Difference]:
             left, right = (side.harmed.get((package, name), "") for side in (a, b))
             if left != right:
                 whole = "present" if GONE in (left, right) else "as installed"
-                left, right = (None if it == GONE else it or whole for it in (left, right))
-                yield Difference(kind="file", name=name, a=left, b=right)
+                values = [None if value == GONE else value or whole for value in (left, right)]
+                yield Difference(kind="file", name=name, a=values[0], b=values[1])
 
 
 def _copied(a: Snapshot, b: Snapshot) -> Iterator[Difference]:
