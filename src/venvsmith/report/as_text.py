@@ -22,6 +22,7 @@ VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yell
 SHOWN_ALIKE = 3
 """Findings of one rule that are told in full; of more, the first is, and the rest are named."""
 SHOWN_NOTES = 5
+SHOWN_REASONS = 6
 SHOWN_ROWS = 12
 """Of what a program printed last; its end is what decides."""
 
@@ -211,8 +212,11 @@ def _foot(page: _Page, report: Report, grave: Sequence[Finding]) -> None:
     seconds = report.timings.get("total_s", 0.0)
     told = f"{plural(report.checks.ran, 'check')} in {seconds:.1f} s"
     others = [skipped.reason for skipped in report.checks.skipped if not skipped.asked]
-    if others:
-        told += f", {len(others)} not made: {'; '.join(dict.fromkeys(others))}"
+    reasons = list(dict.fromkeys(others))
+    if reasons:
+        told += f", {len(others)} not made: {'; '.join(reasons[:SHOWN_REASONS])}"
+    if reasons[SHOWN_REASONS:]:
+        told += f"; and {len(reasons) - SHOWN_REASONS} more reasons (--format json has all)"
     page.lines(wrapped(told, width=page.width, hanging="  "))
     if grave:
         page.line(f"More: venvsmith explain {grave[0].rule}", "dim")
