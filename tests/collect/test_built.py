@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -77,6 +79,26 @@ def test_every_kind_of_difference_is_named(root: Path) -> None:
         "share/new": "added",
     }
     assert found.difference_count == 5
+
+
+def test_large_files_have_the_digest_of_their_record_where_that_can_be_theirs(root: Path) -> None:
+    site = root / "venv" / SITE
+    content = b"x" * 2_000_000
+    (site / "told.so").write_bytes(content)
+    (site / "grown.so").write_bytes(content)
+    (site / "unread.so").write_bytes(content)
+    (site / "a-1.dist-info").mkdir()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+    other = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
+    (site / "a-1.dist-info" / "RECORD").write_text(
+        f"told.so,sha256={digest},2000000\ngrown.so,sha256={other},1999999\nunread.so,sha256=,\n"
+    )
+    normalise(root, "app.cpu")
+    lines = (root / "venv" / ".venvsmith" / "tree" / "app.cpu.txt").read_text().splitlines()
+    listed = {line.split(" ", 3)[3]: line.split(" ")[2] for line in lines}
+    whole = {listed[f"{SITE}/{name}.so"] for name in ("told", "grown", "unread")}
+    assert whole == {hashlib.sha256(content).hexdigest()[:32]}
+    assert built(root).difference_count == 0
 
 
 @pytest.mark.parametrize(
