@@ -32,14 +32,25 @@ _METADATA_CALLS = frozenset(
     {"version", "distribution", "metadata", "requires", "get_distribution", "require"}
 )
 _IMPORT_CALLS = frozenset({"import_module", "__import__"})
-_WRITES_NAMES = frozenset({"globals", "setattr", "__dict__", "vars", "locals", "modules"})
+_WRITES_NAMES = frozenset({"globals", "setattr", "__dict__", "vars", "locals", "modules", "exec"})
 """With one of these at hand a module may define names that no instruction stores."""
+_WRITES_NAMES_LATER = frozenset({"globals", "setattr", "exec"})
+"""The same for its functions, which may run while it is imported."""
+_FINDS_MODULES = frozenset({"meta_path", "initpkg"})
+"""With one of these at hand a module may let others be found where no file is: an importer."""
+_LOOKS_FIRST = frozenset(
+    {"exists", "isfile", "is_file", "lexists", "FileNotFoundError", "OSError", "IOError"}
+)
+"""Names of code that can do without a file."""
+_WRITES_FILES = frozenset({"write_text", "write_bytes"})
+_WRITING = re.compile(r"^[wxa][bt+]*$")
+"""How `open` is told to write."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
 _TELLING = CALLS | {"__file__", "jit"}
 """Names without which code asks for nothing but its imports and data files."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
-_DOTTED = re.compile(r"[A-Za-z_][\w.]*$")
+_DOTTED = re.compile(r"\.*[A-Za-z_][\w.]*$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,12 +83,14 @@ class Ask:
     """Something that code asks for by a name in it: a data file, a distribution, a module.
 
     :param names: identifiers that the same code uses, for a data file.
+    :param dispensable: whether the same code writes files, or looks whether one is there.
     """
 
     what: str
     function: str = ""
     guarded: bool = False
     conditional: bool = False
+    dispensable: bool = False
     names: frozenset[str] = frozenset()
 
     @property
@@ -92,19 +105,22 @@ class ModuleCode:
 
     :ivar defines: names of its namespace, each with how often it is bound.
     :ivar open_ended: whether it may define others: a star import, ``__getattr__``, ``globals()``.
+    :ivar finds_modules: whether modules below it may come from elsewhere than a file.
     :ivar data: names of data files in code that knows the module's own folder, or calls what does.
     :ivar folder_names: words in code that has ``__file__`` itself: maybe folders beside it.
     :ivar by_variable: whether it imports modules by names that it computes.
     :ivar strings: words at its top level, where it does.
-    :ivar folders: functions and variables from which the module's own folder can be had.
+    :ivar folders: functions and variables from which the module's own folder can be had, those of
+        ``importlib.resources`` among them.
     :ivar metadata: distributions whose metadata it asks for.
-    :ivar dynamic: modules that it imports by a string.
+    :ivar dynamic: modules that it imports by a string, with the dots of a relative one.
     :ivar scripted: functions that TorchScript compiles, for which it reads the source.
     """
 
     imports: list[Import] = field(default_factory=list)
     defines: dict[str, int] = field(default_factory=dict)
     open_ended: bool = False
+    finds_modules: bool = False
     data: list[Ask] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     folder_names: list[Ask] = field(default_factory=list)
@@ -115,31 +131,58 @@ class ModuleCode:
     scripted: list[Ask] = field(default_factory=list)
 
 
-def read_module(code: Code, python: Version) -> ModuleCode:
+def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleCode:
     """Return what a module's code says.
 
+    :param starts: whether it is a script, in which ``__name__`` is ``__main__``.
     :raises KeyError: for a version of Python whose instructions are not known.
     """
     found = ModuleCode()
-    _read(code, OPCODES[python], python, found)
-    imported = {entry.module for entry in found.imports if not entry.level}
+    _read(code, OPCODES[python], python, found, starts=starts)
+    imported = {
+        name
+        for entry in found.imports
+        if not entry.level
+        for name in (entry.module, *(f"{entry.module}.{taken}" for taken in entry.names))
+    }
     if not any(name.startswith(_METADATA) for name in imported):
         found.metadata.clear()
-    resources = any(name.startswith(_RESOURCES) for name in imported)
-    knows = found.folders | {"__file__", "__path__"} | (RESOURCE_CALLS if resources else set())
+    found.folders |= _resource_calls(found.imports)
+    knows = found.folders | {"__file__", "__path__"}
     brought = {name for entry in found.imports for name in entry.names}
     found.data = [ask for ask in found.data if ask.names & (knows | brought)]
     if found.by_variable:
         found.words = set(_words(code.consts))
-    found.open_ended = found.open_ended or "__getattr__" in found.defines
+    makes = found.finds_modules or "__getattr__" in found.defines
+    found.open_ended = found.open_ended or makes
     return found
 
 
-def _read(code: Code, ops: Opcodes, python: Version, found: ModuleCode, function: str = "") -> None:
+def _resource_calls(imports: list[Import]) -> frozenset[str]:
+    """Return the functions that reach into a package's folder, as far as imports bring them."""
+    found: frozenset[str] = frozenset()
+    for entry in imports:
+        if entry.module.startswith(_RESOURCES):
+            found |= RESOURCE_CALLS & frozenset(entry.names or RESOURCE_CALLS)
+        elif any(f"{entry.module}.{name}" in _RESOURCES for name in entry.names):
+            found |= RESOURCE_CALLS
+    return found
+
+
+def _read(
+    code: Code,
+    ops: Opcodes,
+    python: Version,
+    found: ModuleCode,
+    function: str = "",
+    *,
+    starts: bool = False,
+) -> None:
     """Read one code object, and those in it: functions, classes, comprehensions."""
-    steps = Instructions(code, ops, python)
+    steps = Instructions(code, ops, python, starts=starts)
     if not function:
         _namespace(steps, found)
+    _promises(code, found, function)
     for at in steps.where(ops.import_name, ops.store_global):
         if steps.op(at) == ops.import_name:
             found.imports.append(_import(steps, at, function))
@@ -158,16 +201,23 @@ def _read(code: Code, ops: Opcodes, python: Version, found: ModuleCode, function
         _read(each, ops, python, found, f"{function}.{each.name}" if function else each.name)
 
 
+def _promises(code: Code, found: ModuleCode, function: str) -> None:
+    """Note whether names or modules may appear that no instruction stores and no file brings."""
+    writes = _WRITES_NAMES_LATER if function else _WRITES_NAMES
+    found.open_ended = found.open_ended or not writes.isdisjoint(code.names)
+    found.finds_modules = found.finds_modules or not _FINDS_MODULES.isdisjoint(code.names)
+
+
 def _asks(steps: Instructions, found: ModuleCode, function: str) -> None:
     """Note what one code object asks for besides its imports."""
     names = frozenset(steps.code.names)
-    _constants(steps, names, found, function)
+    spot = Ask(what="", function=function, names=names, dispensable=_does_without(steps, function))
+    _constants(steps, found, spot)
     if "jit" in names and "script" in names:
-        _jit_scripts(steps, found, function)
+        _jit_scripts(steps, found, spot)
     if "__file__" in names:
         if function:
             found.folders.add(function.rpartition(".")[2])
-        spot = Ask(what="", function=function, names=names)
         folders = (c for c in steps.code.consts if isinstance(c, str) and WORD.match(c))
         found.folder_names += [replace(spot, what=folder) for folder in folders]
     found.by_variable = found.by_variable or not _IMPORT_CALLS.isdisjoint(names)
@@ -188,7 +238,7 @@ def _namespace(steps: Instructions, found: ModuleCode) -> None:
         if "__file__" in loaded or found.folders & loaded:
             found.folders.add(name)
         loaded = set()
-    found.open_ended = steps.has_star_import() or not _WRITES_NAMES.isdisjoint(names)
+    found.open_ended = steps.has_star_import()
 
 
 def _bind(found: ModuleCode, name: str) -> None:
@@ -210,9 +260,20 @@ def _import(steps: Instructions, at: int, function: str) -> Import:
     )
 
 
-def _constants(
-    steps: Instructions, names: frozenset[str], found: ModuleCode, function: str
-) -> None:
+def _does_without(steps: Instructions, function: str) -> bool:
+    """Tell whether code looks whether a file is there, or, in a function, writes files."""
+    if not function:
+        # Here all that the module imports and defines has a name: only what is used counts.
+        loads = steps.where(steps.ops.load_name, *steps.ops.load_attr)
+        return any(steps.name(at) in _LOOKS_FIRST for at in loads)
+    names = frozenset(steps.code.names)
+    opens = "open" in names and any(
+        isinstance(const, str) and _WRITING.match(const) for const in steps.code.consts
+    )
+    return opens or not names.isdisjoint(_LOOKS_FIRST | _WRITES_FILES)
+
+
+def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
     """Note each string that names a data file, or that a call of interest takes."""
     for at in steps.where(steps.ops.load_const):
         text = steps.const(at)
@@ -227,25 +288,22 @@ def _constants(
             into = found.data
         else:
             continue
-        into.append(_ask(steps, at, text, function, names))
+        into.append(_ask(steps, at, text, spot))
 
 
-def _jit_scripts(steps: Instructions, found: ModuleCode, function: str) -> None:
-    """Note each ``torch.jit.script``."""
+def _jit_scripts(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
+    """Note each ``torch.jit.script`` that is called or decorates."""
     for at in steps.where(*steps.ops.load_attr):
         before = steps.before(at)
         of_jit = steps.op(before) in steps.ops.load_attr and steps.name(before) == "jit"
-        if of_jit and steps.name(at) == "script":
-            found.scripted.append(_ask(steps, at, function or "<module>", function, frozenset()))
+        if of_jit and steps.name(at) == "script" and steps.is_called(at):
+            found.scripted.append(_ask(steps, at, spot.function or "<module>", spot))
 
 
-def _ask(steps: Instructions, at: int, what: str, function: str, names: frozenset[str]) -> Ask:
-    return Ask(
-        what=what,
-        function=function,
-        guarded=steps.is_guarded(at),
-        conditional=steps.is_conditional(at),
-        names=names,
+def _ask(steps: Instructions, at: int, what: str, spot: Ask) -> Ask:
+    """Return what an instruction asks for, of code that `spot` describes."""
+    return replace(
+        spot, what=what, guarded=steps.is_guarded(at), conditional=steps.is_conditional(at)
     )
 
 

@@ -25,9 +25,14 @@ BOOTSTRAP = ("pyiboot", "pyi_rth")
 BOOTSTRAP_MODULES = "mM"
 SCRIPT = "s"
 _ALWAYS = frozenset(
-    {"builtins", "sys", "marshal", "_warnings", "_frozen_importlib", "_frozen_importlib_external"}
-)
+    {
+        "builtins", "sys", "marshal", "_warnings", "_frozen_importlib",
+        "_frozen_importlib_external", "__main__",
+    }
+)  # fmt: skip
 """Modules in every interpreter whose functions are called otherwise than ``PyInit_``."""
+_DISTUTILS = "setuptools._distutils"
+"""What PyInstaller freezes for ``distutils``, which setuptools brings under that name."""
 
 WORTH_A_FORK = 200_000
 """Bytes of compressed code, some hundredths of a second to read, for which a process is started."""
@@ -57,6 +62,9 @@ class FrozenModules:
                 *stdlib,
             }
         )
+        self.known |= {
+            name.removeprefix("setuptools._") for name in self.known if name.startswith(_DISTUTILS)
+        }
 
     @cached_property
     def _parents(self) -> frozenset[str]:
@@ -66,9 +74,15 @@ class FrozenModules:
         """Tell whether a module or package is there."""
         return module in self.known
 
+    def _real(self, module: str) -> str:
+        """Return the name under which a module is frozen."""
+        if module in self.archive.modules or module.partition(".")[0] != "distutils":
+            return module
+        return f"setuptools._{module}"
+
     def is_package(self, module: str) -> bool:
         """Tell whether a module may hold others."""
-        entry = self.archive.modules.get(module)
+        entry = self.archive.modules.get(self._real(module))
         return entry.kind != "module" if entry is not None else module in self._parents
 
     def read(self, module: str) -> ModuleCode | None:
@@ -76,7 +90,8 @@ class FrozenModules:
 
         :raises UnsafeInputError: where its code is malformed.
         """
-        data = self.archive.code(module) if module in self.archive.modules else None
+        name = self._real(module)
+        data = self.archive.code(name) if name in self.archive.modules else None
         return None if data is None else parse(data, self.python, f"{self.archive.path}:{module}")
 
     def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
@@ -104,7 +119,10 @@ class FrozenModules:
         """Return the application's own entry scripts."""
         return {
             entry.name: parse(
-                self.archive.read(entry), self.python, f"{self.archive.path}:{entry.name}"
+                self.archive.read(entry),
+                self.python,
+                f"{self.archive.path}:{entry.name}",
+                starts=True,
             )
             for entry in self.archive.entries
             if entry.kind == SCRIPT and not entry.name.startswith(BOOTSTRAP)
@@ -120,15 +138,13 @@ def compiled_in(bundle: Bundle) -> frozenset[str]:
     Its library exports a function for each of them. Where that cannot be read (no ELF, not there),
     all that may lie there are taken to.
     """
-    possible = builtin_modules()
+    possible = builtin_modules() | _ALWAYS
     try:
         with bundle.open(bundle.archive.library) as handle:
             library = ElfFile(handle)
             if not library.exports("PyInit__imp"):
                 return possible
-            return frozenset(
-                name for name in possible if name in _ALWAYS or library.exports(f"PyInit_{name}")
-            )
+            return _ALWAYS | {name for name in possible if library.exports(f"PyInit_{name}")}
     except (ElfError, OSError, KeyError, ValueError):
         return possible
 

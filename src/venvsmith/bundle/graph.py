@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from venvsmith.bundle.bytecode import Import, ModuleCode, read_module
+from venvsmith.bundle.bytecode import Ask, Import, ModuleCode, read_module
 from venvsmith.bundle.marshalled import MarshalError, read_code
 from venvsmith.bundle.opcodes import Version
 from venvsmith.errors import UnsafeInputError
@@ -125,6 +125,16 @@ def walk(
         graph.reached[name] = ""
         graph.direct.update(entry.module.partition(".")[0] for entry in code.imports)
         _follow(graph, name, "", code, own=True)
+    extend(graph, asked)
+    return graph
+
+
+def extend(graph: Graph, asked: Iterable[str]) -> None:
+    """Follow what importing further modules runs besides.
+
+    :raises UnsafeInputError: where the code of a module that is reached is malformed.
+    :raises KeyError: where it was compiled by a Python of an unknown version.
+    """
     for module in asked:
         graph.direct.add(module.partition(".")[0])
         _want(graph, module, Import(module=module), "", certain=True)
@@ -136,17 +146,18 @@ def walk(
         for module in level:
             imported = graph.code(module)
             if imported is not None:
-                _follow(graph, module, graph.package_of(module), imported, own=everything)
-    return graph
+                package = graph.package_of(module)
+                _follow(graph, module, package, imported, own=graph.everything)
 
 
-def parse(data: bytes, python: Version, where: str) -> ModuleCode:
+def parse(data: bytes, python: Version, where: str, *, starts: bool = False) -> ModuleCode:
     """Return what marshalled code says.
 
+    :param starts: whether it is a script, in which ``__name__`` is ``__main__``.
     :raises UnsafeInputError: where it is malformed.
     """
     try:
-        return read_module(read_code(data, python), python)
+        return read_module(read_code(data, python), python, starts=starts)
     except MarshalError as exc:
         raise UnsafeInputError(
             f"a module's code cannot be read: {exc}",
@@ -180,9 +191,16 @@ def _follow(graph: Graph, module: str, package: str, code: ModuleCode, *, own: b
                 _want_name(graph, base, name, entry, module, certain=certain)
     # PyInstaller follows statements, no strings; a frozen application's are its own affair.
     for ask in () if graph.everything else code.dynamic:
-        if ask.firm or (own and not ask.guarded):
-            spot = Import(module=ask.what, function=ask.function)
-            _want(graph, ask.what, spot, module, certain=True, how="string")
+        spot = by_name(ask)
+        base = absolute(spot, package)
+        if base is not None and (ask.firm or (own and not ask.guarded)):
+            _want(graph, base, spot, module, certain=True, how="string")
+
+
+def by_name(ask: Ask) -> Import:
+    """Return an import by a string as the statement that it stands for."""
+    module = ask.what.lstrip(".")
+    return Import(module=module, level=len(ask.what) - len(module), function=ask.function)
 
 
 def absolute(entry: Import, package: str) -> str | None:
@@ -228,9 +246,9 @@ def _may_appear(graph: Graph, parent: str, name: str) -> bool:
     if any(graph.modules.has(other) for other in vendored):
         return True
     if parent:
-        # pkg_resources.extern: a package whose importer finds them elsewhere.
+        # pkg_resources.extern, gi.repository: a package with an importer of its own.
         code = graph.code(parent)
-        return code is not None and any(i.module.endswith("VendorImporter") for i in code.imports)
+        return code is not None and code.finds_modules
     return False
 
 

@@ -10,25 +10,35 @@ import re
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from venvsmith.bundle.marshalled import Code
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvsmith.bundle.marshalled import Code
     from venvsmith.bundle.opcodes import Opcodes, Version
 
 EXCEPTION_TABLES = (3, 11)
+CACHE = b"\0"
+"""The operation that leaves room for a value, from 3.11 on; jumps count from behind it."""
 STAR = 2
 """The argument of CALL_INTRINSIC_1 that is a star import."""
+EQUAL = 2
+"""The comparison ``==``."""
 Stretches = tuple[tuple[int, int], ...]
 
 
 class Instructions:
-    """The instructions of one code object."""
+    """The instructions of one code object.
 
-    def __init__(self, code: Code, ops: Opcodes, python: Version) -> None:
+    :ivar starts: whether it is what an application starts with, whose ``__name__`` is ``__main__``.
+    """
+
+    def __init__(self, code: Code, ops: Opcodes, python: Version, *, starts: bool = False) -> None:
         self.code = code
         self.ops = ops
+        self.starts = starts
         self._python = python
+        self._is_module = code.name == "<module>"
         self._ops = code.code[::2]
 
     def where(self, *operations: int) -> Iterator[int]:
@@ -92,13 +102,37 @@ class Instructions:
         return value if isinstance(value, int) else 0
 
     def called_with(self, at: int) -> str:
-        """Return the name of the function whose one argument an instruction loads."""
+        """Return the name of the function whose argument an instruction loads.
+
+        It is the only one, or the package follows it: ``import_module(".x", __package__)``.
+        """
         following = self.after(at)
+        if following < len(self._ops) and self._names_own_package(following):
+            following = self.after(following)
         if following >= len(self._ops) or self._ops[following] not in self.ops.calls:
             return ""
         before = self.before(at)
         loads = {self.ops.load_name, self.ops.load_global, *self.ops.load_attr}
         return self.name(before) if self.op(before) in loads else ""
+
+    def _names_own_package(self, at: int) -> bool:
+        loads = {self.ops.load_name, self.ops.load_global}
+        return self.op(at) in loads and self.name(at) in {"__package__", "__name__"}
+
+    def is_called(self, at: int) -> bool:
+        """Tell whether the attribute that an instruction loads is called, or decorates."""
+        ops = self.ops
+        if self.arg(at) & 1 if ops.attr_shift else self.op(at) != ops.load_attr[0]:
+            return True
+        for later in self.where(ops.load_const, ops.store_name, ops.store_global):
+            if later <= at:
+                continue
+            # A decorator stands before its function's code, which is stored when it has run.
+            if self.op(later) != ops.load_const:
+                return False
+            if isinstance(self.const(later), Code):
+                return True
+        return False
 
     def has_star_import(self) -> bool:
         """Tell whether ``from x import *`` stands here."""
@@ -126,16 +160,39 @@ class Instructions:
 
     @cached_property
     def _jumped(self) -> Stretches:
+        found = []
+        for at, target in self._jumps():
+            if not (self.starts and self._asks_for_main(at)):
+                found.append((at + 1, target))
+            # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.
+            if self._is_module and self.op(self.before(target)) in self.ops.returns:
+                found.append((target, len(self._ops)))
+        return tuple(found)
+
+    def _jumps(self) -> Iterator[tuple[int, int]]:
+        """Yield each jump forward with its target."""
         ops = self.ops
-        forward = [
-            (at + 1, at + 1 + self.arg(at) * ops.unit // 2) for at in self.where(*ops.jumps_forward)
-        ]
-        if not ops.jumps_absolute:
-            return tuple(forward)
-        absolute = [
-            (at + 1, self.arg(at) * ops.unit // 2) for at in self.where(*ops.jumps_absolute)
-        ]
-        return (*forward, *absolute)
+        for at in self.where(*ops.jumps_forward):
+            behind = at + 1
+            while self._python >= EXCEPTION_TABLES and self._ops[behind : behind + 1] == CACHE:
+                behind += 1
+            yield at, behind + self.arg(at) * ops.unit // 2
+        if ops.jumps_absolute:
+            for at in self.where(*ops.jumps_absolute):
+                yield at, self.arg(at) * ops.unit // 2
+
+    def _asks_for_main(self, at: int) -> bool:
+        """Tell whether a jump passes over what ``if __name__ == "__main__"`` holds."""
+        ops = self.ops
+        compare = self.before(at)
+        if self.op(at) != ops.jump_if_false or self.op(compare) != ops.compare:
+            return False
+        sides = (self.before(compare), self.before(self.before(compare)))
+        return (
+            self.arg(compare) >> ops.compare_shift == EQUAL
+            and any(self.const(side) == "__main__" for side in sides)
+            and any(self.op(s) == ops.load_name and self.name(s) == "__name__" for s in sides)
+        )
 
 
 @cache

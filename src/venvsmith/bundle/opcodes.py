@@ -16,7 +16,8 @@ class Opcodes:
     """Instruction numbers of one version.
 
     ``jumps_forward`` are relative; ``jumps_absolute`` name their target. ``unit`` is how many
-    bytes one step of a jump has. ``noise`` stands between what belongs together.
+    bytes one step of a jump has. ``noise`` stands between what belongs together. The first of
+    ``load_attr`` loads an attribute; before 3.12 a second one loads a method to be called.
     """
 
     import_name: int
@@ -28,6 +29,9 @@ class Opcodes:
     store_name: int
     store_global: int
     extended_arg: int
+    compare: int
+    jump_if_false: int
+    returns: frozenset[int]
     calls: frozenset[int]
     noise: frozenset[int]
     jumps_forward: frozenset[int]
@@ -35,6 +39,7 @@ class Opcodes:
     unit: int = 2
     global_shift: int = 0
     attr_shift: int = 0
+    compare_shift: int = 0
     intrinsic: int | None = None
     """CALL_INTRINSIC_1, whose argument 2 is a star import."""
 
@@ -49,6 +54,9 @@ _38 = Opcodes(
     store_name=90,
     store_global=97,
     extended_arg=144,
+    compare=107,
+    jump_if_false=114,
+    returns=frozenset({83}),
     calls=frozenset({131, 141, 161}),
     noise=frozenset({9}),
     jumps_forward=frozenset({93, 110, 122, 143, 154, 162}),
@@ -67,10 +75,12 @@ _311 = replace(
 _312 = replace(
     _311,
     import_star=None,
+    returns=frozenset({83, 121}),
     load_attr=(106,),
     noise=frozenset({0, 2, 9, 151, 172}),
     jumps_forward=frozenset({93, 110, 114, 115, 123, 128, 129}),
     attr_shift=1,
+    compare_shift=4,
     intrinsic=173,
 )
 _313 = Opcodes(
@@ -83,11 +93,15 @@ _313 = Opcodes(
     store_name=114,
     store_global=113,
     extended_arg=71,
+    compare=58,
+    jump_if_false=97,
+    returns=frozenset({36, 103}),
     calls=frozenset({53, 57}),
     noise=frozenset({0, 30, 34, 149}),
     jumps_forward=frozenset({72, 79, 97, 98, 99, 100, 104}),
     global_shift=1,
     attr_shift=1,
+    compare_shift=5,
     intrinsic=55,
 )
 _314 = Opcodes(
@@ -100,11 +114,15 @@ _314 = Opcodes(
     store_name=116,
     store_global=115,
     extended_arg=69,
+    compare=56,
+    jump_if_false=100,
+    returns=frozenset({35}),
     calls=frozenset({52, 55}),
     noise=frozenset({0, 27, 33, 128}),
     jumps_forward=frozenset({70, 77, 100, 101, 102, 103, 106}),
     global_shift=1,
     attr_shift=1,
+    compare_shift=5,
     intrinsic=53,
 )
 OPCODES: Mapping[Version, Opcodes] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,11 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
         knows = folders_at_hand(graph, module, code)
         there = by_top.get(top, [])
         for ask in code.data:
-            if not ask.names & knows or _holds(there, ask.what):
+            known = ask.names & knows
+            if not known or _holds(there, ask.what):
+                continue
+            # `files("other")` reaches into any package; which one is an argument.
+            if known <= RESOURCE_CALLS and _holds(bundle.files, ask.what):
                 continue
             # Where the installed files are known, a name among none of them is written, not read.
             if top in installed and not _holds(installed[top], ask.what):
@@ -63,8 +67,10 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
             part = _part(graph, module, ask, expected=f"{top}/…/{ask.what}")
             # A name at the top level is a constant, unless something there opens files.
             opens = ask.firm and not _OPENS.isdisjoint(ask.names)
-            by_chance = not ask.function and ask.conditional
-            yield replace(part, certain=opens, direct=part.direct and not by_chance)
+            by_chance = ask.dispensable or (not ask.function and ask.conditional)
+            yield replace(
+                part, certain=opens and not by_chance, direct=part.direct and not by_chance
+            )
 
 
 def _installed(bundle: Bundle) -> dict[str, list[str]]:
@@ -230,16 +236,13 @@ def folders_at_hand(graph: Graph, module: str, code: ModuleCode) -> set[str]:
     knows = _FILE_KNOWN | code.folders
     package = graph.package_of(module)
     for entry in code.imports:
-        base = absolute(entry, package) or ""
-        if base.startswith(("importlib", "pkgutil", "pkg_resources")):
-            knows |= RESOURCE_CALLS & set(entry.names or RESOURCE_CALLS)
-        other = graph.codes.get(base)
+        other = graph.codes.get(absolute(entry, package) or "")
         if other is not None:
             knows |= other.folders & set(entry.names)
     return knows
 
 
-def _holds(paths: list[str], what: str) -> bool:
+def _holds(paths: Iterable[str], what: str) -> bool:
     return any(path == what or path.endswith(f"/{what}") for path in paths)
 
 

@@ -40,9 +40,9 @@ class BundleDataMissing(Rule):
     or the hooks that `venvsmith bundle hooks` writes.
 
     ## When it is fine
-    Where the file is one that the code writes itself, or only a function reads it that the
-    application never calls. What belongs to no package that the application imports is told as
-    information.
+    Where only a function reads the file that the application never calls. What belongs to no
+    package that the application imports is told as information, and so is a file in code that
+    writes files, or looks whether one is there.
     """
 
     name = "bundle-data-missing"

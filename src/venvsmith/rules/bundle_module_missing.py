@@ -18,9 +18,10 @@ class BundleModuleMissing(Rule):
     """Frozen code imports a module that was not frozen with it.
 
     ## What it looks for
-    The imports that starting the application runs, read from its frozen bytecode: from its scripts,
-    through every module that these import in turn. A name that `from package import name` takes is
-    a missing submodule where the package defines none of that name. Imports in `try` do not count.
+    The imports that starting the application runs, read from its frozen bytecode: from its scripts
+    (with what stands behind `if __name__ == "__main__"`), through every module that these import in
+    turn. A name that `from package import name` takes is a missing submodule where the package
+    neither defines it nor makes names as it runs. Imports in `try` do not count.
 
     ## Why it happens
     The spec excludes it (`excludes = ["torch._inductor"]`, to save space), or it is only imported

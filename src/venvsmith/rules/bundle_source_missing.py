@@ -19,8 +19,8 @@ class BundleSourceMissing(Rule):
     """Frozen code is compiled by TorchScript, which needs its source.
 
     ## What it looks for
-    `torch.jit.script` used while a module is imported, in a module that the bundle holds as
-    bytecode alone.
+    `torch.jit.script` called, or decorating, while a module is imported, in a module that the
+    bundle holds as bytecode alone.
 
     ## Why it happens
     TorchScript reads the source of what it compiles. PyInstaller freezes bytecode; its hook keeps
