@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from frozen_archives import Archive, code
 from venvsmith.bundle.inventory import beside, of_bundle
 
 
@@ -48,3 +49,17 @@ def test_a_venv_counts_as_far_as_the_bundle_has_its_packages(frozen: Path, tmp_p
     assert found["venv"].modules - found["bundle"].modules == {"alpha.beta"}
     assert found["bundle"].modules - found["venv"].modules == set()
     assert found["venv"].files - found["bundle"].files == {"alpha/extra.txt"}
+
+
+def test_a_package_that_is_wholly_missing_is_the_cause(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (site,) = (tmp_path / "venv").glob("lib/python3.*/site-packages")
+    (site / "other").mkdir()
+    (site / "other" / "__init__.py").write_text("")
+    whole = Archive(script=code("import alpha, other"), head=b"MZ\x90\0", python=b"python3.dll")
+    (tmp_path / "app.exe").write_bytes(whole.data())
+    found = compared(f"venv:{tmp_path / 'venv'}", f"bundle:{tmp_path / 'app.exe'}")
+    assert ("module", "other") in {(d["kind"], d["name"]) for d in found["differences"]}
+    names = [d["name"] for d in found["differences"]]
+    (failure,) = [f for f in found["failures"] if f["subject"] == "other"]
+    assert [names[i] for i in failure["because"]] == ["other"]

@@ -28,7 +28,7 @@ class Inventory:
     :param files: data files, paths below site-packages or the bundle's contents.
     :param libraries: names of shared objects that are no modules.
     :param metadata: distributions whose metadata are there, and their versions.
-    :param owners: top-level names to the distribution that brings them, where that is known.
+    :param owners: modules to the distribution that brings them, where that is known.
     """
 
     modules: frozenset[str]
@@ -44,7 +44,7 @@ class Inventory:
 
     def only(self, tops: frozenset[str]) -> Inventory:
         """Return what belongs to some top-level packages."""
-        names = {self.owners[top] for top in tops if top in self.owners}
+        names = {name for module, name in self.owners.items() if module.partition(".")[0] in tops}
         return Inventory(
             modules=frozenset(m for m in self.modules if m.partition(".")[0] in tops),
             files=frozenset(f for f in self.files if f.partition("/")[0] in tops),
@@ -87,16 +87,22 @@ def of_venv(folder: Path, tops: frozenset[str]) -> Inventory:
     ).only(tops)
 
 
-def beside(ref: str, venv: Path, bundles: Mapping[str, Inventory]) -> dict[str, Inventory]:
+def beside(
+    ref: str, venv: Path, bundles: Mapping[str, Inventory], *, lacking: Iterable[str] = ()
+) -> dict[str, Inventory]:
     """Return the inventories of bundles and of the venv that they are held against.
 
-    Of the venv, only packages count that a bundle has something of; of the bundles, only those of
-    the venv: the standard library and the application's own modules are no part of it.
+    Of the venv, only packages count that a bundle has something of, or looks for in vain; of the
+    bundles, only those of the venv: the standard library and the application's own modules are no
+    part of it.
 
     :param ref: the venv's name in what is returned.
+    :param lacking: modules that a bundle looks for in vain.
+    :raises UsageError: where there is no venv.
     """
-    tops = frozenset(top for bundle in bundles.values() for top in bundle.tops)
-    there = of_venv(venv, tops)
+    tops = {top for bundle in bundles.values() for top in bundle.tops}
+    tops |= {module.partition(".")[0] for module in lacking}
+    there = of_venv(venv, frozenset(tops))
     libraries = there.libraries
     found = {
         name: replace(

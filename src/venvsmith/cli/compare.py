@@ -98,10 +98,12 @@ def _frozen(left: Snapshot, right: Snapshot, a: str, b: str) -> tuple[Snapshot, 
     sides: dict[str, Inventory] = {
         ref: of_bundle(path) for ref in (a, b) if (path := _folder(ref, "bundle"))
     }
+    findings = (*left.findings, *right.findings)
+    lacking = [f.subject for f in findings if f.rule == "bundle-module-missing"]
     for ref in (a, b):
         venv = _folder(ref, "venv")
         if venv is not None:
-            sides = beside(ref, venv, sides)
+            sides = beside(ref, venv, sides, lacking=lacking)
     return holding(left, sides.get(a)), holding(right, sides.get(b))
 
 
