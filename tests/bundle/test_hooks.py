@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from venvsmith.bundle.hooks import derive, text_of
+from venvsmith.bundle.hook import text_of
+from venvsmith.bundle.hooks import derive
 from venvsmith.bundle.installed import InstalledModules
 from venvsmith.cli.main import cli
 from venvsmith.verify import Options, verify
@@ -26,16 +27,28 @@ base = "slim"
 platforms = ["linux/amd64"]
 [stages.asr]
 requires = ["faster-whisper", "soundfile", "av"]
-imports = ["ctranslate2", "faster_whisper.vad", "soundfile", "av"]
+imports = ["ctranslate2", "faster_whisper.vad", "soundfile", "av", "plugged"]
 commands = [["hf", "--help"]]
 """
 APP = """\
 import venvsmith_diagnose; venvsmith_diagnose.run()
+import sys
 import av, ctranslate2, faster_whisper, numpy, soundfile
 from faster_whisper.vad import get_speech_timestamps
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:] == ["plug"]:
+    import plugged
+    print(plugged.backend())
+elif __name__ == "__main__":
     print(get_speech_timestamps(numpy.zeros(16000, dtype="float32")), "heard")
 """
+PLUGGED = {
+    "__init__.py": """\
+import importlib
+def backend():
+    return importlib.import_module("plugged._backend").NAME
+""",
+    "_backend.py": "NAME = 'plugged in'\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +62,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = str(folder / "venv" / "bin" / "python")
     packages = ["faster-whisper", "soundfile", "av", "pyinstaller"]
     subprocess.run([*uv, "pip", "install", "--python", python, *packages], check=True)
+    (site,) = folder.glob("venv/lib/python3.*/site-packages")
+    (site / "plugged").mkdir()
+    for name, text in PLUGGED.items():
+        (site / "plugged" / name).write_text(text)
     return folder
 
 
@@ -68,9 +85,9 @@ def freeze(project: Path, name: str, *options: str) -> Path:
     return project / "dist" / name
 
 
-def start(bundle: Path) -> subprocess.CompletedProcess[str]:
+def start(bundle: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "HOME": str(bundle)}
-    return subprocess.run([bundle / bundle.name], env=env, capture_output=True, text=True)
+    return subprocess.run([bundle / bundle.name, *words], env=env, capture_output=True, text=True)
 
 
 @pytest.mark.network
@@ -83,9 +100,11 @@ def test_what_fails_frozen_is_foretold_and_works_with_the_hooks(project: Path) -
         ("bundle-data-missing", "silero_vad_v6.onnx")
     ]
     assert "silero_vad_v6.onnx" in start(bare).stderr
+    assert "No module named 'plugged._backend'" in start(bare, "plug").stderr
 
     mended = freeze(project, "mended", "--additional-hooks-dir", str(project / "hooks"))
     assert start(mended).stdout == "[] heard\n"
+    assert start(mended, "plug").stdout == "plugged in\n"
     assert verify(f"bundle:{mended}", options=Options(static=True)).findings == ()
 
 

@@ -8,16 +8,18 @@ https://pyinstaller.org/en/stable/hooks.html
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from glob import escape
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.bundle.graph import walk
+from venvsmith.bundle.graph import absolute, by_name, extend, walk
+from venvsmith.bundle.hook import Hook, Need
 from venvsmith.bundle.installed import CODE_ENDINGS
 from venvsmith.bundle.wants import folders_at_hand
+from venvsmith.errors import JudgedError
 
 if TYPE_CHECKING:
     from venvsmith.bundle.bytecode import Ask, ModuleCode
@@ -25,44 +27,8 @@ if TYPE_CHECKING:
     from venvsmith.bundle.installed import InstalledModules
     from venvsmith.bundle.traced import Trace
 
-Kind = Literal["data", "metadata", "import", "library", "source"]
-OURS = "Written by `venvsmith bundle hooks`"
 LARGEST = 64
 """Files of one folder that are named one by one; of a larger one the folder is named."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Need:
-    """One thing that has to be collected, and why.
-
-    :param what: a path below the package, a distribution, a module or a library's folder.
-    :param package: the top-level package that it lies in, for data and libraries.
-    :param certain: whether importing the module must ask for it.
-    """
-
-    kind: Kind
-    what: str
-    why: str
-    package: str = ""
-    certain: bool = True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hook:
-    """All that one module asks for.
-
-    :param module: whose import makes PyInstaller carry the hook out.
-    :param distribution: what brings it, ``faster-whisper 1.2.1``.
-    """
-
-    module: str
-    distribution: str
-    needs: tuple[Need, ...] = field(default_factory=tuple)
-
-    @property
-    def filename(self) -> str:
-        """Return the name under which PyInstaller finds it."""
-        return f"hook-{self.module}.py"
 
 
 def derive(
@@ -80,104 +46,94 @@ def derive(
     :param roots: modules that the application imports.
     :param known: modules for which PyInstaller has a hook: none is written for these.
     :param trace: what a run of the venv showed besides.
+    :raises JudgedError: where a root is not installed.
     """
-    needs: dict[str, list[Need]] = {}
-    asked = list(roots)
-    while True:
-        graph = walk(installed, asked=asked, everything=True)
-        needs = _needs(installed, graph, known)
-        if trace is not None:
-            _add_traced(needs, installed, graph, known, trace)
-        hidden = {need.what for found in needs.values() for need in found if need.kind == "import"}
-        if hidden <= set(asked):
-            break
-        asked += sorted(hidden - set(asked))
+    graph = walk(installed, asked=roots, everything=True)
+    absent = [gap.module for gap in graph.missing.values() if not gap.importer]
+    if absent:
+        raise JudgedError(
+            f"{', '.join(absent)} is not among what is installed there",
+            where=str(installed.folder),
+            hint="install the stage into it, not as an editable, or leave --venv out",
+            code="not-installed",
+        )
+    collected = _Collected(installed=installed, graph=graph, known=known)
+    collected.follow()
+    if trace is not None:
+        _add_loaded(collected, trace)
+    for module in graph.reached:
+        collected.add(module, _asked(installed, graph, module))
+    for top in sorted({module.partition(".")[0] for module in graph.reached}):
+        collected.add(top, _libraries(installed, top))
+    if trace is not None:
+        _add_opened(collected, trace)
     return tuple(
         Hook(
             module=module,
             distribution=_distribution(installed, module),
-            needs=tuple(dict.fromkeys(found)),
+            needs=tuple(dict.fromkeys(needs)),
         )
-        for module, found in sorted(needs.items())
-        if found
+        for module, needs in sorted(collected.needs.items())
     )
 
 
-def _needs(
-    installed: InstalledModules, graph: Graph, known: frozenset[str]
-) -> dict[str, list[Need]]:
-    needs: defaultdict[str, list[Need]] = defaultdict(list)
-    for module in graph.reached:
-        top = module.partition(".")[0]
-        code = graph.codes.get(module)
-        if code is None or module in known or top not in installed.owners:
-            continue
-        found = [
-            *_data(installed, graph, module, code),
-            *_metadata(installed, module, code),
-            *_imports(installed, graph, module, code),
-            *_sources(module, code),
-        ]
-        needs[module] = [need for need in found if need.certain or top not in known]
-    for top in sorted({module.partition(".")[0] for module in graph.reached} - known):
-        needs[top] += _libraries(installed, top)
-    return needs
+@dataclass(kw_only=True, slots=True)
+class _Collected:
+    """The needs that are known so far, and the graph that grows with each hidden import.
+
+    :ivar needs: by the module whose hook is to name them.
+    :ivar seen: modules whose own hidden imports are followed.
+    """
+
+    installed: InstalledModules
+    graph: Graph
+    known: frozenset[str]
+    needs: dict[str, list[Need]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    def add(self, module: str, needs: Iterable[Need]) -> list[Need]:
+        """Add what a module needs, as far as no hook of PyInstaller's sees to it."""
+        theirs = module.partition(".")[0] in self.known
+        found = [] if module in self.known else [n for n in needs if n.certain or not theirs]
+        if found:
+            self.needs.setdefault(module, []).extend(found)
+        return found
+
+    def follow(self) -> None:
+        """Add what the modules that are reached import by a string, and reach these."""
+        while fresh := [module for module in self.graph.reached if module not in self.seen]:
+            self.seen.update(fresh)
+            hidden: list[str] = []
+            for module in fresh:
+                found = self.add(module, _imports(self.installed, self.graph, module))
+                hidden += [need.what for need in found]
+            extend(self.graph, hidden)
+
+    def place(self, module: str) -> str:
+        """Return the module whose hook can name what is nearest to another; empty for none.
+
+        Where no package of it may have one, it is the first that may have.
+        """
+        place, top = module, module.partition(".")[0]
+        while place and (place in self.known or place not in self.graph.reached):
+            place = place.rpartition(".")[0]
+        if place or top in self.known:
+            return place
+        may = (m for m in self.graph.reached if m in self.installed.known and m not in self.known)
+        return next(may, "")
 
 
-def text_of(hook: Hook) -> str:
-    """Return a hook's file."""
-    lines = [
-        f'"""Hook for {hook.module} of {hook.distribution}.',
-        "",
-        f"{OURS} from the installed package; do not edit.",
-        '"""',
-        "",
-    ]
-    body: list[str] = []
-    calls: set[str] = set()
-    for name, kinds in _LISTS.items():
-        chosen = [need for need in hook.needs if need.kind in kinds]
-        if not chosen:
-            continue
-        body.append(f"{name} = [")
-        for need in chosen:
-            word, call = _entry(need)
-            calls |= {call} if call else set()
-            body += [f"    # {need.why}", f"    {word},"]
-        body += ["]", ""]
-    for need in hook.needs:
-        if need.kind == "source":
-            body += [f"# {need.why}", 'module_collection_mode = "pyz+py"', ""]
-    if calls:
-        lines += [f"from PyInstaller.utils.hooks import {', '.join(sorted(calls))}", ""]
-    return "\n".join([*lines, *body]).rstrip("\n") + "\n"
-
-
-_LISTS: dict[str, frozenset[Kind]] = {
-    "hiddenimports": frozenset({"import"}),
-    "datas": frozenset({"data", "metadata"}),
-    "binaries": frozenset({"library"}),
-}
-
-
-def _entry(need: Need) -> tuple[str, str]:
-    """Return a need as an element of a hook's list, and the function that it calls."""
-    match need.kind:
-        case "data":
-            return (
-                f'*collect_data_files("{need.package}", includes=["{need.what}"])',
-                "collect_data_files",
-            )
-        case "metadata":
-            return f'*copy_metadata("{need.what}")', "copy_metadata"
-        case "library":
-            return f'*collect_dynamic_libs("{need.package}")', "collect_dynamic_libs"
-        case _:
-            return f'"{need.what}"', ""
+def _asked(installed: InstalledModules, graph: Graph, module: str) -> Iterator[Need]:
+    """Yield what a module's code asks for besides modules."""
+    code = graph.codes.get(module)
+    if code is not None:
+        yield from _data(installed, graph, module, code)
+        yield from _metadata(installed, module, code)
+        yield from _sources(module, code)
 
 
 def _distribution(installed: InstalledModules, module: str) -> str:
-    name = installed.owners[module.partition(".")[0]]
+    name = installed.owners.get(module, "")
     version = installed.distributions.get(name, ("", ""))[0]
     return f"{name} {version}".rstrip()
 
@@ -197,9 +153,9 @@ def _data(
     for ask in (*code.data, *code.folder_names):
         if not ask.names & knows:
             continue
-        paths = list(installed.data_named(module, ask.what))
+        paths = [escape(path) for path in installed.data_named(module, ask.what)]
         if len(paths) > LARGEST:
-            paths = [f"**/{ask.what}/**/*"]
+            paths = [f"**/{escape(ask.what)}/**/*"]
         for path in paths:
             why = f"opened by {_place(module, ask)}"
             yield Need(kind="data", what=path, why=why, package=top, certain=ask.firm)
@@ -213,18 +169,25 @@ def _metadata(installed: InstalledModules, module: str, code: ModuleCode) -> Ite
             yield Need(kind="metadata", what=name, why=why, certain=ask.firm)
 
 
-def _imports(
-    installed: InstalledModules, graph: Graph, module: str, code: ModuleCode
-) -> Iterator[Need]:
-    """Yield modules imported by a string that no statement imports."""
-    named = [(ask.what, f"imported by its name in {_place(module, ask)}") for ask in code.dynamic]
+def _imports(installed: InstalledModules, graph: Graph, module: str) -> Iterator[Need]:
+    """Yield modules that are imported by a string, and that nothing reached so far imports."""
+    code = graph.codes.get(module)
+    if code is None:
+        return
     package = graph.package_of(module)
+    why: dict[str, str] = {}
+    for ask in code.dynamic:
+        named = absolute(by_name(ask), package)
+        if named in installed.known:
+            why.setdefault(named, f"imported by its name in {_place(module, ask)}")
+    certain = frozenset(why)
     for word in sorted(code.words):
-        why = f"among the names that {module} imports when asked"
-        named += [(f"{package}.{word.lstrip('.')}", why), (word, why)]
-    for name, why in named:
-        if name not in graph.reached and installed.path_of(name) is not None:
-            yield Need(kind="import", what=name, why=why, certain="asked" not in why)
+        for name in (f"{package}.{word.lstrip('.')}", word):
+            if installed.path_of(name) is not None:
+                why.setdefault(name, f"among the names that {module} imports when asked")
+    for name, reason in why.items():
+        if name not in graph.reached:
+            yield Need(kind="import", what=name, why=reason, certain=name in certain)
 
 
 def _sources(module: str, code: ModuleCode) -> Iterator[Need]:
@@ -236,45 +199,70 @@ def _sources(module: str, code: ModuleCode) -> Iterator[Need]:
 
 
 def _libraries(installed: InstalledModules, top: str) -> Iterator[Need]:
-    """Yield a package whose shared libraries no extension module of it links to."""
-    for path in installed.opened_libraries(top):
-        why = f"{path} is linked by no extension module: it is opened at run time"
+    """Yield a package's shared libraries to which no extension module of it links."""
+    for path in installed.opened_libraries(installed.below(top)):
+        why = "linked by no extension module: it is opened at run time"
         yield Need(kind="library", what=path, why=why, package=top)
-        return
 
 
-def _add_traced(
-    needs: dict[str, list[Need]],
-    installed: InstalledModules,
-    graph: Graph,
-    known: frozenset[str],
-    trace: Trace,
-) -> None:
-    """Add what a run showed and the code did not: to the nearest package that may have a hook."""
-    told = {(need.kind, need.what) for found in needs.values() for need in found}
-    for module, need in _traced(installed, graph, trace):
-        place = module
-        while place and (place in known or place not in graph.reached):
-            place = place.rpartition(".")[0]
-        if place and (need.kind, need.what) not in told:
-            told.add((need.kind, need.what))
-            needs.setdefault(place, []).append(need)
+def _add_loaded(collected: _Collected, trace: Trace) -> None:
+    """Add the modules that a run loaded and nothing imports: to the nearest that may have a hook.
 
-
-def _traced(installed: InstalledModules, graph: Graph, trace: Trace) -> Iterator[tuple[str, Need]]:
-    """Yield what a run showed, each with the module that it is nearest to."""
+    In the order in which they were loaded: what one of them imports by a statement goes with it.
+    """
+    installed, graph = collected.installed, collected.graph
     for module in trace.modules:
-        if module not in graph.reached and installed.path_of(module) is not None:
-            why = "loaded in a run; no statement imports it"
-            yield module, Need(kind="import", what=module, why=why)
+        if module in graph.reached or module not in installed.known:
+            continue
+        why = "loaded in a run; no statement imports it"
+        place = collected.place(module)
+        collected.add(place, [Need(kind="import", what=module, why=why)] if place else [])
+        extend(graph, [module])
+        collected.follow()
+
+
+def _add_opened(collected: _Collected, trace: Trace) -> None:
+    """Add what a run opened and asked for, and the code did not tell."""
+    installed, graph = collected.installed, collected.graph
+    told = {(need.kind, need.what) for found in collected.needs.values() for need in found}
+    opened = (*_traced_files(installed, trace), *_traced_metadata(installed, graph, trace))
+    for module, need in opened:
+        place = collected.place(module)
+        # Where a library that lies beside all packages is, is told by where one of them is.
+        anchored = need.kind != "library" or installed.is_package(place.partition(".")[0])
+        if place and anchored and (need.kind, need.what) not in told:
+            told.add((need.kind, need.what))
+            collected.add(place, [need])
+
+
+def _traced_files(installed: InstalledModules, trace: Trace) -> Iterator[tuple[str, Need]]:
+    """Yield the files that a run opened, each with the module that it is nearest to."""
     for path in trace.opened:
         top, _, inside = path.partition("/")
         of_package = inside and not top.endswith((".dist-info", ".libs"))
         if of_package and path in installed.files and not path.endswith(CODE_ENDINGS):
-            module = path.rpartition("/")[0].replace("/", ".")
-            yield module, Need(kind="data", what=inside, why="opened in a run", package=top)
-    tops = {name: top for top, name in installed.owners.items()}
+            why = "opened in a run"
+            yield _folder(path), Need(kind="data", what=escape(inside), why=why, package=top)
+    for path in installed.opened_libraries(trace.libraries):
+        top = path.partition("/")[0]
+        # Those that a wheel brings beside its package lie in `package.libs`, which is none.
+        package = top if installed.is_package(top) and not top.endswith(".libs") else ""
+        why = "opened in a run; no extension module links to it"
+        yield _folder(path), Need(kind="library", what=path, why=why, package=package)
+
+
+def _folder(path: str) -> str:
+    """Return a file's folder as a module's name; ``x.libs`` as the package beside it."""
+    return path.rpartition("/")[0].removesuffix(".libs").replace("/", ".")
+
+
+def _traced_metadata(
+    installed: InstalledModules, graph: Graph, trace: Trace
+) -> Iterator[tuple[str, Need]]:
+    """Yield the metadata that a run asked for, each with a module of that distribution."""
     for asked in trace.metadata:
         name = canonicalize_name(asked)
-        if name in installed.distributions and name in tops:
-            yield tops[name], Need(kind="metadata", what=name, why="asked for in a run")
+        own = [m for m in installed.brought.get(name, ()) if installed.owners[m] == name]
+        module = next((m for m in own if m in graph.reached), own[0] if own else "")
+        if name in installed.distributions:
+            yield module, Need(kind="metadata", what=name, why="asked for in a run")

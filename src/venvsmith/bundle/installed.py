@@ -7,6 +7,7 @@ import marshal
 import stat
 import sys
 import warnings
+from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from venvsmith.collect.probe.tree import Tree
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 CODE_ENDINGS = (
     ".py", ".pyc", ".pyi", ".pyx", ".pxd", ".so", ".pyd", ".c", ".cpp", ".cu", ".h", ".hpp",
@@ -33,6 +34,8 @@ class InstalledModules:
     """All modules of a venv's site-packages, and of the standard library.
 
     :ivar files: paths below site-packages.
+    :ivar known: full names of the modules and packages that they bring.
+    :ivar unread: modules whose source this Python could not compile, each with the reason.
     """
 
     def __init__(self, venv: Path) -> None:
@@ -54,18 +57,28 @@ class InstalledModules:
             if not stat.S_ISDIR(info.mode) and "__pycache__" not in folder
         )
         self.known = frozenset(module_names(self.files))
+        self.unread: dict[str, str] = {}
 
     @cached_property
-    def _parents(self) -> frozenset[str]:
-        return frozenset(name.rpartition(".")[0] for name in self.known)
+    def _packages(self) -> frozenset[str]:
+        folders = {path.rpartition("/")[0] for path in self.files if "/__init__." in path}
+        parents = {name.rpartition(".")[0] for name in self.known}
+        return frozenset(parents | {folder.replace("/", ".") for folder in folders})
+
+    @cached_property
+    def _by_top(self) -> Mapping[str, list[str]]:
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for path in sorted(self.files):
+            found[path.partition("/")[0]].append(path)
+        return found
 
     def has(self, module: str) -> bool:
         """Tell whether a module or package is there; the standard library is taken as whole."""
-        return module in self.known or module.partition(".")[0] in sys.stdlib_module_names
+        return module in self.known or _is_of_python(module)
 
     def is_package(self, module: str) -> bool:
         """Tell whether a module may hold others; any of the standard library's may."""
-        return module in self._parents or module.partition(".")[0] in sys.stdlib_module_names
+        return module in self._packages or _is_of_python(module)
 
     def path_of(self, module: str) -> str | None:
         """Return the path of a module's source below site-packages."""
@@ -82,7 +95,8 @@ class InstalledModules:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 code = compile(source, path or "", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
+            self.unread[module] = str(exc) or type(exc).__name__
             return None
         python = sys.version_info[:2]
         return read_module(read_code(marshal.dumps(code), python), python)
@@ -103,22 +117,28 @@ class InstalledModules:
         while here:
             folders.append(f"{here}/{what}")
             here = here.rpartition("/")[0]
-        for path in sorted(self.files):
-            if not path.startswith(f"{top}/") or path.endswith(CODE_ENDINGS):
+        for path in self._by_top.get(top, ()):
+            if path.endswith(CODE_ENDINGS):
                 continue
             is_file = "." in what and path.endswith(f"/{what}")
             if is_file or any(path.startswith(f"{folder}/") for folder in folders):
                 yield path.removeprefix(f"{top}/")
 
-    def opened_libraries(self, top: str) -> Iterator[str]:
-        """Yield the shared objects of a package that are no modules and that none of them links.
+    def below(self, top: str) -> Iterator[str]:
+        """Yield the shared objects of a top-level package, sorted."""
+        for path in self._by_top.get(top, ()):
+            if "/" in path and (path.endswith(".so") or ".so." in path):
+                yield path
+
+    def opened_libraries(self, paths: Iterable[str]) -> Iterator[str]:
+        """Yield the shared objects among files that are no modules and that none of them links.
 
         What is left can only be opened by its path at run time.
         """
         objects = {
             path: found
-            for path in sorted(self.files)
-            if path.startswith(f"{top}/") and (path.endswith(".so") or ".so." in path)
+            for path in paths
+            if path in self.files
             for found in [self._elf(path)]
             if not found.get("error")
         }
@@ -154,16 +174,36 @@ class InstalledModules:
         return found
 
     @cached_property
-    def owners(self) -> Mapping[str, str]:
-        """Return which distribution brings each top-level name."""
-        found: dict[str, str] = {}
+    def brought(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the modules of each distribution by its RECORD, those nearest the top first."""
+        found: dict[str, tuple[str, ...]] = {}
         for name, (_, folder) in sorted(self.distributions.items()):
             record = self.tree.text(f"/{folder}/RECORD", MAX_SOURCE) or ""
-            for line in record.splitlines():
-                top = line.partition(",")[0].partition("/")[0].partition(".")[0]
-                if top and not line.startswith((folder, "..", "__pycache__")):
-                    found.setdefault(top, name)
+            paths = (line.partition(",")[0] for line in record.splitlines())
+            modules = set(module_names(path for path in paths if not path.startswith(("..", "/"))))
+            found[name] = tuple(sorted(modules, key=lambda module: (module.count("."), module)))
         return found
+
+    def importable(self) -> list[str]:
+        """Return the packages and modules that distributions bring, without what lies in them."""
+        return sorted(
+            module
+            for module in self.owners
+            if self.path_of(module) and not self.path_of(module.rpartition(".")[0])
+        )
+
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """Return which distribution brings each module; of a shared namespace, the first."""
+        found: dict[str, str] = {}
+        for name, modules in self.brought.items():
+            for module in modules:
+                found.setdefault(module, name)
+        return found
+
+
+def _is_of_python(module: str) -> bool:
+    return module == "__main__" or module.partition(".")[0] in sys.stdlib_module_names
 
 
 def pyinstaller_hooks() -> frozenset[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Trace:
     """What a run showed.
 
-    :param modules: all that were loaded.
+    :param modules: those that were loaded, in that order.
     :param opened: files below site-packages that Python code opened.
     :param metadata: names of distributions whose metadata were asked for.
     :param libraries: shared objects below site-packages that were mapped.

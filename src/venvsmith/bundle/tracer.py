@@ -28,7 +28,10 @@ def main() -> None:
 
 
 def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str, Any]:
-    """Return the modules loaded, files opened, metadata asked for and libraries mapped."""
+    """Return the modules loaded, files opened, metadata asked for and libraries mapped.
+
+    Modules come in the order of their loading, without those that were there before.
+    """
     opened: Dict[str, None] = {}
     asked: Dict[str, None] = {}
     failed: Dict[str, str] = {}
@@ -44,6 +47,7 @@ def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str,
         return original(kind, name)
 
     importlib.metadata.Distribution.from_name = classmethod(from_name)  # type: ignore[assignment, method-assign]
+    before = frozenset(sys.modules)
     sys.addaudithook(hear)
     for name in modules:
         try:
@@ -55,7 +59,7 @@ def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str,
         if problem:
             failed[" ".join(argv)] = problem
     return {
-        "modules": sorted(name for name in sys.modules if name != "__main__"),
+        "modules": [name for name in sys.modules if name not in before],
         "opened": sorted(opened),
         "metadata": sorted(asked),
         "libraries": mapped(site),

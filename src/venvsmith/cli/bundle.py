@@ -12,6 +12,8 @@ from venvsmith.cli.manual import Manual, ManualGroup
 from venvsmith.cli.options import timeout_option, variant_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from venvsmith.bundle.installed import InstalledModules
     from venvsmith.cli.main import Shared
     from venvsmith.model.project import Project
@@ -62,13 +64,16 @@ def hooks(
 
     Derived from the installed packages: modules imported by name, data files that code opens,
     libraries opened at run time, metadata that is asked for, sources that TorchScript reads. What
-    PyInstaller in that venv has a hook for is left to it. Beside the hooks lies
+    PyInstaller in that venv has a hook for is left to it. A venv without the stage's imports is
+    refused, and nothing is written. Beside the hooks lies
     venvsmith_diagnose.py: one line in the application's entry script lets
     `venvsmith verify bundle:` ask it what it can import.
     """
-    from venvsmith.bundle.hooks import derive, text_of  # noqa: PLC0415 - `--help` must not pay
+    from venvsmith.bundle.hook import text_of  # noqa: PLC0415 - `--help` must not pay
+    from venvsmith.bundle.hooks import derive  # noqa: PLC0415
     from venvsmith.bundle.installed import InstalledModules, pyinstaller_hooks  # noqa: PLC0415
     from venvsmith.bundle.traced import trace as run_traced  # noqa: PLC0415
+    from venvsmith.report.plain import plural  # noqa: PLC0415
 
     project = shared.project()
     variant = variant_of(project, stage, variant)
@@ -76,7 +81,7 @@ def hooks(
     installed = InstalledModules(venv)
     ancestry = project.ancestry(stage)
     imports = list(dict.fromkeys(name for s in ancestry for name in s.imports))
-    roots = imports or sorted(installed.owners)
+    roots = imports or _all_of(installed, project, stage)
     known = installed.hooks() | pyinstaller_hooks()
     if not known:
         shared.say("warning: no PyInstaller is installed here: what it already knows is unknown")
@@ -89,9 +94,45 @@ def hooks(
         for what, why in seen.failed.items():
             shared.say(f"warning: {what} failed in {venv}: {why}")
     found = derive(installed, roots, known=known, trace=seen)
+    if installed.unread:
+        _warn_of_unread(shared, installed.unread)
     _write(shared, output, {hook.filename: text_of(hook) for hook in found})
-    click.echo(f"{len(found)} hooks: pyinstaller --additional-hooks-dir {output} APP.py")
+    click.echo(f"{plural(len(found), 'hook')}: pyinstaller --additional-hooks-dir {output} APP.py")
     return _clashes(installed, roots, spec) if spec is not None else 0
+
+
+def _all_of(installed: InstalledModules, project: Project, stage: str) -> list[str]:
+    """Return all that a venv has to import, for a stage that names no imports."""
+    from packaging.requirements import Requirement  # noqa: PLC0415 - lazy command
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    from venvsmith.errors import JudgedError  # noqa: PLC0415
+
+    needed = [Requirement(text) for s in project.ancestry(stage) for text in s.requires]
+    names = {canonicalize_name(one.name) for one in needed if one.marker is None}
+    absent = sorted(names - set(installed.distributions))
+    roots = installed.importable()
+    if absent or not roots:
+        raise JudgedError(
+            f"{', '.join(absent) or 'nothing'} is {'not ' if absent else ''}installed there",
+            where=str(installed.folder),
+            hint="install the stage into it, or leave --venv out",
+            code="not-installed",
+        )
+    return roots
+
+
+def _warn_of_unread(shared: Shared, unread: Mapping[str, str]) -> None:
+    """Tell of modules whose source this Python cannot compile: they may be for a later one."""
+    import sys  # noqa: PLC0415 - lazy command
+
+    module, why = next(iter(unread.items()))
+    others = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+    shared.say(
+        f"warning: Python {sys.version_info[0]}.{sys.version_info[1]}, which runs venvsmith, cannot"
+        f" read {module}{others} ({why}): what they ask for is in no hook; run venvsmith with the"
+        " venv's own Python"
+    )
 
 
 def _built(shared: Shared, project: Project, stage: str, variant: str) -> Path:
@@ -111,7 +152,7 @@ def _write(shared: Shared, output: Path, hooks: dict[str, str]) -> None:
     """Write the hooks and the diagnose entry; remove hooks of an earlier run."""
     from importlib import resources  # noqa: PLC0415
 
-    from venvsmith.bundle.hooks import OURS  # noqa: PLC0415
+    from venvsmith.bundle.hook import OURS  # noqa: PLC0415
     from venvsmith.files import write_files  # noqa: PLC0415
 
     entry = resources.files("venvsmith.bundle") / "venvsmith_diagnose.py"

@@ -1,0 +1,190 @@
+"""Hooks derived from small packages, laid out as they are installed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from venvsmith.bundle.hook import Hook, text_of
+from venvsmith.bundle.hooks import derive
+from venvsmith.bundle.installed import InstalledModules
+from venvsmith.bundle.traced import Trace
+from venvsmith.cli.main import cli
+from venvsmith.errors import JudgedError
+
+OPENS = "import os\nD = open(os.path.join(os.path.dirname(__file__), 'a.yaml')).read()\n"
+
+
+def installed(folder: Path, files: dict[str, str], *, record: bool = True) -> InstalledModules:
+    """Install packages: those of one top-level name are one distribution, `x.y` of `x/y` as well.
+
+    :param files: paths below site-packages to their texts.
+    """
+    site = folder / "venv" / "lib" / "python3.11" / "site-packages"
+    brought: dict[str, list[str]] = {}
+    for path, text in files.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+        top, _, rest = path.partition("/")
+        name = f"ns_{rest.partition('/')[0]}" if top == "ns" else top
+        brought.setdefault(name, []).append(path)
+    for name, paths in brought.items() if record else ():
+        info = site / f"{name}-1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Name: {name}\n")
+        (info / "RECORD").write_text("".join(f"{path},,\n" for path in paths))
+    site.mkdir(parents=True, exist_ok=True)
+    return InstalledModules(folder / "venv")
+
+
+def told(hooks: tuple[Hook, ...]) -> list[str]:
+    return [f"{hook.module}: {need.kind} {need.what}" for hook in hooks for need in hook.needs]
+
+
+@pytest.mark.parametrize(
+    "call", ["import_module('pk._hidden')", "import_module('._hidden', __package__)"]
+)
+def test_a_module_imported_by_a_string_is_a_hidden_import(tmp_path: Path, call: str) -> None:
+    source = f"from importlib import import_module\ndef load():\n    return {call}\n"
+    there = installed(
+        tmp_path,
+        {
+            "pk/__init__.py": source,
+            "pk/_hidden.py": "from pk import _next\n",
+            "pk/_next.py": OPENS,
+            "pk/a.yaml": "",
+        },
+    )
+    found = derive(there, ["pk"])
+    assert told(found) == ["pk: import pk._hidden", "pk._next: data a.yaml"]
+    assert "hiddenimports = [\n" in text_of(found[0])
+
+
+def test_what_is_imported_by_a_statement_too_is_not_hidden(tmp_path: Path) -> None:
+    source = "import importlib, pk._seen\nimportlib.import_module('pk._seen')\n"
+    assert derive(installed(tmp_path, {"pk/__init__.py": source, "pk/_seen.py": ""}), ["pk"]) == ()
+
+
+def test_a_module_that_only_a_run_loads_is_a_hidden_import(tmp_path: Path) -> None:
+    files = {"pk/__init__.py": "", "pk/_a.py": "import pk._b\n", "pk/_b.py": "", "other/x.py": ""}
+    trace = Trace(modules=("pk", "pk._a", "pk._b", "other", "other.x"))
+    assert told(derive(installed(tmp_path, files), ["pk"], trace=trace)) == [
+        "pk: import pk._a",
+        "pk: import other",
+        "other: import other.x",
+    ]
+
+
+def test_a_package_of_one_file_and_a_leaf_of_one_are_packages(tmp_path: Path) -> None:
+    files = {
+        "one/__init__.py": OPENS,
+        "one/a.yaml": "",
+        "pk/__init__.py": "from .leaf import f\n",
+        "pk/leaf/__init__.py": "from ..core import g\nf = g\n",
+        "pk/core.py": f"{OPENS}g = 1\n",
+        "pk/a.yaml": "",
+    }
+    found = derive(installed(tmp_path, files), ["one", "pk"])
+    assert told(found) == ["one: data a.yaml", "pk.core: data a.yaml"]
+
+
+@pytest.mark.parametrize("name", ['we"ird[1].txt', "o'clock.txt", "ünicode.txt", "two\nlines.txt"])
+def test_a_hook_names_files_of_any_name(tmp_path: Path, name: str) -> None:
+    source = (
+        "import os\ndef load(n):\n    return open(os.path.dirname(__file__) + '/assets/' + n)\n"
+    )
+    source += "FOLDER = os.path.join(os.path.dirname(__file__), 'assets')\n"
+    there = installed(tmp_path, {"pk/__init__.py": source, f"pk/assets/{name}": "x"})
+    (hook,) = derive(there, ["pk"])
+    taken: list[str] = []
+    lines = text_of(hook).splitlines()
+    assert all(line.isascii() for line in lines)
+    code = "\n".join(line for line in lines if "import" not in line.split())
+    names = {"collect_data_files": lambda _, includes: taken.extend(includes) or []}
+    exec(code, names)  # noqa: S102 - a hook is run by PyInstaller just so
+    (pattern,) = taken
+    assert [p.name for p in (there.folder / "pk").glob(pattern)] == [name]
+
+
+def test_what_no_record_lists_has_hooks_too(tmp_path: Path) -> None:
+    there = installed(tmp_path, {"pk/__init__.py": OPENS, "pk/a.yaml": ""}, record=False)
+    (hook,) = derive(there, ["pk"])
+    assert text_of(hook).startswith('"""Hook for pk.\n')
+
+
+def test_metadata_of_each_distribution_of_a_namespace_are_collected(tmp_path: Path) -> None:
+    there = installed(tmp_path, {"ns/a/__init__.py": "", "ns/b/__init__.py": ""})
+    found = derive(there, ["ns.a", "ns.b"], trace=Trace(metadata=("ns-a", "ns_b")))
+    assert [(hook.module, hook.distribution, hook.needs[0].what) for hook in found] == [
+        ("ns", "ns-a 1", "ns-a"),
+        ("ns.b", "ns-b 1", "ns-b"),
+    ]
+
+
+def test_libraries_that_a_run_opened_are_collected(tmp_path: Path) -> None:
+    library = next(Path(sys.base_prefix).glob("lib/libpython3*.so.1.0"), None)
+    if library is None:
+        pytest.skip("this Python has no shared library to stand for one")
+    there = installed(tmp_path, {"pk/__init__.py": "", "pk/lib/x": "", "pk.libs/x": ""})
+    places = ("pk/lib/libown-1.so.2", "pk.libs/libbeside.so")
+    for place in places:
+        (there.folder / place).symlink_to(library)
+    (hook,) = derive(InstalledModules(tmp_path / "venv"), ["pk"], trace=Trace(libraries=places))
+    text = text_of(hook)
+    assert '*collect_dynamic_libs("pk", search_patterns=["lib/libown-1.so.2"])' in text
+    assert '(get_package_paths("pk")[0] + "/pk.libs/libbeside.so", "pk.libs")' in text
+    assert text.count("libown") == 1
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+CONFIG = """\
+[project]
+name = "app"
+python = "3.11"
+[bases.slim]
+image = "python:3.11-slim-bookworm"
+[variants.cpu]
+base = "slim"
+platforms = ["linux/amd64"]
+[stages.app]
+requires = ["pk"]
+"""
+
+
+def hooks(folder: Path, imports: str = "") -> tuple[str, BaseException | None]:
+    (folder / "venvsmith.toml").write_text(CONFIG + imports)
+    argv = ["--config", str(folder / "venvsmith.toml"), "bundle", "hooks", "app"]
+    where = ["--venv", str(folder / "venv"), "--output", str(folder / "hooks")]
+    result = CliRunner().invoke(cli, [*argv, *where], standalone_mode=False)
+    return result.output, result.exception
+
+
+@pytest.mark.parametrize("imports", ["", 'imports = ["pk"]\n'])
+def test_a_venv_without_the_stage_is_refused_and_earlier_hooks_stay(
+    tmp_path: Path, imports: str
+) -> None:
+    installed(tmp_path, {"pk/__init__.py": OPENS, "pk/a.yaml": ""})
+    output, problem = hooks(tmp_path, imports)
+    assert problem is None
+    assert "1 hook: " in output
+    (tmp_path / "venv").rename(tmp_path / "right")
+    installed(tmp_path, {"unrelated/__init__.py": ""})
+    _, problem = hooks(tmp_path, imports)
+    assert isinstance(problem, JudgedError)
+    assert problem.message.startswith("pk is not ")
+    assert (tmp_path / "hooks" / "hook-pk.py").exists()
+
+
+def test_sources_that_this_python_cannot_read_are_told(tmp_path: Path) -> None:
+    later = "def f[T](x: T) -> T:\n    return <later syntax>\n"
+    installed(
+        tmp_path, {"pk/__init__.py": "from pk import _a, _b", "pk/_a.py": later, "pk/_b.py": later}
+    )
+    output, problem = hooks(tmp_path, 'imports = ["pk"]\n')
+    assert problem is None
+    assert "warning: Python 3." in output
+    assert "cannot read pk._a and 1 more (" in output
