@@ -13,7 +13,7 @@ from typing import Any
 
 from venvsmith.bundle.instructions import Instructions
 from venvsmith.bundle.marshalled import Code
-from venvsmith.bundle.opcodes import OPCODES, Opcodes, Version
+from venvsmith.bundle.opcodes import OPCODES, Version
 
 DATA_NAME = re.compile(
     r"^(?![.-])[\w.+-]+(/[\w.+-]+)*\.(onnx|ya?ml|json|txt|np[yz]|pt|pth|bin|info|csv|tsv|cfg|toml|"
@@ -47,8 +47,10 @@ _WRITING = re.compile(r"^[wxa][bt+]*$")
 """How `open` is told to write."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
-_TELLING = CALLS | {"__file__", "jit"}
+_ASKING = CALLS | {"__file__", "jit"}
 """Names without which code asks for nothing but its imports and data files."""
+_TELLING = _ASKING | _WRITES_NAMES_LATER | _FINDS_MODULES
+"""Names without which a function has nothing to tell but these."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
 _DOTTED = re.compile(r"\.*[A-Za-z_][\w.]*$")
 
@@ -138,14 +140,10 @@ def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleC
     :raises KeyError: for a version of Python whose instructions are not known.
     """
     found = ModuleCode()
-    _read(code, OPCODES[python], python, found, starts=starts)
-    imported = {
-        name
-        for entry in found.imports
-        if not entry.level
-        for name in (entry.module, *(f"{entry.module}.{taken}" for taken in entry.names))
-    }
-    if not any(name.startswith(_METADATA) for name in imported):
+    top = Instructions(code, OPCODES[python], python, starts=starts)
+    _namespace(top, found)
+    _read(top, found, "")
+    if found.metadata and not any(_takes(entry, _METADATA) for entry in found.imports):
         found.metadata.clear()
     found.folders |= _resource_calls(found.imports)
     knows = found.folders | {"__file__", "__path__"}
@@ -158,31 +156,26 @@ def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleC
     return found
 
 
+def _takes(entry: Import, modules: tuple[str, ...]) -> bool:
+    """Tell whether an import brings one of some modules, by name or ``from importlib``."""
+    if entry.module == "importlib":
+        return any(f"importlib.{name}" in modules for name in entry.names)
+    return entry.module.startswith(modules)
+
+
 def _resource_calls(imports: list[Import]) -> frozenset[str]:
     """Return the functions that reach into a package's folder, as far as imports bring them."""
     found: frozenset[str] = frozenset()
     for entry in imports:
-        if entry.module.startswith(_RESOURCES):
-            found |= RESOURCE_CALLS & frozenset(entry.names or RESOURCE_CALLS)
-        elif any(f"{entry.module}.{name}" in _RESOURCES for name in entry.names):
-            found |= RESOURCE_CALLS
+        if _takes(entry, _RESOURCES):
+            whole = not entry.names or entry.module == "importlib"
+            found |= RESOURCE_CALLS if whole else RESOURCE_CALLS.intersection(entry.names)
     return found
 
 
-def _read(
-    code: Code,
-    ops: Opcodes,
-    python: Version,
-    found: ModuleCode,
-    function: str = "",
-    *,
-    starts: bool = False,
-) -> None:
+def _read(steps: Instructions, found: ModuleCode, function: str) -> None:
     """Read one code object, and those in it: functions, classes, comprehensions."""
-    steps = Instructions(code, ops, python, starts=starts)
-    if not function:
-        _namespace(steps, found)
-    _promises(code, found, function)
+    code, ops = steps.code, steps.ops
     for at in steps.where(ops.import_name, ops.store_global):
         if steps.op(at) == ops.import_name:
             found.imports.append(_import(steps, at, function))
@@ -191,20 +184,22 @@ def _read(
     nested = []
     names_data = False
     for const in code.consts:
-        if isinstance(const, Code):
+        if type(const) is str:
+            names_data = names_data or ("." in const and bool(DATA_NAME.match(const)))
+        elif type(const) is Code:
             nested.append(const)
-        elif isinstance(const, str) and "." in const and DATA_NAME.match(const):
-            names_data = True
-    if names_data or not _TELLING.isdisjoint(code.names):
+    tells = not _TELLING.isdisjoint(code.names)
+    if tells:
+        _promises(code, found)
+    if names_data or (tells and not _ASKING.isdisjoint(code.names)):
         _asks(steps, found, function)
     for each in nested:
-        _read(each, ops, python, found, f"{function}.{each.name}" if function else each.name)
+        _read(steps.inner(each), found, f"{function}.{each.name}" if function else each.name)
 
 
-def _promises(code: Code, found: ModuleCode, function: str) -> None:
+def _promises(code: Code, found: ModuleCode) -> None:
     """Note whether names or modules may appear that no instruction stores and no file brings."""
-    writes = _WRITES_NAMES_LATER if function else _WRITES_NAMES
-    found.open_ended = found.open_ended or not writes.isdisjoint(code.names)
+    found.open_ended = found.open_ended or not _WRITES_NAMES_LATER.isdisjoint(code.names)
     found.finds_modules = found.finds_modules or not _FINDS_MODULES.isdisjoint(code.names)
 
 
@@ -238,7 +233,7 @@ def _namespace(steps: Instructions, found: ModuleCode) -> None:
         if "__file__" in loaded or found.folders & loaded:
             found.folders.add(name)
         loaded = set()
-    found.open_ended = steps.has_star_import()
+    found.open_ended = steps.has_star_import() or not _WRITES_NAMES.isdisjoint(names)
 
 
 def _bind(found: ModuleCode, name: str) -> None:
@@ -262,11 +257,15 @@ def _import(steps: Instructions, at: int, function: str) -> Import:
 
 def _does_without(steps: Instructions, function: str) -> bool:
     """Tell whether code looks whether a file is there, or, in a function, writes files."""
+    names = frozenset(steps.code.names)
     if not function:
         # Here all that the module imports and defines has a name: only what is used counts.
-        loads = steps.where(steps.ops.load_name, *steps.ops.load_attr)
+        loads = (
+            ()
+            if names.isdisjoint(_LOOKS_FIRST)
+            else steps.where(steps.ops.load_name, *steps.ops.load_attr)
+        )
         return any(steps.name(at) in _LOOKS_FIRST for at in loads)
-    names = frozenset(steps.code.names)
     opens = "open" in names and any(
         isinstance(const, str) and _WRITING.match(const) for const in steps.code.consts
     )

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 EXCEPTION_TABLES = (3, 11)
 CACHE = b"\0"
-"""The operation that leaves room for a value, from 3.11 on; jumps count from behind it."""
+"""The operation that leaves room for a value."""
+CACHED_JUMPS = (3, 12)
+"""From this version on a jump may have such room, and counts from behind it."""
 STAR = 2
 """The argument of CALL_INTRINSIC_1 that is a star import."""
 EQUAL = 2
@@ -38,8 +40,11 @@ class Instructions:
         self.ops = ops
         self.starts = starts
         self._python = python
-        self._is_module = code.name == "<module>"
         self._ops = code.code[::2]
+
+    def inner(self, code: Code) -> Instructions:
+        """Return the instructions of a code object in this one: a function, a class."""
+        return Instructions(code, self.ops, self._python)
 
     def where(self, *operations: int) -> Iterator[int]:
         """Yield where operations stand, in order."""
@@ -106,18 +111,22 @@ class Instructions:
 
         It is the only one, or the package follows it: ``import_module(".x", __package__)``.
         """
-        following = self.after(at)
-        if following < len(self._ops) and self._names_own_package(following):
-            following = self.after(following)
-        if following >= len(self._ops) or self._ops[following] not in self.ops.calls:
+        ops = self.ops
+        following = self._op_after(at)
+        if following in (ops.load_name, ops.load_global):
+            package = self.after(at)
+            if self.name(package) not in {"__package__", "__name__"}:
+                return ""
+            following = self._op_after(package)
+        if following not in ops.calls:
             return ""
         before = self.before(at)
-        loads = {self.ops.load_name, self.ops.load_global, *self.ops.load_attr}
+        loads = {ops.load_name, ops.load_global, *ops.load_attr}
         return self.name(before) if self.op(before) in loads else ""
 
-    def _names_own_package(self, at: int) -> bool:
-        loads = {self.ops.load_name, self.ops.load_global}
-        return self.op(at) in loads and self.name(at) in {"__package__", "__name__"}
+    def _op_after(self, at: int) -> int:
+        following = self.after(at)
+        return self._ops[following] if following < len(self._ops) else -1
 
     def is_called(self, at: int) -> bool:
         """Tell whether the attribute that an instruction loads is called, or decorates."""
@@ -160,26 +169,23 @@ class Instructions:
 
     @cached_property
     def _jumped(self) -> Stretches:
-        found = []
-        for at, target in self._jumps():
-            if not (self.starts and self._asks_for_main(at)):
-                found.append((at + 1, target))
-            # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.
-            if self._is_module and self.op(self.before(target)) in self.ops.returns:
-                found.append((target, len(self._ops)))
-        return tuple(found)
-
-    def _jumps(self) -> Iterator[tuple[int, int]]:
-        """Yield each jump forward with its target."""
-        ops = self.ops
-        for at in self.where(*ops.jumps_forward):
-            behind = at + 1
-            while self._python >= EXCEPTION_TABLES and self._ops[behind : behind + 1] == CACHE:
-                behind += 1
-            yield at, behind + self.arg(at) * ops.unit // 2
+        """What jumps pass over, each from behind the jump to its target."""
+        ops, unit = self.ops, self.ops.unit
+        forward = self.where(*ops.jumps_forward)
+        jumps = [(at + 1, at + 1 + self.arg(at) * unit // 2) for at in forward]
+        if self._python >= CACHED_JUMPS:
+            room = [self._ops[start : start + 1] == CACHE for start, _ in jumps]
+            jumps = [(start, end + one) for (start, end), one in zip(jumps, room, strict=True)]
         if ops.jumps_absolute:
-            for at in self.where(*ops.jumps_absolute):
-                yield at, self.arg(at) * ops.unit // 2
+            absolute = self.where(*ops.jumps_absolute)
+            jumps += [(at + 1, self.arg(at) * unit // 2) for at in absolute]
+        if self.code.name != "<module>":
+            return tuple(jumps)
+        # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.
+        returned = [end for _, end in jumps if self.op(self.before(end)) in ops.returns]
+        if self.starts:
+            jumps = [jump for jump in jumps if not self._asks_for_main(jump[0] - 1)]
+        return (*jumps, *((end, len(self._ops)) for end in returned))
 
     def _asks_for_main(self, at: int) -> bool:
         """Tell whether a jump passes over what ``if __name__ == "__main__"`` holds."""
