@@ -104,8 +104,12 @@ def test_a_hook_names_files_of_any_name(tmp_path: Path, name: str) -> None:
     lines = text_of(hook).splitlines()
     assert all(line.isascii() for line in lines)
     code = "\n".join(line for line in lines if "import" not in line.split())
-    names = {"collect_data_files": lambda _, includes: taken.extend(includes) or []}
-    exec(code, names)  # noqa: S102 - a hook is run by PyInstaller just so
+
+    def collect_data_files(_: str, includes: list[str]) -> list[str]:
+        taken.extend(includes)
+        return []
+
+    exec(code, {"collect_data_files": collect_data_files})  # noqa: S102 - a hook is run by PyInstaller just so
     (pattern,) = taken
     assert [p.name for p in (there.folder / "pk").glob(pattern)] == [name]
 
