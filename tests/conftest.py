@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 
 import pytest
@@ -35,22 +35,26 @@ def _images() -> str:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out engine tests aloud where there is none; in CI that is a failure."""
-    if item.get_closest_marker("engine") is None:
-        return
-    if (why := engine_trouble()) is None:
-        return
-    if os.environ.get("VENVSMITH_REQUIRE_ENGINE") == "1":
-        pytest.fail(f"an engine is required here: {why}", pytrace=False)
-    pytest.skip(why)
+    """Leave out engine tests aloud where there is none."""
+    if item.get_closest_marker("engine") is not None and (why := engine_trouble()) is not None:
+        pytest.skip(why)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a test that was left out, for whatever reason, a failure in CI."""
+    report = yield
+    left_out = report.skipped and not hasattr(report, "wasxfail")
+    if left_out and os.environ.get("VENVSMITH_REQUIRE_ENGINE") == "1":
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        report.outcome, report.longrepr = "failed", f"nothing may be left out here: {why}"
+    return report
 
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run an image registry of this session's own on the loopback; its ``host:port``."""
     if shutil.which("docker-registry") is None:
-        if os.environ.get("VENVSMITH_REQUIRE_ENGINE") == "1":
-            pytest.fail("docker-registry is required here: run 'make engine'", pytrace=False)
         pytest.skip("there is no docker-registry here: run 'make engine'")
     with serving(tmp_path_factory.mktemp("registry")) as address:
         yield address
