@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,14 +165,27 @@ def test_records_are_held_against_the_disk(venv: Venv, gather: Callable[..., Fac
 
     found = {d.name: [p.kind for p in d.record_problems] for d in env.distributions}
     assert found["edited"] == ["hash-mismatch"]
-    assert found["escaping"] == ["escape", "malformed"] or found["escaping"] == [
-        "escape",
-        "missing",
-    ]
+    assert found["escaping"] == ["escape", "missing"]
     assert [(o.distributions, o.matches) for o in env.overlaps] == [
         (("first", "second"), ("second",))
     ]
     assert env.unowned_names == ("stray.py",)
+
+
+def test_code_that_is_gone_is_told_before_any_number_of_tests(
+    venv: Venv, gather: Callable[..., Facts]
+) -> None:
+    tests = {f"thing/tests/test_{number}.py": "" for number in range(300)}
+    venv.add("thing", {"thing/__init__.py": "", **tests, "thing/zcore.py": "", "thing/z.json": ""})
+    shutil.rmtree(venv.site / "thing/tests")
+    (venv.site / "thing/zcore.py").unlink()
+    (venv.site / "thing/z.json").unlink()
+    (dist,) = only(gather(static=True)).distributions
+
+    assert len(dist.record_problems) == 200
+    assert dist.record_problems_cut == {"missing": 102}
+    indispensable = [p.path for p in dist.record_problems if not p.dispensable]
+    assert indispensable == [f"{venv.site}/thing/zcore.py", f"{venv.site}/thing/z.json"]
 
 
 def test_malformed_metadata_is_a_fact(venv: Venv, gather: Callable[..., Facts]) -> None:

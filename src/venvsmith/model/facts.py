@@ -132,6 +132,8 @@ class RecordProblem:
     """Absolute path in the target."""
     kind: Literal["missing", "hash-mismatch", "escape", "unreadable", "malformed", "dangling-link"]
     detail: str = ""
+    dispensable: bool = False
+    """Whether nothing that runs needs the file: a test, a header, a stub, a paper."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,8 +170,9 @@ class Distribution:
     files: int = 0
     has_record: bool = True
     record_problems: tuple[RecordProblem, ...] = ()
-    """The first two hundred."""
-    record_problem_count: int = 0
+    """Up to two hundred of each kind: code first, what is dispensable last."""
+    record_problems_cut: Mapping[str, int] = field(default_factory=dict)
+    """How many more there are of a kind that has more."""
     error: str | None = None
     """Why its metadata could not be read."""
 

@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
 
-SPARED = re.compile(
-    r"(^|/)(tests?|docs?|examples?|benchmarks?|include|share|__pycache__)(/|$)"
-    r"|\.(pyc|pyi|pyx|pxd|h|hpp|c|cpp|cu|cuh|md|rst|txt|html|a|typed)$"
-    r"|\.(dist|egg)-info/",
-)
-"""What slimming a finished environment removes without harm: tests, headers, stubs, papers."""
 CODE = re.compile(r"\.(py|so)(\.[\d.]+)?$")
 
 
@@ -60,21 +54,29 @@ class RecordFilesMissing(Rule):
         """Gather the missing files of each distribution."""
         for dist in ctx.env.distributions:
             gone = [p for p in dist.record_problems if p.kind == "missing" and _is_its_own(p, dist)]
-            harmful = [p for p in gone if not SPARED.search(_below(p, dist))]
+            harmful = [p for p in gone if not p.dispensable]
+            # Only the last of a list is cut off: where it ends in dispensable files, no others.
+            cut = 0 if harmful and harmful != gone else dist.record_problems_cut.get("missing", 0)
             if gone:
                 grave = bool(harmful) and not by_system(dist.location)
-                yield self._finding(ctx, dist, harmful or gone, harmful=grave)
+                yield self._finding(ctx, dist, harmful or gone, cut=cut, harmful=grave)
 
     def _finding(
-        self, ctx: Context, dist: Distribution, gone: list[RecordProblem], *, harmful: bool
+        self,
+        ctx: Context,
+        dist: Distribution,
+        gone: list[RecordProblem],
+        *,
+        cut: int,
+        harmful: bool,
     ) -> Finding:
         names = [_below(p, dist) for p in sorted(gone, key=lambda p: _weight(p.path))]
         return self.finding(
             ctx,
             subject=dist.name,
             message=(
-                f"{dist.name} {dist.version} lacks {count(len(gone), 'file')} that its RECORD "
-                f"names: {listing(names)}."
+                f"{dist.name} {dist.version} lacks {count(len(gone) + cut, 'file')} that its "
+                f"RECORD names: {listing(names, cut=cut)}."
             ),
             cause=(
                 "The files were dropped after the install, by an ignore file, a copy of parts or a "
@@ -89,7 +91,7 @@ class RecordFilesMissing(Rule):
             severity="error" if harmful else "info",
             evidence={
                 "files": names[:20],
-                "count": len(gone),
+                "count": len(gone) + cut,
                 "of": dist.files,
                 "modules": sorted({_module(name) for name in names if CODE.search(name)})[:50],
             },

@@ -60,13 +60,14 @@ class RecordHashMismatch(Rule):
             names = [p.removeprefix(dist.location.rstrip("/") + "/") for p in changed]
             sources = [n for n in names if n.endswith(".py")]
             libraries = [n for n in names if ".so" in n]
+            cut = dist.record_problems_cut.get("hash-mismatch", 0)
             stripped = len(libraries) == len(names) and len(names) > 1
             yield self.finding(
                 ctx,
                 subject=dist.name,
                 message=(
-                    f"{count(len(names), 'file')} of {dist.name} {dist.version} "
-                    f"{be(len(names))} not what was installed: {listing(names)}."
+                    f"{count(len(names) + cut, 'file')} of {dist.name} {dist.version} "
+                    f"{be(len(names) + cut)} not what was installed: {listing(names, cut=cut)}."
                 ),
                 cause=(
                     "The libraries were stripped or patched after the install."
@@ -80,7 +81,7 @@ class RecordHashMismatch(Rule):
                 severity=(
                     "warning" if (sources or libraries) and not by_system(dist.location) else "info"
                 ),
-                evidence={"files": changed[:50], "count": len(changed)},
+                evidence={"files": changed[:50], "count": len(changed) + cut},
             )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

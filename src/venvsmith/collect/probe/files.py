@@ -16,6 +16,14 @@ from .tree import Fact, Stat, Tree
 
 CHUNK = 1024 * 1024
 MAX_LISTED = 200
+"""Problems of one kind that are told of a distribution; more are counted."""
+CODE = re.compile(r"\.(py|so)(\.[\d.]+)?$")
+DISPENSABLE = re.compile(
+    r"/(tests?|docs?|examples?|benchmarks?|include|share|__pycache__)(/|$)"
+    r"|\.(pyc|pyi|pyx|pxd|h|hpp|c|cpp|cu|cuh|md|rst|txt|html|a|typed)$"
+    r"|\.(dist|egg)-info/"
+)
+"""What slimming a finished environment removes without harm: tests, headers, stubs, papers."""
 FILE_COST = 150_000
 """What opening a file costs, in bytes hashed meanwhile: balances many small files and few large."""
 BYTECODE = (".pyc", ".pyo")
@@ -124,20 +132,33 @@ def record_problems(
 ) -> Tuple[int, int]:
     """Add to each distribution what its RECORD says and the disk does not.
 
-    Bytecode that is gone is no problem: the interpreter makes it anew.
+    Bytecode that is gone is no problem: the interpreter makes it anew. Code comes first and what is
+    dispensable last, so that only the least is cut off where there is much.
 
     :return: how many files were hashed, and how many bytes.
     """
     for item in installed:
-        problems = item.fact.setdefault("record_problems", [])
-        for row in item.rows:
-            problem = _problem(row, hashes, tree)
-            if problem is not None:
-                problems.append(problem)
-        item.fact["record_problem_count"] = len(problems)
-        del problems[MAX_LISTED:]
+        problems = item.fact.get("record_problems", [])
+        problems += filter(None, (_problem(row, hashes, tree) for row in item.rows))
+        for problem in problems:
+            below = problem["path"][len(item.fact["location"].rstrip("/")) :]
+            problem["dispensable"] = bool(DISPENSABLE.search(below))
+        problems.sort(key=lambda p: (p["dispensable"], not CODE.search(p["path"])))
+        item.fact["record_problems"], item.fact["record_problems_cut"] = _cut(problems)
     done = [size for kind, _, size in hashes.values() if kind == "ok"]
     return len(done), sum(done)
+
+
+def _cut(problems: List[Fact]) -> Tuple[List[Fact], Dict[str, int]]:
+    """Return the first problems of each kind, and how many more there are."""
+    listed: List[Fact] = []
+    seen: Dict[str, int] = {}
+    for problem in problems:
+        kind = problem["kind"]
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] <= MAX_LISTED:
+            listed.append(problem)
+    return listed, {k: number - MAX_LISTED for k, number in seen.items() if number > MAX_LISTED}
 
 
 def _problem(row: Row, hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree) -> Any:

@@ -8,11 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def listing(items: Iterable[str], limit: int = 3) -> str:
-    """Join names for a sentence: ``a``, ``a and b``, ``a, b, c and 4 more``."""
+def listing(items: Iterable[str], limit: int = 3, *, cut: int = 0) -> str:
+    """Join names for a sentence: ``a``, ``a and b``, ``a, b, c and 4 more``.
+
+    :param cut: how many there are besides the items.
+    """
     names: Sequence[str] = list(items)
-    if len(names) > limit + 1:
-        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+    if len(names) + cut > limit + 1:
+        return f"{', '.join(names[:limit])} and {len(names) - limit + cut} more"
     if len(names) > 1:
         return f"{', '.join(names[:-1])} and {names[-1]}"
     return names[0] if names else ""
