@@ -112,7 +112,7 @@ def test_imports_go_on_after_failures_crashes_and_hangs(
     venv.add("leave", {"leave.py": "import os\nos._exit(3)"})
     venv.add("hang", {"hang.py": "import time\ntime.sleep(60)"})
     names = ("good", "bad", "wrong", "crash", "leave", "hang", "good")
-    env = only(gather(*names, import_timeout=3.0))
+    env = only(gather(*names, timeout=5.0))
 
     found = {result.module: result for result in env.imports}
     assert {name: result.status for name, result in found.items()} == {
@@ -251,11 +251,27 @@ def test_commands_run_with_the_venv_on_the_path(venv: Venv, gather: Callable[...
     tool.write_text("#!/bin/sh\necho $1; exit 4\n")
     tool.chmod(0o755)
     commands = {"": (("tool", "hello"), ("no-such-tool",), ("sleep", "30"))}
-    done = only(gather(commands=commands, command_timeout=1.0)).commands
+    done = only(gather(commands=commands, timeout=2.0)).commands
 
     assert [(result.returncode, result.output.strip()) for result in done[:1]] == [(4, "hello")]
     assert done[0].resolved == str(tool)
     assert [result.returncode for result in done] == [4, 127, None]
+
+
+def test_a_command_that_hangs_leaves_time_for_the_others_and_costs_no_other_fact(
+    venv: Venv, gather: Callable[..., Facts]
+) -> None:
+    # More names than a pipe holds: the answer about the files waits while the command hangs.
+    for number in range(2000):
+        (venv.path / f"bin/{'long' * 12}-{number}").touch()
+    facts = gather(commands={"": (("sleep", "30"), ("true",), ("sleep", "31"))}, timeout=2.0)
+    env = only(facts)
+
+    assert facts.missing == ()
+    assert len(env.bin_names) == 2002
+    assert [(c.argv[0], c.returncode) for c in env.commands] == [
+        ("sleep", None), ("true", 0), ("sleep", None),
+    ]  # fmt: skip
 
 
 def test_the_manifest_names_what_is_to_work(venv: Venv, gather: Callable[..., Facts]) -> None:

@@ -27,9 +27,8 @@ class CollectRequest:
     :param commands: commands to run, in the same way.
     :param programs: names to look up on PATH besides the usual ones.
     :param static: run nothing of the target.
-    :param timeout: seconds for everything together.
-    :param import_timeout: seconds for one process of imports.
-    :param command_timeout: seconds for one command.
+    :param timeout: seconds for all that runs, imports and commands together. One that hangs
+        leaves some of it to the others.
     """
 
     venvs: tuple[str, ...] = ()
@@ -38,8 +37,6 @@ class CollectRequest:
     programs: tuple[str, ...] = ()
     static: bool = False
     timeout: float = 300.0
-    import_timeout: float = 180.0
-    command_timeout: float = 60.0
 
 
 class _Refusal(msgspec.Struct):
@@ -93,9 +90,6 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
         "commands": dict(request.commands),
         "programs": request.programs,
         "timeout": request.timeout,
-        # Imports that hang must leave time for the others, and for the answer.
-        "import_timeout": min(request.import_timeout, 0.6 * request.timeout),
-        "command_timeout": min(request.command_timeout, request.timeout),
     }
 
     def script(more: Mapping[str, Any]) -> bytes:

@@ -106,6 +106,8 @@ def _cause(ctx: Context, result: CommandResult) -> str:
         if name in ctx.env.bin_names:
             return f"{ctx.env.path}/bin holds {name}, but is not on {ctx.place}'s PATH."
         return f"No folder of {ctx.place}'s PATH holds {name}, nor does {ctx.env.path}/bin."
+    if result.returncode is None:
+        return "It waits for something, most likely a network or its input, or is very slow."
     return "Nothing in the catalogue explains it; the end of its output is the best there is."
 
 
@@ -120,6 +122,8 @@ def _fix(ctx: Context, result: CommandResult) -> str:
             return f"ENV PATH={ctx.env.path}/bin:$PATH"
         return f"Install what brings {result.argv[0]}, or mend the command's name"
     in_image = "" if ctx.is_here else "docker run --rm -it IMAGE "
+    if result.returncode is None:
+        return f"venvsmith verify --timeout 1800, or see what it waits for: {in_image}{command}"
     return f"Try it by hand: {in_image}{command}"
 
 

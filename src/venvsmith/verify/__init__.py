@@ -72,6 +72,7 @@ def judge(
         environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
     )
     open_questions = _unanswered(everything, options)
+    unread = any(missing.what == "files" for missing in facts.missing)
     if not facts.environments and not findings and facts.dockerfile is None:
         raise NothingCheckedError(
             NO_ENVIRONMENT,
@@ -82,7 +83,7 @@ def judge(
     return Report(
         schema="venvsmith/report/1",
         target=_target(facts),
-        verdict=verdict_of(findings, fail_on=options.fail_on, unanswered=bool(open_questions)),
+        verdict=verdict_of(findings, fail_on=options.fail_on, unanswered=unread or bool(open_questions)),
         score=score_of(everything, environments),
         environments=environments,
         findings=findings,
@@ -223,8 +224,6 @@ def examine(
         commands={path: expected.commands for path, expected in wanted.items()},
         static=options.static,
         timeout=options.timeout,
-        import_timeout=options.timeout,
-        command_timeout=options.timeout,
     )
     facts = _facts(target, request)
     report = judge(

@@ -66,7 +66,8 @@ def environment_of(view: View, findings: Sequence[Finding]) -> ReportedEnvironme
     mine = [f for f in findings if f.environment == env.path and f.ignored is None]
     errors = tuple(f.message for f in mine if f.severity == "error")
     status: Literal["ok", "failed", "unknown"] = "failed" if errors else "ok"
-    if not errors and env.interpreter is None and env.bundle is None:
+    unread = any(missing.what == "files" for missing in view.facts.missing)
+    if not errors and (unread or (env.interpreter is None and env.bundle is None)):
         status = "unknown"
     blind = view.starts is False or any(f.rule in BLIND and f.severity == "error" for f in mine)
     name = view.expected.name or env.path.rstrip("/").rpartition("/")[2] or env.path

@@ -49,7 +49,9 @@ class Worker:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not select.select([self._pipe], [], [], left)[0]:
                 os.kill(self._pid, signal.SIGKILL)
-                break
+                os.close(self._pipe)
+                os.waitpid(self._pid, 0)
+                raise WorkerError("it did not end in time")
             chunk = os.read(self._pipe, 1024 * 1024)
             if not chunk:
                 break
@@ -63,7 +65,7 @@ class Worker:
 
 def _why(status: int) -> str:
     if os.WIFSIGNALED(status):
-        return f"it was ended by signal {os.WTERMSIG(status)}: out of time or of memory"
+        return f"it was ended by signal {os.WTERMSIG(status)}: out of memory, most likely"
     return f"it failed with status {os.WEXITSTATUS(status)}"
 
 

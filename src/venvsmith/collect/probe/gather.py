@@ -18,6 +18,10 @@ from .tree import Fact, Tree, User
 SURROGATE = re.compile("[\ud800-\udfff]")
 NICE = 10
 ARCHIVE_MEMORY = 4 * 1024**3
+SHARE = 0.6
+"""Of all the time, what one run may take that others wait for."""
+READING = 15.0
+"""Seconds after the runs' end until the reading of the files must have ended, too."""
 SITE_PATTERNS = ("dist-packages", "site-packages")
 MAX_ROOTS = 60
 
@@ -157,11 +161,15 @@ class Course:
             fact = self.static(places, workers)
         else:
             worker = forks.Worker(lambda: json.dumps(self.static(places, workers)).encode(), NICE)
-            results = [self._runs(place, index) for index, place in enumerate(places)]
+            results = [
+                self._runs(place, index, last=index == len(places) - 1)
+                for index, place in enumerate(places)
+            ]
             try:
-                fact = json.loads(worker.result(self.deadline))
+                fact = json.loads(worker.result(self.deadline + READING))
             except forks.WorkerError as exc:
-                fact = {"environments": [outcome.bare(place) for place in places], "missing": []}
+                bare = [outcome.bare(self.tree, place) for place in places]
+                fact = {"environments": bare, "missing": []}
                 self.missing.append({"what": "files", "reason": str(exc)})
             for env, result in zip(fact["environments"], results):
                 outcome.combine(env, result)
@@ -196,7 +204,11 @@ class Course:
         found, _ = roots.roots_of(facts, [])
         return list(dict.fromkeys(name for name, _ in found))[:MAX_ROOTS]
 
-    def _runs(self, place: Place, index: int) -> Fact:
+    def _runs(self, place: Place, index: int, *, last: bool) -> Fact:
+        """Run what was asked of an environment.
+
+        :param last: no other environment waits.
+        """
         begin = time.monotonic()
         env = dict(self.start.env)
         # An image starts in one environment; whoever wants another activates it first.
@@ -204,8 +216,9 @@ class Course:
             env["PATH"] = place.path + "/bin:" + env.get("PATH", "/usr/bin:/bin")
         if index:
             env["VIRTUAL_ENV"] = place.path
-        setting = runs.Setting(env, self.start.workdir, self.deadline)
-        imports = runs.Imports(place.python, setting, float(self.request["import_timeout"]))
+        limit = SHARE * (self.deadline - self.begin)
+        setting = runs.Setting(env, self.start.workdir, self.deadline, limit)
+        imports = runs.Imports(place.python, setting)
         imports.start(self._asked("imports", place, index) or self._roots(place))
         if imports.run.get("version"):
             imports.run["isolated_path"] = runs.isolated_path(place.python, setting)
@@ -214,17 +227,15 @@ class Course:
         )
         begin = time.monotonic()
         wanted = [argv for argv in self._asked("commands", place, index) if argv]
-        if wanted and begin > self.deadline:
-            self.missing.append({"what": "commands", "reason": "no time was left"})
-            wanted = []
         path = [folder for folder in env.get("PATH", "").split(":") if folder.startswith("/")]
-        commands = [
-            runs.command(
-                argv, discover.which(self.tree, argv[0], path), setting,
-                float(self.request["command_timeout"]),
-            )
-            for argv in wanted
-        ]  # fmt: skip
+        commands: List[Fact] = []
+        for argv in wanted:
+            if setting.is_over():
+                self.missing.append({"what": "commands", "reason": "no time was left"})
+                break
+            resolved = discover.which(self.tree, argv[0], path)
+            is_last = last and len(commands) == len(wanted) - 1
+            commands.append(runs.command(argv, resolved, setting, last=is_last))
         self.seconds["commands"] = round(
             self.seconds.get("commands", 0.0) + time.monotonic() - begin, 3
         )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from typing import Set
 
+from . import python
 from .environment import Place
-from .tree import Fact
+from .tree import Fact, Tree
 
 
-def bare(place: Place) -> Fact:
-    """Return an environment of which no file could be read."""
-    return {"path": place.path, "kind": place.kind}
+def bare(tree: Tree, place: Place) -> Fact:
+    """Return an environment of which no more than the interpreter could be read."""
+    return {
+        "path": place.path, "kind": place.kind, "interpreter": python.describe(tree, place.python)
+    }  # fmt: skip
 
 
 def combine(env: Fact, outcome: Fact) -> None:

@@ -30,10 +30,20 @@ class Setting(NamedTuple):
     cwd: Optional[str]
     deadline: float
     """When everything must have ended, on the monotonic clock."""
+    limit: float
+    """Seconds for one run that others wait for."""
 
-    def left(self, limit: float) -> float:
-        """Return how long something may take that is allowed so many seconds by itself."""
-        return max(0.5, min(limit, self.deadline - time.monotonic()))
+    def is_over(self) -> bool:
+        """Return whether no time is left to start anything."""
+        return time.monotonic() > self.deadline
+
+    def left(self, *, last: bool = False) -> float:
+        """Return how many seconds a run may take.
+
+        :param last: nothing comes after it, so that it may take all.
+        """
+        left = self.deadline - time.monotonic()
+        return max(0.5, left if last else min(self.limit, left))
 
 
 class Ended(NamedTuple):
@@ -125,10 +135,9 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 class Imports:
     """The outcome of starting an interpreter and importing modules with it."""
 
-    def __init__(self, python: str, setting: Setting, timeout: float) -> None:
+    def __init__(self, python: str, setting: Setting) -> None:
         self._python = python
         self._setting = setting
-        self._timeout = timeout
         self.run: Fact = {}
         self.torch: Optional[Fact] = None
         self.output = ""
@@ -136,7 +145,7 @@ class Imports:
 
     def _once(self, names: Sequence[str]) -> Tuple[Ended, List[Fact]]:
         argv = [self._python, "-X", "faulthandler", "-c", child.SOURCE, "{fd}", "1", *names]
-        ended = run(argv, self._setting, self._setting.left(self._timeout), results=True)
+        ended = run(argv, self._setting, self._setting.left(), results=True)
         return ended, read_answers(ended.results)
 
     def start(self, names: Sequence[str]) -> None:
@@ -171,7 +180,7 @@ class Imports:
             self._alone(name)
 
     def _alone(self, name: str) -> None:
-        if time.monotonic() > self._setting.deadline:
+        if self._setting.is_over():
             self.results.setdefault(
                 name, {"module": name, "status": "skipped", "message": "no time was left"}
             )
@@ -230,14 +239,19 @@ def _interpreter_run(ended: Ended, answers: List[Fact]) -> Fact:
 def isolated_path(python: str, setting: Setting) -> List[str]:
     """Return ``sys.path`` under ``-I``."""
     code = "import os,sys;os.write(int(sys.argv[1]),(repr({'p':list(sys.path)})+'\\n').encode())"
-    ended = run([python, "-I", "-c", code, "{fd}"], setting, setting.left(30), results=True)
+    ended = run([python, "-I", "-c", code, "{fd}"], setting, setting.left(), results=True)
     answers = read_answers(ended.results)
     return [str(item) for item in answers[0].get("p", ())] if answers else []
 
 
-def command(argv: Sequence[str], resolved: Optional[str], setting: Setting, limit: float) -> Fact:
-    """Run one command as a user would and return a `model.facts.CommandResult`."""
-    ended = run(argv, setting, setting.left(limit))
+def command(
+    argv: Sequence[str], resolved: Optional[str], setting: Setting, *, last: bool
+) -> Fact:
+    """Run one command as a user would and return a `model.facts.CommandResult`.
+
+    :param last: nothing else waits for its end.
+    """
+    ended = run(argv, setting, setting.left(last=last))
     return {
         "argv": list(argv), "returncode": ended.returncode, "output": ended.output,
         "seconds": round(ended.seconds, 3), "resolved": resolved,

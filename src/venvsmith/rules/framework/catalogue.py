@@ -114,6 +114,8 @@ def _fits(rule: Rule, environment: Environment) -> bool:
 def missing_need(rule: Rule, ctx: Context) -> str | None:
     """Return why a rule cannot be checked here, or None where it can."""
     for missing in ctx.facts.missing:
+        if missing.what == "commands" and ctx.environment is not None and ctx.env.commands:
+            continue  # those that there was time for are judged
         blind = missing.what == "files" and not rule.needs & {"imports", "commands", "probe"}
         if blind or missing.what in rule.needs:
             return missing.reason
