@@ -16,6 +16,18 @@ from venvsmith.model.dockerfile import DockerfileFacts
 
 PathKind = Literal["file", "dir", "link", "missing", "loop", "other"]
 EnvironmentKind = Literal["venv", "system", "bundle"]
+FactGroup = Literal[
+    "files",
+    "hashes",
+    "bytecode",
+    "imports-read",
+    "runs",
+    "imports",
+    "commands",
+    "context",
+]
+"""What may be had or not as a whole: ``imports-read`` are the imports that reading modules shows,
+``context`` the folder that a Dockerfile is built from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -475,9 +487,9 @@ class System:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissingFact:
-    """A group of facts that could not be gathered, and why."""
+    """A group of facts that could not be gathered, or not all of it, and why."""
 
-    what: str
+    what: FactGroup
     reason: str
 
 
@@ -489,7 +501,7 @@ class Facts:
     system: System = field(default_factory=System)
     environments: tuple[Environment, ...] = ()
     missing: tuple[MissingFact, ...] = ()
-    """What could not be gathered: ``runs`` under --static, ``elves``, ``imports``, …"""
+    """What could not be gathered: ``runs`` under --static, for instance."""
     probe_python: str | None = None
     """The interpreter that gathered the facts; None where they were read from outside."""
     probe_problems: tuple[str, ...] = ()

@@ -145,7 +145,7 @@ def _severity(ctx: Context, need: Need) -> Severity:
     if reached(view, modules_of(need.name), need.by.name):
         return "error"
     looked = any(i.status == "ok" for i in ctx.env.imports) and not any(
-        m.what == "import-graph" for m in ctx.facts.missing
+        m.what == "imports-read" for m in ctx.facts.missing
     )
     return "warning" if looked else "error"
 
