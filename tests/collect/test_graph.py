@@ -1,11 +1,14 @@
 """The import graph: what is surely missing is named, what may be guarded is not."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from venvsmith.collect.probe.compiled import NAMELESS, built_in
 from venvsmith.collect.probe.finder import Finder
 from venvsmith.collect.probe.graph import Graph, Owner
+from venvsmith.collect.probe.python import describe
 from venvsmith.collect.probe.tree import Tree
 
 
@@ -16,6 +19,7 @@ def missing(
     roots: str = "app",
     required: str = "",
     own: bool = False,
+    built_in: frozenset[str] | None = None,
 ) -> list[tuple[str, str, int]]:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +27,7 @@ def missing(
     tree = Tree()
     owner = Owner("app", set(required.split()), own)
     owners = {str(tmp_path / name): owner for name in files}
-    graph = Graph(tree, Finder(tree, [str(tmp_path)], "3.11"), owners)
+    graph = Graph(tree, Finder(tree, [str(tmp_path)], "3.11", built_in), owners)
     graph.walk([(roots, False)])
     return [(fact["module"], fact["importer"], fact["line"]) for fact in graph.found]
 
@@ -31,6 +35,23 @@ def missing(
 def test_a_missing_module_is_named_with_its_importer_and_line(tmp_path: Path) -> None:
     files = {"app/__init__.py": "from . import a\n", "app/a.py": "import sys\n\nimport gone.sub\n"}
     assert missing(tmp_path, files) == [("gone", "app.a", 3)]
+
+
+def test_what_may_lie_in_an_interpreter_is_missed_only_where_its_binary_is_known(
+    tmp_path: Path,
+) -> None:
+    files = {"app.py": "import sys\nimport unicodedata\nimport gone\n"}
+    gone = ("gone", "app", 3)
+    assert missing(tmp_path, files) == [gone]
+    unicodedata = ("unicodedata", "app", 2)
+    assert missing(tmp_path, files, built_in=frozenset({"sys"})) == [unicodedata, gone]
+
+
+def test_what_lies_in_an_interpreter_is_told_by_its_binary() -> None:
+    tree = Tree()
+    interpreter = describe(tree, str(Path(sys.executable).resolve()))
+    assert built_in(tree, interpreter) == NAMELESS | set(sys.builtin_module_names)
+    assert built_in(tree, describe(tree, "/bin/sh")) is None
 
 
 def test_a_missing_submodule_of_a_package_and_of_a_namespace(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from venvsmith.bundle.bytecode import ModuleCode
 from venvsmith.bundle.contents import LIBRARY, module_names
 from venvsmith.bundle.graph import builtin_modules, parse, version
-from venvsmith.collect.probe import forks
+from venvsmith.collect.probe import compiled, forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile
 
 if TYPE_CHECKING:
@@ -24,13 +24,6 @@ BOOTSTRAP = ("pyiboot", "pyi_rth")
 """Beginnings of the names of PyInstaller's own scripts."""
 BOOTSTRAP_MODULES = "mM"
 SCRIPT = "s"
-_ALWAYS = frozenset(
-    {
-        "builtins", "sys", "marshal", "_warnings", "_frozen_importlib",
-        "_frozen_importlib_external", "__main__",
-    }
-)  # fmt: skip
-"""Modules in every interpreter whose functions are called otherwise than ``PyInit_``."""
 _DISTUTILS = "setuptools._distutils"
 """What PyInstaller freezes for ``distutils``, which setuptools brings under that name."""
 
@@ -135,16 +128,12 @@ _CODES = msgspec.json.Decoder(list[ModuleCode | None])
 def compiled_in(bundle: Bundle) -> frozenset[str]:
     """Return the modules that lie in the interpreter itself.
 
-    Its library exports a function for each of them. Where that cannot be read (no ELF, not there),
-    all that may lie there are taken to.
+    Where its library cannot tell (no ELF, not there), all that may lie there are taken to.
     """
-    possible = builtin_modules() | _ALWAYS
+    possible = builtin_modules() | compiled.NAMELESS
     try:
         with bundle.open(bundle.archive.library) as handle:
-            library = ElfFile(handle)
-            if not library.exports("PyInit__imp"):
-                return possible
-            return _ALWAYS | {name for name in possible if library.exports(f"PyInit_{name}")}
+            return compiled.inside(ElfFile(handle)) or possible
     except (ElfError, OSError, KeyError, ValueError):
         return possible
 

@@ -157,6 +157,10 @@ class ElfFile:
             raise ElfError("no sound string table")
         return self.offset_of(address), size
 
+    def strings(self) -> bytes:
+        """Return the dynamic string table: the names of all that it has and wants."""
+        return self._bytes(*self._string_table())
+
     def _short_string(self, index: int) -> Optional[bytes]:
         offset, size = self._string_table()
         for length in (128, MAX_STRING):
@@ -279,7 +283,7 @@ class ElfFile:
         else:
             raise ElfError("symbol table of unknown length")
         data = self._bytes(self.offset_of(table), min(count, limit) * size)
-        self._strings = self._bytes(*self._string_table())
+        self._strings = self.strings()
         return [self._symbol_row(data, offset) for offset in range(size, len(data), size)]
 
     def _symbol_row(self, data: bytes, offset: int = 0) -> Symbol:

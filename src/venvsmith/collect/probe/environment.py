@@ -10,6 +10,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 from . import (
     built,
     bytecode,
+    compiled,
     dists,
     elf,
     files,
@@ -234,7 +235,9 @@ class Reading:
             name = item.fact["name"]
             owner = graph.Owner(name, required, name in own)
             owners.update((row.path, owner) for row in item.rows if row.path.endswith(".py"))
-        walk = graph.Graph(self.tree, Finder(self.tree, self._search_path(stdlib), minor), owners)
+        built_in = compiled.built_in(self.tree, self.interpreter)
+        finder = Finder(self.tree, self._search_path(stdlib), minor, built_in)
+        walk = graph.Graph(self.tree, finder, owners)
         walk.walk(starts)
         fact["unresolved_imports"] = walk.found
         fact["modules_read"] = walk.read

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
+from . import compiled
 from .tree import Tree
 
-# Built into every CPython binary of some version, so that no file shows them.
-BUILTIN = frozenset(sys.builtin_module_names) | frozenset({
-    "_abc", "_ast", "_codecs", "_collections", "_functools", "_imp", "_io", "_locale", "_operator",
-    "_signal", "_sre", "_stat", "_string", "_symtable", "_thread", "_tokenize", "_tracemalloc",
-    "_typing", "_warnings", "_weakref", "atexit", "builtins", "errno", "faulthandler", "gc",
-    "itertools", "marshal", "posix", "pwd", "sys", "time", "_sysconfig", "_suggestions",
-    "_frozen_importlib", "_frozen_importlib_external", "xxsubtype",
-})  # fmt: skip
 EXTENSION_TAG = re.compile(r"^\.(?:(cpython-\d+t?)[-.]|abi3\.|so$|pypy)")
 
 
@@ -34,8 +26,20 @@ class Spec(NamedTuple):
 class Finder:
     """Looks modules up in folders as the import system does."""
 
-    def __init__(self, tree: Tree, paths: List[str], minor: Optional[str]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        paths: List[str],
+        minor: Optional[str],
+        built_in: Optional[FrozenSet[str]],
+    ) -> None:
+        """Prepare to look.
+
+        :param built_in: the modules in the interpreter itself; None where they are not known, and
+            none that may be there is missed.
+        """
         self._tree = tree
+        self._built_in = built_in
         self._paths = tuple(paths)
         self._tag = "cpython-" + minor.replace(".", "") if minor else None
         self._listings: Dict[str, Dict[str, List[str]]] = {}
@@ -43,9 +47,12 @@ class Finder:
 
     def top(self, name: str) -> Optional[Spec]:
         """Return a top-level module, or None."""
-        if name in BUILTIN:
+        if name in (compiled.NAMELESS if self._built_in is None else self._built_in):
             return Spec(name, "builtin")
-        return self._find(name, name, self._paths)
+        found = self._find(name, name, self._paths)
+        if found is None and self._built_in is None and name in compiled.POSSIBLE:
+            return Spec(name, "builtin")
+        return found
 
     def child(self, parent: Spec, name: str) -> Optional[Spec]:
         """Return a submodule, or None."""

@@ -185,6 +185,11 @@ def _machine(tree: Tree) -> str:
     return ""
 
 
+def loader_folders(tree: Tree, machine: str) -> List[str]:
+    """Return the folders that the loader of a machine's kind searches without being told."""
+    return default_folders(tree, machine, _musl(tree))
+
+
 def default_folders(tree: Tree, machine: str, musl: List[str]) -> List[str]:
     """Return the folders that the loader searches last, those that are there."""
     if musl:
