@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from venvsmith.errors import UnsafeInputError, UsageError
-from venvsmith.target.dockerfile import open_dockerfile
+from venvsmith.target.dockerfile import dockerfile_facts
 
 DOCKERFILE = f"""\
 FROM python:3.11-slim@sha256:{"0" * 64}
@@ -52,7 +52,9 @@ def rules_told(file: Path) -> list[tuple[str, str]]:
 
 
 def test_the_context_is_the_folder_that_has_what_is_copied(project: Path) -> None:
-    context = open_dockerfile(str(project / "docker/Dockerfile")).dockerfile.context
+    dockerfile = dockerfile_facts(str(project / "docker/Dockerfile")).dockerfile
+    assert dockerfile is not None
+    context = dockerfile.context
     assert context is not None
     assert [(lock.path, lock.project, lock.names) for lock in context.locks] == [
         ("uv.lock", "app", ("app", "rich"))
@@ -92,6 +94,9 @@ def test_exit_codes_of_a_good_a_failing_and_an_unanswered_dockerfile(tmp_path: P
     assert verify(good).returncode == 0
     asked = verify(good, "--import", "rich")
     assert (asked.returncode, "judge its image" in asked.stdout) == (5, True)
+    (tmp_path / "lock.txt").write_text("rich==14.0.0\n")
+    held = verify(good, "--lock", str(tmp_path / "lock.txt"))
+    assert (held.returncode, "dist-missing" in held.stdout) == (5, True)
     good.write_text("FROM python:3.11-slim\nrich\n")
     failed = verify(good)
     assert failed.returncode == 1
@@ -100,12 +105,12 @@ def test_exit_codes_of_a_good_a_failing_and_an_unanswered_dockerfile(tmp_path: P
 
 def test_what_is_not_there_or_no_dockerfile_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
-        open_dockerfile(str(tmp_path / "Dockerfile"))
+        dockerfile_facts(str(tmp_path / "Dockerfile"))
     with pytest.raises(UsageError, match="this is a folder"):
-        open_dockerfile(str(tmp_path))
+        dockerfile_facts(str(tmp_path))
     (tmp_path / "image").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UnsafeInputError, match="not UTF-8"):
-        open_dockerfile(str(tmp_path / "image"))
+        dockerfile_facts(str(tmp_path / "image"))
     gone = verify(tmp_path / "gone")
     assert gone.returncode == 2
     assert gone.stderr.count("\n") == 1

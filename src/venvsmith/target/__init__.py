@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from venvsmith.errors import UnsafeInputError, UsageError
+from venvsmith.errors import UsageError
 from venvsmith.target.paths import absolute, looks_like_path, no_image
 from venvsmith.target.protocol import OpenTarget, Placement, ProbeRun
 
@@ -44,10 +44,13 @@ def venv_of(ref: str) -> str | None:
 
 
 def open_target(ref: str) -> OpenTarget:
-    """Open a target by its reference.
+    """Open a target by its reference, to look into it.
+
+    A Dockerfile and a bundle are not opened: see `dockerfile.dockerfile_facts` and
+    `venvsmith.bundle.gather`.
 
     :raises UsageError: where it does not exist.
-    :raises UnsafeInputError: for a kind that this version cannot read.
+    :raises UnsafeInputError: where it cannot be read safely.
     :raises SurroundingsError: where the engine that holds it cannot be reached.
     """
     # Each kind brings imports of its own, which the other kinds have no use for.
@@ -60,29 +63,22 @@ def open_target(ref: str) -> OpenTarget:
         from venvsmith.target.host import open_rootfs  # noqa: PLC0415
 
         return open_rootfs(rest)
-    if kind == "docker":
-        from venvsmith.target.image import open_image  # noqa: PLC0415
-
-        is_bare = rest == ref
-        if is_bare and looks_like_path(ref):
-            raise no_image(ref)
-        try:
-            return open_image(rest)
-        except UsageError as exc:
-            if is_bare and os.path.lexists(ref):
-                raise no_image(ref) from exc
-            raise
     if kind in ("oci", "docker-archive"):
         from venvsmith.target.archive import open_archive  # noqa: PLC0415
 
         return open_archive(kind, rest)
-    if kind == "dockerfile":
-        from venvsmith.target.dockerfile import open_dockerfile  # noqa: PLC0415
-
-        return open_dockerfile(rest)
     if kind == "registry":
         from venvsmith.target.registry import open_registry  # noqa: PLC0415
 
         return open_registry(rest)
-    message = f"targets of the kind {kind}: cannot be read by this version"
-    raise UnsafeInputError(message, where=ref, code="unsupported")
+    from venvsmith.target.image import open_image  # noqa: PLC0415
+
+    is_bare = rest == ref
+    if is_bare and looks_like_path(ref):
+        raise no_image(ref)
+    try:
+        return open_image(rest)
+    except UsageError as exc:
+        if is_bare and os.path.lexists(ref):
+            raise no_image(ref) from exc
+        raise

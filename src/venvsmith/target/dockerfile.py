@@ -1,14 +1,13 @@
-"""A Dockerfile as a target: read, with what decides its meaning in the folder around it."""
+"""The facts of a Dockerfile: its text, and what decides its meaning in the folder around it."""
 
 from __future__ import annotations
 
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
 
 from venvsmith.dockerfile.expand import has_unknown, split_words
 from venvsmith.dockerfile.ignore import patterns_of
@@ -16,7 +15,6 @@ from venvsmith.dockerfile.parse import SIZE_LIMIT, parse
 from venvsmith.errors import UnsafeInputError, UsageError
 from venvsmith.model.dockerfile import BuildContext, ContextFile, DockerfileFacts, Instruction
 from venvsmith.model.facts import Facts, MissingFact, Target
-from venvsmith.target.protocol import Placement, ProbeRun
 
 LOCK_LIMIT = 32 * 1024 * 1024
 IGNORE_LIMIT = 256 * 1024
@@ -26,60 +24,21 @@ VENV_NAMES = (".venv", "venv", "env")
 SOURCE_LIMIT = 200
 
 
-class DockerfileTarget:
-    """A Dockerfile; nothing can run in it, and all its facts are there from the start."""
-
-    def __init__(self, target: Target, facts: DockerfileFacts) -> None:
-        self.facts_target = target
-        self.dockerfile = facts
-        self.placement = Placement(can_run=False, why_not="a Dockerfile is read, not built")
-
-    @property
-    def facts(self) -> Facts:
-        """Return all that is known of it."""
-        reason = f"no folder was found that has all that {self.dockerfile.path} copies"
-        return Facts(
-            target=self.facts_target,
-            dockerfile=self.dockerfile,
-            missing=()
-            if self.dockerfile.context is not None
-            else (MissingFact(what="context", reason=reason),),
-        )
-
-    def run_probe(
-        self,
-        script: Callable[[Mapping[str, Any]], bytes],
-        *,
-        mark: bytes,
-        venvs: tuple[str, ...],
-        timeout: float,
-    ) -> ProbeRun:
-        """Refuse: there is nothing to probe; see `OpenTarget.run_probe`."""
-        del script, mark, venvs, timeout
-        raise AssertionError(self.placement.why_not)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def __enter__(self) -> Self:
-        """Enter the context."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the target."""
-
-
-def open_dockerfile(path: str) -> DockerfileTarget:
-    """Read a Dockerfile and look at the folder that it is most likely built from.
+def dockerfile_facts(path: str) -> Facts:
+    """Read a Dockerfile, and the folder that it is most likely built from: all there is to know.
 
     :raises UsageError: where there is no such file.
     :raises UnsafeInputError: where it is no Dockerfile.
     """
     file = Path(path)
-    text = _text(file, path)
-    facts = parse(text, path)
-    context = _context(file, facts)
-    return DockerfileTarget(Target(kind="dockerfile", ref=path), replace(facts, context=context))
+    read = parse(_text(file, path), path)
+    context = _context(file, read)
+    reason = f"no folder was found that has all that {path} copies"
+    return Facts(
+        target=Target(kind="dockerfile", ref=path),
+        dockerfile=replace(read, context=context),
+        missing=() if context is not None else (MissingFact(what="context", reason=reason),),
+    )
 
 
 def _text(file: Path, path: str) -> str:

@@ -17,7 +17,6 @@ from venvsmith.model.expected import Expected
 from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 from venvsmith.target import kind_of, open_target
-from venvsmith.target.dockerfile import DockerfileTarget
 from venvsmith.verify.expectations import assign, united
 from venvsmith.verify.outcome import FailOn, environment_of, score_of, verdict_of
 
@@ -63,7 +62,8 @@ def judge(
     """
     options = options or Options()
     started = time.monotonic()
-    expected = assign(facts, (*expectations, options.asked))
+    said = (*expectations, options.asked)
+    expected = assign(facts, said)
     everything = contexts(facts, expected)
     rules = load_rules()
     run = run_rules(rules, everything)
@@ -71,7 +71,7 @@ def judge(
     environments = tuple(
         environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
     )
-    open_questions = _unanswered(everything, options)
+    open_questions = _unbuilt(said) if facts.dockerfile else _unanswered(everything, options)
     unread = any(missing.what == "files" for missing in facts.missing)
     if not facts.environments and not findings and facts.dockerfile is None:
         raise NothingCheckedError(
@@ -119,8 +119,12 @@ def _facts(target: str, request: CollectRequest) -> Facts:
             static=request.static,
             timeout=request.timeout,
         )
+    if kind == "dockerfile":
+        from venvsmith.target.dockerfile import dockerfile_facts  # noqa: PLC0415
+
+        return dockerfile_facts(rest)
     with open_target(target) as opened:
-        return opened.facts if isinstance(opened, DockerfileTarget) else collect(opened, request)
+        return collect(opened, request)
 
 
 def _target(facts: Facts) -> ReportedTarget:
@@ -138,7 +142,6 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
     found: list[Skipped] = []
     for ctx in everything:
         if ctx.environment is None:
-            found.extend(_unbuilt(ctx, options))
             continue
         wanted = options.asked if options.static else united(options.asked, ctx.expected)
         tried = {i.module for i in ctx.env.imports if i.status != "skipped"}
@@ -164,16 +167,17 @@ def _left_out(everything: Sequence[Context]) -> Iterator[Skipped]:
         yield Skipped(rule="dist-missing", reason=f"{line} names no distribution to look for")
 
 
-def _unbuilt(ctx: Context, options: Options) -> Iterator[Skipped]:
-    """Yield what was asked of a Dockerfile and only its image could answer."""
-    if ctx.facts.dockerfile is None:
-        return
-    for rule, asked in (
-        ("import-failed", options.asked.imports),
-        ("command-failed", options.asked.commands),
-    ):
-        if asked:
-            yield _open(rule, "a Dockerfile is read, not built: judge its image")
+def _unbuilt(said: Sequence[Expected]) -> tuple[Skipped, ...]:
+    """Return what was asked of a Dockerfile and only its image could answer."""
+    return tuple(
+        _open(rule, "a Dockerfile is read, not built: judge its image")
+        for rule, asked in (
+            ("dist-missing", any(expected.pins is not None for expected in said)),
+            ("import-failed", any(expected.imports for expected in said)),
+            ("command-failed", any(expected.commands for expected in said)),
+        )
+        if asked
+    )
 
 
 def _open(rule: str, reason: str) -> Skipped:
