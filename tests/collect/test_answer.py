@@ -13,9 +13,7 @@ GOOD = {"environments": [{"path": "/venv", "kind": "venv"}], "system": {"uid": 7
 
 
 def answer(stdout: bytes, returncode: int | None = 0, *, truncated: bool = False) -> Facts:
-    run = ProbeRun(
-        stdout=stdout, stderr="boom", python="python3", returncode=returncode, truncated=truncated
-    )
+    run = ProbeRun(stdout=stdout, stderr="boom", returncode=returncode, truncated=truncated)
     return read_answer(run, NONCE, Target(kind="image", ref="x"))
 
 

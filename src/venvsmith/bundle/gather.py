@@ -105,8 +105,6 @@ def gather(
         elves=elves,
         imports=tried.imports,
         commands=tried.commands,
-        files=facts.files,
-        modules_read=facts.read,
         bundle=facts,
     )
     machine = machines.most_common(1)[0][0] if machines else os.uname().machine
@@ -188,7 +186,6 @@ def _distributions(bundle: Bundle) -> list[Distribution]:
             version=version,
             location=bundle.contents,
             metadata_path=folder,
-            has_record=f"{folder}/RECORD" in bundle.files,
         )
         for name, (version, folder) in sorted(wants.distributions(bundle).items())
     ]

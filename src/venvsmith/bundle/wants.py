@@ -128,7 +128,7 @@ def elves(bundle: Bundle) -> dict[str, Elf]:
             with bundle.open(path) as handle:
                 fact = object_of(path, handle)
         except (OSError, KeyError) as exc:
-            fact = Elf(path=path, elf_class=0, machine="", error=str(exc))
+            fact = Elf(path=path, machine="", error=str(exc))
         if fact is not None:
             found[path] = fact
     return found

@@ -25,7 +25,6 @@ class CollectRequest:
     :param imports: modules to import, by the environment's path; "" stands for the first
         environment. Where nothing is given for an environment, its own manifest's are used.
     :param commands: commands to run, in the same way.
-    :param programs: names to look up on PATH besides the usual ones.
     :param static: run nothing of the target.
     :param timeout: seconds for all that runs, imports and commands together. One that hangs
         leaves some of it to the others.
@@ -34,7 +33,6 @@ class CollectRequest:
     venvs: tuple[str, ...] = ()
     imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     commands: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-    programs: tuple[str, ...] = ()
     static: bool = False
     timeout: float = 300.0
 
@@ -88,7 +86,6 @@ def collect(target: OpenTarget, request: CollectRequest) -> Facts:
         "config": msgspec.to_builtins(target.facts_target.config),
         "imports": dict(request.imports),
         "commands": dict(request.commands),
-        "programs": request.programs,
         "timeout": request.timeout,
     }
 
@@ -145,7 +142,6 @@ def read_answer(run: ProbeRun, nonce: str, target: Target) -> Facts:
         system=facts.system,
         environments=facts.environments,
         missing=facts.missing,
-        probe_python=run.python or None,
         probe_problems=(
             *(f"output: {python} ended well, but did nothing of it" for python in run.silent),
             *facts.problems,

@@ -40,7 +40,6 @@ class ImageConfig:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
     history: tuple[str, ...] = ()
     """``created_by`` of each layer, the oldest first."""
     os: str = "linux"
@@ -64,8 +63,6 @@ class PathStep:
 
     path: str
     kind: PathKind
-    link: str | None = None
-    """Where a link points, as written in it."""
     mode: int = 0
     uid: int = 0
     gid: int = 0
@@ -78,8 +75,6 @@ class Elf:
     """The parts of an ELF file that decide whether a loader takes it."""
 
     path: str
-    elf_class: int
-    """32 or 64."""
     machine: str
     """As ``platform.machine()`` names it: ``x86_64``, ``aarch64``, or ``em<number>``."""
     interp: str | None = None
@@ -106,15 +101,8 @@ class InterpreterRun:
     stderr: str = ""
     version: str | None = None
     """``3.11.2``."""
-    executable: str | None = None
     prefix: str | None = None
-    base_prefix: str | None = None
     sys_path: tuple[str, ...] = ()
-    cache_tag: str | None = None
-    magic: str | None = None
-    """Hexadecimal magic number of its bytecode."""
-    isolated_path: tuple[str, ...] = ()
-    """``sys.path`` under ``-I``, to compare with what the environment adds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +119,6 @@ class Interpreter:
     """The folder of its standard library where that was found (it holds ``encodings``)."""
     stdlib_lacks: tuple[str, ...] = ()
     """Modules of the standard library that no whole one is without, and this one is."""
-    has_ensurepip: bool | None = None
     elf: Elf | None = None
     run: InterpreterRun | None = None
 
@@ -168,8 +155,6 @@ class Distribution:
     """The site-packages folder that holds it."""
     metadata_path: str
     requires: tuple[str, ...] = ()
-    requires_python: str | None = None
-    extras: tuple[str, ...] = ()
     entry_points: tuple[EntryPoint, ...] = ()
     top_level: tuple[str, ...] = ()
     """Import names it brings, from RECORD (or top_level.txt)."""
@@ -180,7 +165,6 @@ class Distribution:
     """The source folder of an editable install."""
     editable_exists: bool | None = None
     files: int = 0
-    has_record: bool = True
     record_problems: tuple[RecordProblem, ...] = ()
     """Up to two hundred of each kind: code first, what is dispensable last."""
     record_problems_cut: Mapping[str, int] = field(default_factory=dict)
@@ -287,8 +271,6 @@ class ImportResult:
     module: str
     status: Literal["ok", "failed", "crashed", "timeout", "namespace", "skipped"]
     """``namespace``: it imported only as an empty namespace package."""
-    file: str | None = None
-    version: str | None = None
     exception: str | None = None
     """The exception's type, ``ModuleNotFoundError``."""
     message: str = ""
@@ -300,8 +282,6 @@ class ImportResult:
     """The exceptions behind it as ``Type: message``, the nearest first."""
     signal: int | None = None
     seconds: float = 0.0
-    alone: bool = False
-    """Whether this is the outcome of a process of its own."""
     output: str = ""
     """The end of what it printed, for a crash."""
 
@@ -331,8 +311,6 @@ class TorchBuild:
     """Compute architectures of its kernels, ``sm_90``; only where a device is there."""
     devices: tuple[str, ...] = ()
     """Compute capability of each device, ``9.0``."""
-    available: bool = False
-    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -358,8 +336,6 @@ class BuiltTree:
 
     layers: Mapping[str, str] = field(default_factory=dict)
     """Name of each layer to the digest of its list, which stands for all that it brought."""
-    files: int = 0
-    """How many files and links were compared."""
     differences: tuple[TreeDifference, ...] = ()
     """The first of them, by path."""
     difference_count: int = 0
@@ -381,8 +357,6 @@ class Environment:
     site_packages: tuple[str, ...] = ()
     distributions: tuple[Distribution, ...] = ()
     scripts: tuple[Script, ...] = ()
-    bin_links: tuple[BrokenLink, ...] = ()
-    """Links in ``bin`` that lead nowhere."""
     bin_names: tuple[str, ...] = ()
     """All names in ``bin``."""
     pth: tuple[PthLine, ...] = ()
@@ -404,26 +378,13 @@ class Environment:
     """The venv around this one, where there is one."""
     on_path: bool | None = None
     """Whether the target's PATH holds its ``bin``."""
-    files: int = 0
-    files_hashed: int = 0
-    bytes_hashed: int = 0
     cuda_available: bool | None = None
     torch: TorchBuild | None = None
     """What an imported torch says of itself."""
-    unowned_names: tuple[str, ...] = ()
-    """Names directly in site-packages that no RECORD lists."""
-    import_output: str = ""
-    """The end of what the imports printed: warnings, mostly."""
     library_folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Folders outside site-packages that an RPATH or RUNPATH of ``elves``, or of the interpreter,
-    names, with the shared objects in them."""
+    """Folders outside site-packages that an RPATH or RUNPATH of ``elves`` names, each with what
+    lies in it of the libraries that they need."""
     undefined_symbols: tuple[UndefinedSymbol, ...] = ()
-    bytecode_files: int = 0
-    """Sources that have a cache for this interpreter."""
-    bytecode_ignored: int = 0
-    """Caches that do not fit their source: slower starts, no wrong code."""
-    modules_read: int = 0
-    """How many modules `unresolved_imports` was read from."""
     shadows: tuple[Shadow, ...] = ()
     """Of the working directory and PYTHONPATH, over the stdlib and the distributions."""
     manifest: str | None = None
@@ -502,8 +463,6 @@ class Facts:
     environments: tuple[Environment, ...] = ()
     missing: tuple[MissingFact, ...] = ()
     """What could not be gathered: ``runs`` under --static, for instance."""
-    probe_python: str | None = None
-    """The interpreter that gathered the facts; None where they were read from outside."""
     probe_problems: tuple[str, ...] = ()
     """Contradictions and floods that the probe itself noticed."""
     dockerfile: DockerfileFacts | None = None

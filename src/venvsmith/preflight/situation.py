@@ -83,7 +83,6 @@ class Situation:
     probe: bool
     asked: Future[Engine]
     inside: Future[int | None]
-    here: str = "."
 
     @cached_property
     def engine(self) -> Engine:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
 
-CUDA_RUNTIME = ("libcudart", "libcublas", "libcudnn")
-
 
 class CpuCudaMix(Rule):
     """torch and its companions are of different builds: one for the CPU, one for CUDA.

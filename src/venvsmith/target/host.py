@@ -41,7 +41,6 @@ class FolderTarget:
         """Run the probe on this machine; see `OpenTarget.run_probe`."""
         del venvs
         text = script({})
-        tried: list[tuple[str, str]] = []
         for python in self._pythons:
             done = process.run(
                 process.Command(
@@ -55,17 +54,12 @@ class FolderTarget:
             run = ProbeRun(
                 stdout=done.stdout,
                 stderr=done.error_text[-4000:],
-                python=python,
                 returncode=None if done.timed_out else done.returncode,
                 truncated=done.truncated,
-                tried=tuple(tried),
             )
             gathered = mark in run.stdout or run.truncated or run.returncode is None
             if gathered or python == self._pythons[-1]:
                 return run
-            tried.append(
-                (python, run.stderr.strip().rpartition("\n")[2] or f"rc {done.returncode}")
-            )
         raise AssertionError(self._pythons)
 
     def close(self) -> None:

@@ -86,10 +86,8 @@ class ImageTarget:
                 return ProbeRun(
                     stdout=done.stdout,
                     stderr=done.error_text[-4000:],
-                    python=python,
                     returncode=None if done.timed_out else done.returncode,
                     truncated=done.truncated,
-                    tried=tuple(tried),
                     silent=tuple(silent),
                 )
             tried.append((python, f"status {done.returncode}: {engine.first_line(done)[:300]}"))
@@ -135,7 +133,7 @@ class ImageTarget:
         finally:
             engine.remove([name])
             self._containers.remove(name)
-        return replace(run, python="", tried=tuple(tried), silent=tuple(silent))
+        return replace(run, silent=tuple(silent))
 
     def _run(self, python: str, script: bytes, timeout: float) -> process.Completed:
         name = engine.new_name()
@@ -215,7 +213,6 @@ def image_config(inspected: Mapping[str, Any], history: tuple[str, ...]) -> Imag
         entrypoint=tuple(config.get("Entrypoint") or ()),
         cmd=tuple(config.get("Cmd") or ()),
         volumes=tuple(sorted(config.get("Volumes") or ())),
-        labels=dict(config.get("Labels") or {}),
         history=history,
         os=inspected.get("Os") or "linux",
         architecture=inspected.get("Architecture") or "",

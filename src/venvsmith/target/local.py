@@ -26,7 +26,6 @@ class _Start(msgspec.Struct):
     workdir: str = "/"
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
-    labels: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class LocalManifest(msgspec.Struct):
@@ -61,7 +60,6 @@ def open_local(folder: Path, *, ref: str) -> FolderTarget | None:
         workdir=start.workdir,
         entrypoint=start.entrypoint,
         cmd=start.cmd,
-        labels=start.labels,
     )
     target = Target(kind="rootfs", ref=ref, config=config)
     sandbox = find_sandbox() if manifest.final_path else None

@@ -44,14 +44,11 @@ class ProbeRun:
 
     stdout: bytes
     stderr: str
-    python: str
     returncode: int | None
     """None where it did not end in time."""
     truncated: bool = False
-    tried: tuple[tuple[str, str], ...] = ()
-    """Interpreters that could not gather, each with the reason."""
     silent: tuple[str, ...] = ()
-    """Those of them that ended as if all were well."""
+    """Interpreters that did not gather and ended as if all were well."""
 
 
 class OpenTarget(Protocol):

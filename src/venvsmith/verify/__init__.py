@@ -72,7 +72,7 @@ def judge(
         environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
     )
     open_questions = _unbuilt(said) if facts.dockerfile else _unanswered(everything, options)
-    unread = any(missing.what == "files" for missing in facts.missing)
+    is_open = bool(open_questions) or any(missing.what == "files" for missing in facts.missing)
     if not facts.environments and not findings and facts.dockerfile is None:
         raise NothingCheckedError(
             NO_ENVIRONMENT,
@@ -83,7 +83,7 @@ def judge(
     return Report(
         schema="venvsmith/report/1",
         target=_target(facts),
-        verdict=verdict_of(findings, fail_on=options.fail_on, unanswered=unread or bool(open_questions)),
+        verdict=verdict_of(findings, fail_on=options.fail_on, unanswered=is_open),
         score=score_of(everything, environments),
         environments=environments,
         findings=findings,

@@ -10,10 +10,10 @@ import base64
 import hashlib
 import json
 import stat
-from typing import Any, Dict, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Set
 
 from .dists import Row
-from .files import MAX_LISTED, Found
+from .files import MAX_LISTED, Found, Hashes
 from .tree import Fact, Stat, Tree
 
 HOME = "/.venvsmith"
@@ -78,7 +78,7 @@ def compare(
     tree: Tree,
     built: Built,
     walks: Dict[str, Found],
-    hashes: Dict[Tuple[str, str], Tuple[str, str, int]],
+    hashes: Hashes,
 ) -> Fact:
     """Return `model.facts.BuiltTree`.
 
@@ -99,7 +99,6 @@ def compare(
         for kind in [_difference(path, built.entries.get(path), seen, links, hashes)]
         if kind
     ]
-    fact["files"] = len(built.entries)
     fact["difference_count"] = len(found)
     fact["differences"] = found[:MAX_LISTED]
     return fact
@@ -110,7 +109,7 @@ def _difference(
     entry: Any,
     seen: Dict[str, Stat],
     links: Dict[str, str],
-    hashes: Dict[Tuple[str, str], Tuple[str, str, int]],
+    hashes: Hashes,
 ) -> str:
     if entry is None:
         return "added"
@@ -121,7 +120,7 @@ def _difference(
         return "" if target[:DIGITS] == entry.digest else "changed"
     if path not in seen:
         return "changed" if path in links else "removed"
-    kind, text, _ = hashes.get((path, "sha256"), ("", "", 0))
+    kind, text = hashes.get((path, "sha256"), ("", ""))
     if kind == "ok" and base64.urlsafe_b64decode(text + "=").hex()[:DIGITS] != entry.digest:
         return "changed"
     return "" if "%o" % stat.S_IMODE(seen[path].mode) == entry.mode else "mode"

@@ -36,12 +36,8 @@ def _main(fd, names, torch):
                 found.append("%s:%d in %s" % (code.co_filename, step.tb_lineno, code.co_name))
             step = step.tb_next
         return tuple(found[:20] + found[max(20, len(found) - 20):])
-    boot = sys.modules.get("_frozen_importlib_external")
-    magic = getattr(boot, "MAGIC_NUMBER", b"")
-    say(version=".".join(map(str, sys.version_info[:3])), executable=sys.executable,
-        prefix=sys.prefix, base_prefix=getattr(sys, "base_prefix", sys.prefix),
-        sys_path=tuple(cut(item) for item in sys.path),
-        cache_tag=sys.implementation.cache_tag, magic=magic.hex())
+    say(version=".".join(map(str, sys.version_info[:3])), prefix=sys.prefix,
+        sys_path=tuple(cut(item) for item in sys.path))
     for name in names:
         say(start=name)
         begin = time.time()
@@ -52,12 +48,8 @@ def _main(fd, names, torch):
             file = getattr(module, "__file__", None)
             path = getattr(module, "__path__", None)
             fact["status"] = "namespace" if file is None and path is not None else "ok"
-            fact["file"] = cut(file) if isinstance(file, str) else None
             if fact["status"] == "namespace":
-                fact["file"] = None
                 fact["paths"] = tuple(str(item) for item in path)[:10]
-            version = getattr(module, "__dict__", {}).get("__version__")
-            fact["version"] = cut(version, 200) if isinstance(version, str) else None
         except BaseException as exc:
             missing = exc.name if isinstance(exc, ModuleNotFoundError) else None
             missing = cut(missing, 500) if isinstance(missing, str) else None

@@ -74,7 +74,6 @@ def _read(tree: Tree, site: str, name: str, prefix: str) -> Installed:
     )
     _headers(tree.read(source, METADATA_LIMIT), fact)
     if not is_folder:
-        fact["has_record"] = False
         return Installed(fact, [], [])
     fact["installer"] = (tree.text(folder + "/INSTALLER", 200) or "").strip() or None
     fact["tags"] = _tags(tree.text(folder + "/WHEEL", 64 * 1024))
@@ -111,8 +110,6 @@ def _headers(data: Optional[bytes], fact: Fact) -> None:
     fact["name"] = normalise(headers.get("name", [fact["name"]])[0])
     fact["version"] = headers.get("version", [fact["version"]])[0]
     fact["requires"] = headers.get("requires-dist", [])
-    fact["requires_python"] = headers.get("requires-python", [None])[0]
-    fact["extras"] = headers.get("provides-extra", [])
 
 
 def _tags(text: Optional[str]) -> List[str]:
@@ -185,7 +182,6 @@ def _egg_link(tree: Tree, site: str, name: str) -> Installed:
         "metadata_path": f"{site}/{name}",
         "editable": source,
         "editable_exists": tree.is_dir(source),
-        "has_record": False,
     }
     if info:
         _headers(tree.read(f"{source}/{info[0]}/PKG-INFO", METADATA_LIMIT), fact)
@@ -194,7 +190,6 @@ def _egg_link(tree: Tree, site: str, name: str) -> Installed:
 
 def _record(tree: Tree, folder: str, site: str, prefix: str, fact: Fact) -> List[Row]:
     data = tree.read(folder + "/RECORD", RECORD_LIMIT)
-    fact["has_record"] = data is not None
     problems: List[Fact] = []
     fact["record_problems"] = problems
     if data is None:

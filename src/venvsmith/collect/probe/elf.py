@@ -16,7 +16,7 @@ from .tree import Fact, Handle
 MACHINES = {3: "i686", 21: "ppc64le", 22: "s390x", 40: "armv7l", 62: "x86_64", 183: "aarch64",
             243: "riscv64", 258: "loongarch64"}  # fmt: skip
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK = 1, 2, 3, 0x6474E551
-DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 1, 4, 5, 6, 10, 11
+DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ = 1, 4, 5, 6, 10
 DT_SONAME, DT_RPATH, DT_RUNPATH = 14, 15, 29
 DT_GNU_HASH, DT_VERDEF, DT_VERDEFNUM = 0x6FFFFEF5, 0x6FFFFFFC, 0x6FFFFFFD
 DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
@@ -27,6 +27,7 @@ MAX_DYNAMIC = 64 * 1024
 MAX_STRINGS = 64 * 1024 * 1024
 MAX_STRING = 64 * 1024
 MAX_ENTRIES = 20000
+MAX_SYMBOLS = 2_000_000
 FOREIGN = {
     b"\xcf\xfa\xed\xfe": "Mach-O",
     b"\xce\xfa\xed\xfe": "Mach-O",
@@ -265,7 +266,7 @@ class ElfFile:
             index += 1
         return False
 
-    def symbols(self, limit: int = 2_000_000) -> List[Symbol]:
+    def symbols(self) -> List[Symbol]:
         """Return the dynamic symbols.
 
         The table's length is not stored: it is read up to the string table, which follows it in
@@ -282,7 +283,7 @@ class ElfFile:
             count = (strings - table) // size
         else:
             raise ElfError("symbol table of unknown length")
-        data = self._bytes(self.offset_of(table), min(count, limit) * size)
+        data = self._bytes(self.offset_of(table), min(count, MAX_SYMBOLS) * size)
         self._strings = self.strings()
         return [self._symbol_row(data, offset) for offset in range(size, len(data), size)]
 
@@ -316,7 +317,7 @@ class ElfFile:
 
 def describe(path: str, handle: Handle) -> Fact:
     """Return the facts of a file as `model.facts.Elf`; `error` where it is not sound."""
-    fact: Fact = {"path": path, "elf_class": 0, "machine": ""}
+    fact: Fact = {"path": path, "machine": ""}
     try:
         _fill(fact, ElfFile(handle), os.path.basename(path))
     except (ElfError, OSError, ValueError, OverflowError, struct.error) as exc:
@@ -325,7 +326,7 @@ def describe(path: str, handle: Handle) -> Fact:
 
 
 def _fill(fact: Fact, elf: ElfFile, name: str) -> None:
-    fact.update(elf_class=elf.bits, machine=elf.machine, interp=elf.interp())
+    fact.update(machine=elf.machine, interp=elf.interp())
     fact["execstack"] = elf.execstack()
     fact["needed"] = elf.strings_of(DT_NEEDED)
     fact["soname"] = next(iter(elf.strings_of(DT_SONAME)), None)

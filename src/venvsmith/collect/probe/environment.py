@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from . import (
     built,
@@ -31,7 +31,7 @@ from .tree import Fact, Tree
 MANIFEST = "/.venvsmith/manifest.json"
 SHARED_OBJECT = re.compile(r"\.(so(\.[\w.]+)?|dylib|pyd)$")
 MAX_BIN_NAMES = 5000
-MAX_FOLDERS, MAX_LIBRARIES = 100, 2000
+MAX_FOLDERS = 100
 
 
 class Place(NamedTuple):
@@ -138,31 +138,26 @@ class Reading:
         folders = [self.place.path + "/bin"]
         if self.place.kind == "system":
             folders = list(dict.fromkeys(prefix_of(self.place, s) + "/bin" for s in self.sites))
-        fact["scripts"], fact["bin_links"], fact["bin_names"] = [], [], []
+        fact["scripts"], fact["bin_names"] = [], []
         for folder in folders:
             fact["scripts"] += scripts.in_folder(
                 self.tree, folder, self.start.path, self.owners,
                 owned_only=self.place.kind == "system",
             )  # fmt: skip
             fact["bin_names"] += self.tree.names(folder)[:MAX_BIN_NAMES]
-            if self.place.kind == "venv":
-                fact["bin_links"] += scripts.broken_bin_links(self.tree, folder)
 
     def _packages(self, fact: Fact) -> None:
         poison = [p for p in self.start.env.get("PYTHONPATH", "").split(":") if p.startswith("/")]
         fact["startup_files"] = scripts.startup_files(
             self.tree, [*self.sites, *poison], self.owners
         )
-        for name in ("pth", "broken_links", "unreadable", "unowned_inits", "unowned_names"):
+        for name in ("pth", "broken_links", "unreadable", "unowned_inits"):
             fact[name] = []
-        fact["files"] = 0
         for site, found in self.walks.items():
             fact["pth"] += scripts.pth_lines(self.tree, site, self.owners)
             fact["broken_links"] += files.broken_links(self.tree, found.links)
             fact["unreadable"] += found.unreadable[:100]
             fact["unowned_inits"] += files.unowned_inits(site, self.installed, found)
-            fact["unowned_names"] += files.unowned_names(self.tree, site, self.installed)
-            fact["files"] += len(found.files)
 
     def _native(self, fact: Fact) -> None:
         owned = {path: names[0] for path, names in self.owners.items()}
@@ -175,18 +170,19 @@ class Reading:
         )
 
     def _library_folders(self, elves: List[Fact]) -> Dict[str, List[str]]:
-        """Return what lies where an RPATH or RUNPATH points out of the site folders."""
+        """Return what is needed of what lies where an RPATH or RUNPATH leads out of the sites."""
         folders: Dict[str, None] = {}
-        for fact in [*elves, self.interpreter.get("elf") or {}]:
-            origin = os.path.dirname(fact.get("path", ""))
+        for fact in elves:
+            origin = os.path.dirname(fact["path"])
             for entry in [*fact.get("rpath", ()), *fact.get("runpath", ())]:
                 text = entry.replace("${ORIGIN}", origin).replace("$ORIGIN", origin)
                 folder = os.path.normpath(text)
                 inside = any((folder + "/").startswith(site + "/") for site in self.sites)
                 if folder.startswith("/") and not inside:
                     folders[folder] = None
+        needed = {name for fact in elves for name in fact.get("needed", ())}
         return {
-            folder: system.shared_objects(self.tree, folder)[:MAX_LIBRARIES]
+            folder: sorted(needed.intersection(system.shared_objects(self.tree, folder)))
             for folder in list(folders)[:MAX_FOLDERS]
         }
 
@@ -210,8 +206,6 @@ class Reading:
             return
         outcomes = [bytecode.judge(self.tree, w.files, minor) for w in self.walks.values()]
         fact["stale_bytecode"] = [item for outcome in outcomes for item in outcome.stale]
-        fact["bytecode_files"] = sum(outcome.cached for outcome in outcomes)
-        fact["bytecode_ignored"] = sum(outcome.ignored for outcome in outcomes)
         unjudged = sum(outcome.unjudged for outcome in outcomes)
         if unjudged:
             reason = f"{unjudged} hash-based files need Python {minor} itself to judge them"
@@ -240,7 +234,6 @@ class Reading:
         walk = graph.Graph(self.tree, finder, owners)
         walk.walk(starts)
         fact["unresolved_imports"] = walk.found
-        fact["modules_read"] = walk.read
 
     def _search_path(self, stdlib: str) -> List[str]:
         """Return ``sys.path`` as the files make it."""
@@ -263,13 +256,11 @@ class Reading:
 
     def _hashes(self, fact: Fact) -> None:
         try:
-            hashes: Dict[Tuple[str, str], Tuple[str, str, int]] = self._hashing.result()
+            hashes = self._hashing.result()
         except forks.WorkerError as exc:
             self.missing.append({"what": "hashes", "reason": str(exc)})
             return
-        fact["files_hashed"], fact["bytes_hashed"] = files.record_problems(
-            self.installed, hashes, self.tree
-        )
+        files.record_problems(self.installed, hashes, self.tree)
         fact["overlaps"] = files.overlaps(self.installed, hashes)
         if self._built is not None:
             fact["built"] = built.compare(self.tree, self._built, self.walks, hashes)

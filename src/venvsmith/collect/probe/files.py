@@ -29,6 +29,10 @@ FILE_COST = 150_000
 BYTECODE = (".pyc", ".pyo")
 
 
+Hashes = Dict[Tuple[str, str], Tuple[str, str]]
+"""Path and algorithm of a file to its kind and its digest, or why it has none."""
+
+
 class Found(NamedTuple):
     """What a walk over site-packages met."""
 
@@ -89,15 +93,15 @@ class Hashing:
             forks.Worker(_job(tree, share)) for share in forks.spread(rows, weights, workers)
         ]
 
-    def result(self) -> Dict[Tuple[str, str], Tuple[str, str, int]]:
-        """Return (path, algorithm) to (kind, digest or detail, bytes read).
+    def result(self) -> Hashes:
+        """Return what came of hashing.
 
         :raises forks.WorkerError: where a worker died.
         """
-        found = {}
+        found: Hashes = {}
         for worker in self._workers:
-            for path, algorithm, kind, text, size in json.loads(worker.result()):
-                found[path, algorithm] = (kind, text, size)
+            for path, algorithm, kind, text in json.loads(worker.result()):
+                found[path, algorithm] = (kind, text)
         return found
 
 
@@ -110,32 +114,28 @@ def _job(tree: Tree, rows: List[Row]) -> Callable[[], bytes]:
     return work
 
 
-def _hash(tree: Tree, row: Row, buffer: bytearray) -> Tuple[str, str, int]:
+def _hash(tree: Tree, row: Row, buffer: bytearray) -> Tuple[str, str]:
     try:
         with tree.open(row.path) as handle:
             digest = hashlib.new(row.algorithm)
-            size = handle.digest_into(digest, buffer)
+            handle.digest_into(digest, buffer)
     except FileNotFoundError:
         info = tree.lstat(row.path)
         if info is not None and stat.S_ISLNK(info.mode):
-            return "dangling-link", "", 0
-        return "missing", "", 0
+            return "dangling-link", ""
+        return "missing", ""
     except NotADirectoryError:
-        return "missing", "", 0
+        return "missing", ""
     except (OSError, ValueError, TypeError) as exc:
-        return "unreadable", getattr(exc, "strerror", None) or str(exc), 0
-    return "ok", base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode(), size
+        return "unreadable", getattr(exc, "strerror", None) or str(exc)
+    return "ok", base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
 
 
-def record_problems(
-    installed: List[Installed], hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree
-) -> Tuple[int, int]:
+def record_problems(installed: List[Installed], hashes: Hashes, tree: Tree) -> None:
     """Add to each distribution what its RECORD says and the disk does not.
 
     Bytecode that is gone is no problem: the interpreter makes it anew. Code comes first and what is
     dispensable last, so that only the least is cut off where there is much.
-
-    :return: how many files were hashed, and how many bytes.
     """
     for item in installed:
         problems = item.fact.get("record_problems", [])
@@ -145,8 +145,6 @@ def record_problems(
             problem["dispensable"] = bool(DISPENSABLE.search(below))
         problems.sort(key=lambda p: (p["dispensable"], not CODE.search(p["path"])))
         item.fact["record_problems"], item.fact["record_problems_cut"] = _cut(problems)
-    done = [size for kind, _, size in hashes.values() if kind == "ok"]
-    return len(done), sum(done)
 
 
 def _cut(problems: List[Fact]) -> Tuple[List[Fact], Dict[str, int]]:
@@ -161,12 +159,12 @@ def _cut(problems: List[Fact]) -> Tuple[List[Fact], Dict[str, int]]:
     return listed, {k: number - MAX_LISTED for k, number in seen.items() if number > MAX_LISTED}
 
 
-def _problem(row: Row, hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree: Tree) -> Any:
+def _problem(row: Row, hashes: Hashes, tree: Tree) -> Any:
     if row.path.endswith(BYTECODE):
         return None
     if row.path.endswith(".py") and tree.lstat(row.path) is None and tree.is_file(row.path + "c"):
         return None  # the bytecode stands in the source's place, and imports as well
-    kind, text, _ = hashes.get((row.path, row.algorithm), ("", "", 0))
+    kind, text = hashes.get((row.path, row.algorithm), ("", ""))
     if not kind:
         info = tree.lstat(row.path)
         if info is None:
@@ -180,9 +178,7 @@ def _problem(row: Row, hashes: Dict[Tuple[str, str], Tuple[str, str, int]], tree
     return {"path": row.path, "kind": kind, "detail": text}
 
 
-def overlaps(
-    installed: List[Installed], hashes: Dict[Tuple[str, str], Tuple[str, str, int]]
-) -> List[Fact]:
+def overlaps(installed: List[Installed], hashes: Hashes) -> List[Fact]:
     """Return the files that several distributions claim with different content."""
     claims: Dict[str, Dict[str, Row]] = {}
     for item in installed:
@@ -198,7 +194,7 @@ def overlaps(
             "distributions": sorted(rows),
             "matches": sorted(
                 name for name, row in rows.items()
-                if hashes.get((path, row.algorithm), ("", "", 0))[:2] == ("ok", row.digest)
+                if hashes.get((path, row.algorithm)) == ("ok", row.digest)
             ),
         })  # fmt: skip
     return found[:2000]
@@ -230,16 +226,3 @@ def unowned_inits(site: str, installed: List[Installed], found: Found) -> List[s
         if path.endswith("/__init__.py") and path not in owned
         and len(users.get(os.path.dirname(path), ())) > 1
     )  # fmt: skip
-
-
-def unowned_names(tree: Tree, site: str, installed: List[Installed]) -> List[str]:
-    """Return the names directly in site-packages that no distribution claims."""
-    start = site.rstrip("/") + "/"
-    owned = {os.path.basename(item.fact["metadata_path"]) for item in installed}
-    for item in installed:
-        owned.update(
-            row.path[len(start) :].split("/", 1)[0]
-            for row in item.rows if row.path.startswith(start)
-        )  # fmt: skip
-    ours = re.compile(r"^(__pycache__|\.|_virtualenv\.(py|pth)$|~)")
-    return [name for name in tree.names(site) if name not in owned and not ours.match(name)][:500]

@@ -131,7 +131,7 @@ class Course:
         return fact
 
     def _programs(self) -> List[str]:
-        wanted = list(self.request.get("programs") or ())
+        wanted: List[str] = []
         for commands in (self.request.get("commands") or {}).values():
             wanted += [argv[0] for argv in commands if argv]
         return wanted + list(self.start.argv[:1])
@@ -220,8 +220,6 @@ class Course:
         setting = runs.Setting(env, self.start.workdir, self.deadline, limit)
         imports = runs.Imports(place.python, setting)
         imports.start(self._asked("imports", place, index) or self._roots(place))
-        if imports.run.get("version"):
-            imports.run["isolated_path"] = runs.isolated_path(place.python, setting)
         self.seconds["imports"] = round(
             self.seconds.get("imports", 0.0) + time.monotonic() - begin, 3
         )
@@ -241,7 +239,7 @@ class Course:
         )
         return {
             "run": imports.run, "imports": list(imports.results.values()), "torch": imports.torch,
-            "commands": commands, "output": imports.output,
+            "commands": commands,
         }  # fmt: skip
 
 

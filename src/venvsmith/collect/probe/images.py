@@ -159,7 +159,6 @@ def image_config(config: Dict[str, Any]) -> Fact:
         "entrypoint": [str(word) for word in start.get("Entrypoint") or ()],
         "cmd": [str(word) for word in start.get("Cmd") or ()],
         "volumes": sorted(str(path) for path in start.get("Volumes") or ()),
-        "labels": {str(k): str(v) for k, v in (start.get("Labels") or {}).items()},
         "history": [str(item.get("created_by", "")) for item in history],
         "os": str(config.get("os") or "linux"),
         "architecture": str(config.get("architecture") or ""),

@@ -38,8 +38,8 @@ class Slice(Handle):
         count = max(0, min(count, self.size - offset))
         return self._source.pread(count, self._offset + offset)
 
-    def digest_into(self, digest: Any, buffer: bytearray) -> int:
-        """Feed the whole content to a hash; return how many bytes it had."""
+    def digest_into(self, digest: Any, buffer: bytearray) -> None:
+        """Feed the whole content to a hash."""
         offset = 0
         while offset < self.size:
             data = self.pread(len(buffer), offset)
@@ -47,7 +47,6 @@ class Slice(Handle):
                 raise OSError(errno.EIO, "short read")
             digest.update(data)
             offset += len(data)
-        return offset
 
     def close(self) -> None:
         """Nothing is held: the tar stays open."""

@@ -24,11 +24,10 @@ def combine(env: Fact, outcome: Fact) -> None:
         interpreter["run"] = outcome["run"]
     env["imports"] = [_judge_namespace(env, result) for result in outcome["imports"]]
     env["commands"] = outcome["commands"]
-    env["import_output"] = outcome["output"]
     torch = outcome["torch"]
     if torch is not None:
         env["torch"] = torch
-        env["cuda_available"] = torch.get("available")
+        env["cuda_available"] = torch.pop("available", None)
 
 
 def _judge_namespace(env: Fact, result: Fact) -> Fact:

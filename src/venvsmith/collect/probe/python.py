@@ -91,7 +91,7 @@ def describe(tree: Tree, path: str, config: Optional[Dict[str, str]] = None) -> 
             fact["minor"] = _minor_of(chain.end, binary) or _minor_inside(handle)
     except OSError as exc:
         fact["elf"] = {
-            "path": chain.end, "elf_class": 0, "machine": "", "error": exc.strerror or str(exc)
+            "path": chain.end, "machine": "", "error": exc.strerror or str(exc)
         }  # fmt: skip
         fact["minor"] = _minor_of(chain.end, {})
     if fact["minor"]:
@@ -99,9 +99,6 @@ def describe(tree: Tree, path: str, config: Optional[Dict[str, str]] = None) -> 
     if fact.get("stdlib"):
         there = set(tree.names(fact["stdlib"]))
         fact["stdlib_lacks"] = [n for n in CORE if n not in there and n + ".py" not in there]
-        fact["has_ensurepip"] = tree.is_dir(fact["stdlib"] + "/ensurepip/_bundled") or tree.is_dir(
-            fact["stdlib"] + "/ensurepip"
-        )
     return fact
 
 

@@ -173,8 +173,8 @@ class Imports:
                                       "message": "its interpreter does not start"}  # fmt: skip
             return
         if current is not None and rest:
-            self.results[current] = _broken(current, ended, alone=rest[0] == names[0])
-            if self.results[current]["alone"]:
+            self.results[current] = _broken(current, ended)
+            if rest[0] == names[0]:  # nothing came before it
                 rest.remove(current)
         for name in [name for name in names if name in again or name in rest]:
             self._alone(name)
@@ -187,7 +187,7 @@ class Imports:
             return
         ended, answers = self._once([name])
         result = next((_result(item) for item in answers if item.get("module") == name), None)
-        self.results[name] = dict(result or _broken(name, ended, alone=True), alone=True)
+        self.results[name] = result or _broken(name, ended)
 
 
 def _result(answer: Fact) -> Fact:
@@ -195,9 +195,9 @@ def _result(answer: Fact) -> Fact:
     return answer
 
 
-def _broken(name: str, ended: Ended, *, alone: bool) -> Fact:
+def _broken(name: str, ended: Ended) -> Fact:
     """Return the result of a module during whose import the process ended."""
-    fact: Fact = {"module": name, "alone": alone, "output": ended.output, "seconds": ended.seconds}
+    fact: Fact = {"module": name, "output": ended.output, "seconds": ended.seconds}
     if ended.returncode is None:
         fact["status"] = "timeout"
         fact["message"] = (
@@ -236,17 +236,7 @@ def _interpreter_run(ended: Ended, answers: List[Fact]) -> Fact:
     return fact
 
 
-def isolated_path(python: str, setting: Setting) -> List[str]:
-    """Return ``sys.path`` under ``-I``."""
-    code = "import os,sys;os.write(int(sys.argv[1]),(repr({'p':list(sys.path)})+'\\n').encode())"
-    ended = run([python, "-I", "-c", code, "{fd}"], setting, setting.left(), results=True)
-    answers = read_answers(ended.results)
-    return [str(item) for item in answers[0].get("p", ())] if answers else []
-
-
-def command(
-    argv: Sequence[str], resolved: Optional[str], setting: Setting, *, last: bool
-) -> Fact:
+def command(argv: Sequence[str], resolved: Optional[str], setting: Setting, *, last: bool) -> Fact:
     """Run one command as a user would and return a `model.facts.CommandResult`.
 
     :param last: nothing else waits for its end.

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import stat
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple
 
 from .discover import which
 from .tree import Fact, Tree
@@ -146,23 +146,3 @@ def startup_files(tree: Tree, folders: List[str], owners: Dict[str, Tuple[str, .
             if stem in STARTUP and path not in owners and not name.endswith(".pth"):
                 found.append(path)
     return found
-
-
-def broken_bin_links(tree: Tree, folder: str) -> List[Fact]:
-    """Return the links in a ``bin`` folder that lead nowhere."""
-    found = []
-    for name in tree.names(folder):
-        path = f"{folder}/{name}"
-        info = tree.lstat(path)
-        if info is not None and stat.S_ISLNK(info.mode):
-            kind = tree.kind(path)
-            if kind in ("missing", "loop"):
-                found.append({"path": path, "link": _link(tree, path), "kind": kind})
-    return found
-
-
-def _link(tree: Tree, path: str) -> Optional[str]:
-    try:
-        return tree.raw_readlink(tree.place(path))
-    except OSError:
-        return ""

@@ -55,16 +55,14 @@ class Handle:
         """Return up to so many bytes from an offset."""
         return os.pread(self._fd, count, offset)
 
-    def digest_into(self, digest: Any, buffer: bytearray) -> int:
-        """Feed the whole file to a hash through a buffer; return how many bytes it had."""
+    def digest_into(self, digest: Any, buffer: bytearray) -> None:
+        """Feed the whole file to a hash through a buffer."""
         view = memoryview(buffer)
-        total = 0
         while True:
             count = os.readv(self._fd, [buffer])
             if count <= 0:
-                return total
+                return
             digest.update(view[:count])
-            total += count
 
     def close(self) -> None:
         """Close the file."""
@@ -242,11 +240,11 @@ class Tree:
             )
             if step["kind"] != "link":
                 return Chain(steps, place, step["kind"])
-            step["link"] = self.raw_readlink(place)
+            link = self.raw_readlink(place)
             if len(steps) > MAX_LINKS:
                 step["kind"] = "loop"
                 return Chain(steps, None, "loop")
-            path = join(os.path.dirname(place), step["link"])
+            path = join(os.path.dirname(place), link)
 
     def lstat(self, path: str) -> Optional[Stat]:
         """Return the status of a path itself, or None."""

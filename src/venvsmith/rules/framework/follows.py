@@ -17,7 +17,6 @@ IMPORTS = frozenset({"import-failed", "import-crashed", "import-timeout", "impor
 """What is said of a module that does not import."""
 RUNS = IMPORTS | {"command-failed", "interpreter-fails", "probe-output", "probe-timeout"}
 """What needs a working interpreter."""
-SYMPTOMS = RUNS | {"requirement-unmet", "scripts-missing"}
 
 
 def import_of(finding: Finding, view: View) -> ImportResult | None:

@@ -147,6 +147,8 @@ class _Loader:
                 return candidate
             if name in self.system.library_path.get(folder, ()):
                 return candidate
+            if name in self.view.env.library_folders.get(folder, ()):
+                return candidate
             unknown = unknown or not self._known(folder)
         return self.system.libraries.get(name, "" if unknown else None)
 
@@ -168,12 +170,14 @@ class _Loader:
         return normpath(text) if text else origin
 
     def _known(self, folder: str) -> bool:
-        """Tell whether the facts list a folder's libraries: in site-packages, or the system's."""
-        if folder in self.system.library_dirs or folder in self.system.library_path:
+        """Tell whether the facts list a folder's libraries, wherever it lies."""
+        env = self.view.env
+        listed = (self.system.library_dirs, self.system.library_path, env.library_folders)
+        if any(folder in folders for folders in listed):
             return True
         return any(
             folder == site or folder.startswith(site.rstrip("/") + "/")
-            for site in self.view.env.site_packages
+            for site in env.site_packages
         ) or not folder.startswith("/")
 
     @staticmethod
