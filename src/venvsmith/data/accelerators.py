@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @cache
@@ -44,3 +44,26 @@ def kernels_of(torch: str, cuda: str) -> tuple[str, ...]:
         if row["cuda"] == cuda and SpecifierSet(row["torch"]).contains(release):
             return tuple(row["archs"])
     return ()
+
+
+def has_kernels(device: str, archs: Sequence[str]) -> bool:
+    """Tell whether kernels that run on a device are among those of some architectures.
+
+    Binaries (``sm_90``) run on the same major from their minor on; PTX (``compute_90``) is
+    compiled for every newer device: CUDA C++ Programming Guide, 5.1 "Compute Capabilities".
+
+    :param device: its compute capability, ``9.0``.
+    """
+    major, minor = (int(part) for part in device.split(".")[:2])
+    for arch in archs:
+        kind, _, digits = arch.partition("_")
+        plain = digits.rstrip("abcdefghijklmnopqrstuvwxyz")
+        if not plain.isdigit():
+            continue
+        has = (int(plain[:-1]), int(plain[-1]))
+        if kind == "compute" and has <= (major, minor):
+            return True
+        exact = digits != plain
+        if kind == "sm" and has[0] == major and (has[1] == minor or (has[1] < minor and not exact)):
+            return True
+    return False

@@ -446,6 +446,10 @@ class System:
     packages_elsewhere: tuple[SystemPackage, ...] = ()
 
 
+NO_PYTHON = "no Python of the image starts"
+"""How the reason begins for which nothing ran, where every interpreter was tried."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissingFact:
     """A group of facts that could not be gathered, or not all of it, and why."""

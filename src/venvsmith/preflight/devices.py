@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from venvsmith.data.accelerators import kernels_of, least_driver
+from venvsmith.data.accelerators import has_kernels, kernels_of, least_driver
 from venvsmith.errors import VenvsmithError
 from venvsmith.lock.store import find_lock
 from venvsmith.preflight.programs import number_of
 from venvsmith.preflight.report import Row
-from venvsmith.rules.gpu_arch_unsupported import supported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +144,7 @@ def _card(name: str, driver: str, capability: str, need: Need) -> Row:
         mend = f"update the driver, or a torch-backend of an older CUDA for variant {need.variant}"
         return _row(subject, "wrong", message, mend)
     archs = kernels_of(need.torch, need.version)
-    if archs and re.fullmatch(r"\d+\.\d+", capability) and not supported(capability, archs):
+    if archs and re.fullmatch(r"\d+\.\d+", capability) and not has_kernels(capability, archs):
         message = f"{told}: torch {need.torch} has no kernels for it, only for {_archs(archs)}"
         mend = f"another torch-backend for variant {need.variant}: a build that has them"
         return _row(subject, "wrong", message, mend)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.data.accelerators import has_kernels
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.words import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
@@ -49,7 +50,7 @@ class GpuArchUnsupported(Rule):
         if torch is None or not torch.archs or torch.hip:
             return
         for device in sorted(set(torch.devices)):
-            if not supported(device, torch.archs):
+            if not has_kernels(device, torch.archs):
                 yield self.finding(
                     ctx,
                     subject=device,
@@ -64,24 +65,3 @@ class GpuArchUnsupported(Rule):
                     ),
                     evidence={"archs": list(torch.archs), "device": device},
                 )
-
-
-def supported(device: str, archs: Sequence[str]) -> bool:
-    """Tell whether kernels for a device are there.
-
-    Binaries (``sm_90``) run on the same major from their minor on; PTX (``compute_90``) is
-    compiled for every newer device: CUDA C++ Programming Guide, 5.1 "Compute Capabilities".
-    """
-    major, minor = (int(part) for part in device.split(".")[:2])
-    for arch in archs:
-        kind, _, digits = arch.partition("_")
-        plain = digits.rstrip("abcdefghijklmnopqrstuvwxyz")
-        if not plain.isdigit():
-            continue
-        has = (int(plain[:-1]), int(plain[-1]))
-        if kind == "compute" and has <= (major, minor):
-            return True
-        exact = digits != plain
-        if kind == "sm" and has[0] == major and (has[1] == minor or (has[1] < minor and not exact)):
-            return True
-    return False

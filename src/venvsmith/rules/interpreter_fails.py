@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
 
-NO_PYTHON = "no Python of the image starts"
-"""How collect begins the reason where not one interpreter of an image came up."""
-
 
 class InterpreterFails(Rule):
     """The environment's python is there, and does not come up.
@@ -55,10 +52,10 @@ class InterpreterFails(Rule):
             last = lines[-1][:200].rstrip(".") if lines else "without a word"
             said = f"{code}: {last}"
         elif run is None:
-            reasons = [m.reason for m in ctx.facts.missing if m.reason.startswith(NO_PYTHON)]
-            if not reasons:
+            reason = ctx.view.nothing_starts
+            if not reason:
                 return
-            said = f"does not come up, nor does any other here: {reasons[0][:400]}"
+            said = f"does not come up, nor does any other here: {reason[:400]}"
         else:
             return
         yield self.finding(

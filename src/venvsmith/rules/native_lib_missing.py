@@ -20,7 +20,6 @@ from venvsmith.rules.framework.loader import ALWAYS
 from venvsmith.rules.framework.roots import matters
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
-from venvsmith.rules.interpreter_fails import NO_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +85,9 @@ class NativeLibMissing(Rule):
         interpreter = ctx.env.interpreter
         elf = interpreter.elf if interpreter else None
         libraries = ctx.facts.system.libraries
-        tried = any(m.reason.startswith(NO_PYTHON) for m in ctx.facts.missing)
         if interpreter is None or elf is None or not libraries:
             return
-        if not tried and ctx.view.starts is not False:
+        if not ctx.view.nothing_starts and ctx.view.starts is not False:
             return
         names = [
             name

@@ -9,7 +9,6 @@ from venvsmith.rules.framework.follows import IMPORTS, RUNS, missing_module
 from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
-from venvsmith.rules.interpreter_fails import NO_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +66,8 @@ class StdlibMissing(Rule):
             yield self._lost(ctx, interpreter)
             return
         lost = interpreter.stdlib_lacks
-        nothing = any(m.reason.startswith(NO_PYTHON) for m in ctx.facts.missing)
         if lost and not (interpreter.stdlib or "").startswith("/usr/lib/python3"):
-            yield self._slimmed(ctx, interpreter, lost, started=not nothing)
+            yield self._slimmed(ctx, interpreter, lost, started=not ctx.view.nothing_starts)
         for module in sorted({i.missing or "" for i in ctx.view.failed_imports}):
             top = module.partition(".")[0]
             if top in lost:
@@ -83,8 +81,8 @@ class StdlibMissing(Rule):
         if run is not None:
             return run.returncode != 0 and any(sign in run.stderr for sign in SIGNS)
         # A copy of the binary tells no minor of its own; that nothing starts tells enough.
-        tried = any(m.reason.startswith(NO_PYTHON) for m in ctx.facts.missing)
-        return interpreter.stdlib is None and (interpreter.minor is not None or tried)
+        known = interpreter.minor is not None or bool(ctx.view.nothing_starts)
+        return interpreter.stdlib is None and known
 
     def _slimmed(
         self, ctx: Context, interpreter: Interpreter, lost: tuple[str, ...], *, started: bool

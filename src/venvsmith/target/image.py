@@ -16,7 +16,7 @@ import msgspec
 
 from venvsmith import engine, process
 from venvsmith.errors import SurroundingsError, UnsafeInputError
-from venvsmith.model.facts import ImageConfig, Target
+from venvsmith.model.facts import NO_PYTHON, ImageConfig, Target
 from venvsmith.target.host import FolderTarget
 from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
 
@@ -124,7 +124,7 @@ class ImageTarget:
                 },
                 "inside": False,
                 "run": False,
-                "why_not": "no Python of the image starts: " + "; ".join(
+                "why_not": f"{NO_PYTHON}: " + "; ".join(
                     f"{python}: {reason}" for python, reason in tried[:4]
                 ),
             })  # fmt: skip

@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from venvsmith.model.facts import SystemPackage
+from venvsmith.model.facts import NO_PYTHON, SystemPackage
 from venvsmith.model.platforms import marker_environment
 from venvsmith.rules.framework.modules import names_of
 
@@ -81,6 +81,15 @@ class View:
         """Tell whether the interpreter starts; None where it was not tried."""
         run = self.env.interpreter.run if self.env.interpreter else None
         return run.returncode == 0 if run else None
+
+    @cached_property
+    def nothing_starts(self) -> str:
+        """Return why no interpreter of the target starts; empty where one does, or none was tried.
+
+        Where so, no environment has a run of its own.
+        """
+        reasons = (missing.reason for missing in self.facts.missing)
+        return next((reason for reason in reasons if reason.startswith(NO_PYTHON)), "")
 
     @cached_property
     def by_name(self) -> Mapping[str, Distribution]:
