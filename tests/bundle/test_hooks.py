@@ -14,7 +14,7 @@ from venvsmith.bundle.hook import text_of
 from venvsmith.bundle.hooks import derive
 from venvsmith.bundle.installed import InstalledModules
 from venvsmith.cli.main import cli
-from venvsmith.verify import Options, verify
+from venvsmith.verify import Options, examine
 
 CONFIG = """\
 [project]
@@ -95,7 +95,7 @@ def test_what_fails_frozen_is_foretold_and_works_with_the_hooks(project: Path) -
     code, _ = hooks(project, "--trace")
     assert code == 0
     bare = freeze(project, "bare")
-    report = verify(f"bundle:{bare}", options=Options(static=True))
+    report = examine(f"bundle:{bare}", options=Options(static=True))[1]
     assert [(f.rule, f.subject) for f in report.findings if f.severity == "error"] == [
         ("bundle-data-missing", "silero_vad_v6.onnx")
     ]
@@ -105,7 +105,7 @@ def test_what_fails_frozen_is_foretold_and_works_with_the_hooks(project: Path) -
     mended = freeze(project, "mended", "--additional-hooks-dir", str(project / "hooks"))
     assert start(mended).stdout == "[] heard\n"
     assert start(mended, "plug").stdout == "plugged in\n"
-    assert verify(f"bundle:{mended}", options=Options(static=True)).findings == ()
+    assert examine(f"bundle:{mended}", options=Options(static=True))[1].findings == ()
 
 
 @pytest.mark.network

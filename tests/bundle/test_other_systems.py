@@ -10,7 +10,7 @@ import pytest
 
 from frozen_archives import Archive, Pyz, code, library
 from venvsmith.bundle.gather import gather
-from venvsmith.verify import Options, verify
+from venvsmith.verify import Options, examine
 
 MINOR = f"{sys.version_info[0]}{sys.version_info[1]}"
 WINDOWS, MAC = b"MZ\x90\0", b"\xcf\xfa\xed\xfe"
@@ -28,7 +28,7 @@ def archive(system: bytes, python: str, wanted: str) -> Archive:
 
 
 def told(path: Path) -> list[str]:
-    report = verify(f"bundle:{path}", options=Options(static=True))
+    report = examine(f"bundle:{path}", options=Options(static=True))[1]
     return [f"{finding.rule} {finding.subject}" for finding in report.findings]
 
 

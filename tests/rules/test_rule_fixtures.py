@@ -69,5 +69,10 @@ def test_every_rule_has_a_case_that_fires_and_one_that_must_not() -> None:
 
 
 def test_a_healthy_environment_carries_no_finding_of_any_rule() -> None:
-    facts = facts_of({})
-    assert run_rules(RULES.values(), contexts(facts, {})).findings == ()
+    case = tomllib.loads((Path(__file__).parent / "healthy.toml").read_text())
+    facts = facts_of(case)
+    run = run_rules(RULES.values(), contexts(facts, {"/venv": expected_of(case)}))
+    assert run.findings == ()
+    assert [(s.rule, s.reason) for s in run.skipped] == [("gpu-arch-unsupported", "no GPU here")]
+    others = [rule for rule in RULES.values() if rule.needs & {"dockerfile", "bundle"}]
+    assert run.ran == len(RULES) - len(others) - 1

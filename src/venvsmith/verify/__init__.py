@@ -1,6 +1,6 @@
 """Judge a target: gather facts, check rules, find causes, report.
 
-`verify` is the room's door, for the command line and for builds.
+`examine` is the room's door, for the command line and for builds; `judge` is its pure half.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from venvsmith.model.facts import Facts
     from venvsmith.rules.framework.context import Context
 
-__all__ = ["Options", "examine", "exit_code", "judge", "verify"]
+__all__ = ["Options", "examine", "exit_code", "judge"]
 
 NO_ENVIRONMENT = "no Python environment was found in this target"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 5}
@@ -195,13 +195,6 @@ def _why(ctx: Context) -> str:
         if missing.what in {"runs", "imports", "commands"}:
             return missing.reason
     return "the interpreter did not start" if ctx.view.starts is False else "nothing could run"
-
-
-def verify(
-    target: str, *, expectations: Sequence[Expected] = (), options: Options | None = None
-) -> Report:
-    """Judge a target; see `examine`."""
-    return examine(target, expectations=expectations, options=options)[1]
 
 
 def examine(
