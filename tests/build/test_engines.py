@@ -56,7 +56,6 @@ def test_both_engines_leave_the_same_bytes_and_a_rebuild_the_same_layers(project
             (env,) = collect(opened, CollectRequest(static=True)).environments
         assert env.built is not None
         assert (env.built.problem, env.built.difference_count) == ("", 0)
-        assert env.built.files > 100
         assert {n: env.built.layers[n] for n in recorded} == recorded
 
     # Neither engine knows a step that the other does not.

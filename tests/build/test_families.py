@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engines import ca_options, change, docker, layers, tree_of_folder, tree_of_image, venvsmith
-from venvsmith.verify import verify
+from venvsmith.verify import examine
 
 CHAIN = Path(__file__).parents[1] / "families" / "chain"
 NAMES = ("low", "mid", "top", "pair")
@@ -59,14 +59,14 @@ def test_both_engines_leave_the_same_venv_at_the_end_of_a_chain(built: tuple[Pat
 
 def test_an_image_of_a_chain_is_judged_by_its_own_lock(built: tuple[Path, str]) -> None:
     _, prefix = built
-    report = verify(f"docker:{prefix}-top:cpu")
+    _, report = examine(f"docker:{prefix}-top:cpu")
     assert (report.verdict, report.score) == ("pass", 100)
     assert {p.name for p in report.environments[0].packages} == {"jinja2", "markupsafe", "pygments"}
     broken = f"{prefix}-broken:cpu"
     lines = f"FROM {prefix}-top:cpu\nUSER 0\nRUN rm -r /venv/lib/python3.11/site-packages/jinja2*\n"
     docker("build", "-q", "-t", broken, "-", data=lines)
     try:
-        report = verify(f"docker:{broken}")
+        _, report = examine(f"docker:{broken}")
     finally:
         docker("image", "rm", "-f", broken)
     assert report.findings[0].rule == "dist-missing"
@@ -75,7 +75,7 @@ def test_an_image_of_a_chain_is_judged_by_its_own_lock(built: tuple[Path, str]) 
 def test_several_venvs_stand_side_by_side_and_none_sees_another(built: tuple[Path, str]) -> None:
     _, prefix = built
     image = f"{prefix}-pair:cpu"
-    report = verify(f"docker:{image}")
+    _, report = examine(f"docker:{image}")
     assert (report.verdict, report.score) == ("pass", 100)
     versions = {e.path: {p.name: p.version for p in e.packages} for e in report.environments}
     assert versions == {
@@ -114,7 +114,7 @@ def test_a_venv_that_sees_another_is_no_image(built: tuple[Path, str]) -> None:
     line = "ENV PYTHONPATH=/venvs/new/lib/python3.11/site-packages"
     docker("build", "-q", "-t", leaky, "-", data=f"FROM {prefix}-pair:cpu\n{line}\n")
     try:
-        report = verify(f"docker:{leaky}")
+        _, report = examine(f"docker:{leaky}")
     finally:
         docker("image", "rm", "-f", leaky)
     assert ("venvs-not-apart", "/venvs/old") in {(f.rule, f.subject) for f in report.findings}

@@ -27,9 +27,8 @@ def first(path: Path, *, static: bool) -> tuple[str, str]:
     """Return the first finding, or the refusal."""
     asked = Expected(commands=() if static else (("APP",),))
     try:
-        report = examine(f"bundle:{path}", options=Options(asked=asked, static=static, timeout=60))[
-            1
-        ]
+        options = Options(asked=asked, static=static, timeout=60)
+        _, report = examine(f"bundle:{path}", options=options)
     except UnsafeInputError as exc:
         return exc.code, str(exc)
     found = [finding for finding in report.findings if finding.severity != "info"]
@@ -100,7 +99,7 @@ def test_the_first_finding_is_right_on_the_broken_ones(stacks: Path, tmp_path: P
 
 def test_a_missing_base_library_is_one_finding_not_hundreds(copy: Path) -> None:
     without_files("base_library.zip")(copy)
-    report = examine(f"bundle:{copy}", options=Options(static=True))[1]
+    _, report = examine(f"bundle:{copy}", options=Options(static=True))
     errors = [(f.rule, f.subject) for f in report.findings if f.severity == "error"]
     assert errors == [("bundle-data-missing", "base_library.zip")]
 
@@ -123,7 +122,7 @@ def test_what_only_a_run_shows_is_named_and_explains_the_failure(copy: Path) -> 
     without_modules("markupsafe")(copy)
     without_files("markupsafe*")(copy)
     asked = Expected(commands=(("APP",),))
-    report = examine(f"bundle:{copy}", options=Options(asked=asked, timeout=60))[1]
+    _, report = examine(f"bundle:{copy}", options=Options(asked=asked, timeout=60))
     root, *others = report.findings
     assert (root.rule, root.subject) == ("bundle-module-missing", "markupsafe")
     assert [f.rule for f in others if f.severity == "error"] == ["command-failed"]

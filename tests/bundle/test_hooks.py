@@ -95,7 +95,7 @@ def test_what_fails_frozen_is_foretold_and_works_with_the_hooks(project: Path) -
     code, _ = hooks(project, "--trace")
     assert code == 0
     bare = freeze(project, "bare")
-    report = examine(f"bundle:{bare}", options=Options(static=True))[1]
+    _, report = examine(f"bundle:{bare}", options=Options(static=True))
     assert [(f.rule, f.subject) for f in report.findings if f.severity == "error"] == [
         ("bundle-data-missing", "silero_vad_v6.onnx")
     ]

@@ -28,7 +28,7 @@ def archive(system: bytes, python: str, wanted: str) -> Archive:
 
 
 def told(path: Path) -> list[str]:
-    report = examine(f"bundle:{path}", options=Options(static=True))[1]
+    _, report = examine(f"bundle:{path}", options=Options(static=True))
     return [f"{finding.rule} {finding.subject}" for finding in report.findings]
 
 

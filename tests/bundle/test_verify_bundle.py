@@ -38,7 +38,7 @@ def test_a_bundle_that_works_is_asked_through_its_own_entry_and_passes(
 def test_what_was_taken_away_is_told_without_running_anything(copy: Path) -> None:
     shutil.rmtree(copy / "_internal" / "alpha")
     shutil.rmtree(next((copy / "_internal").glob("click-*.dist-info")))
-    report = examine(f"bundle:{copy}", options=Options(static=True))[1]
+    _, report = examine(f"bundle:{copy}", options=Options(static=True))
     assert told(report) == ["bundle-data-missing settings.json", "bundle-metadata-missing click"]
 
 
@@ -89,7 +89,7 @@ def test_the_report_says_of_each_locked_package_whether_it_is_there(frozen: Path
     """Not all that is locked is frozen; what the code looks for in vain lowers the score."""
     pins = {"click": "0.0.1", "markupsafe": "3", "never-imported": "1", "alpha": "1"}
     asked = Expected(pins=pins, imports=("alpha", "absent.part"))
-    report = examine(f"bundle:{frozen / 'cut'}", options=Options(asked=asked, timeout=60))[1]
+    _, report = examine(f"bundle:{frozen / 'cut'}", options=Options(asked=asked, timeout=60))
     (environment,) = report.environments
     assert {p.name: p.available for p in environment.packages} == {
         "click": True,

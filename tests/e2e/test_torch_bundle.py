@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from venvsmith.cli.main import cli
 from venvsmith.model.expected import Expected
-from venvsmith.verify import Options, verify
+from venvsmith.verify import Options, examine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 EXCLUDED = "torch._inductor.test_operators"
@@ -87,7 +87,7 @@ def test_an_excluded_module_of_torch_is_named_mended_and_the_bundle_runs(project
     assert f"excludes {EXCLUDED}" in output, "told before anything is frozen"
 
     bundle = freeze(project, cut)
-    report = verify(f"bundle:{bundle}", options=Options(static=True))
+    _, report = examine(f"bundle:{bundle}", options=Options(static=True))
     errors = [f for f in report.findings if f.severity == "error"]
     assert [(f.rule, f.subject) for f in errors] == [("bundle-module-missing", EXCLUDED)]
     assert "torch._dynamo.trace_rules -> " in errors[0].cause
@@ -97,6 +97,6 @@ def test_an_excluded_module_of_torch_is_named_mended_and_the_bundle_runs(project
     done = subprocess.run([whole / "speech"], env=env, capture_output=True, text=True)
     assert done.stdout.startswith("heard 2.0 "), done.stderr
     asked = Expected(imports=("torch", "torchaudio", "pyannote.audio"), commands=(("APP",),))
-    report = verify(f"bundle:{whole}", options=Options(asked=asked))
+    _, report = examine(f"bundle:{whole}", options=Options(asked=asked))
     assert report.verdict == "pass", report.findings
     assert report.score == 100

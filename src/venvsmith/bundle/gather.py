@@ -52,8 +52,6 @@ _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "DISPLAY", "SYSTEMROOT")
 class _Import(msgspec.Struct):
     module: str
     status: str
-    file: str | None = None
-    version: str | None = None
     exception: str | None = None
     message: str = ""
     missing: str | None = None
@@ -263,8 +261,6 @@ def _asked(
         ImportResult(
             module=one.module,
             status=one.status if one.status in known else "failed",  # type: ignore[arg-type]
-            file=one.file,
-            version=one.version,
             exception=one.exception,
             message=one.message,
             missing=one.missing,

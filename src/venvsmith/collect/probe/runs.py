@@ -140,7 +140,6 @@ class Imports:
         self._setting = setting
         self.run: Fact = {}
         self.torch: Optional[Fact] = None
-        self.output = ""
         self.results: Dict[str, Fact] = {}
 
     def _once(self, names: Sequence[str]) -> Tuple[Ended, List[Fact]]:
@@ -155,7 +154,6 @@ class Imports:
         """
         ended, answers = self._once(names)
         self.run = _interpreter_run(ended, answers)
-        self.output = ended.output
         current, succeeded, again = None, False, []
         for answer in answers:
             current = answer.get("start", current)

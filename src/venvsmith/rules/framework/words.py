@@ -15,7 +15,8 @@ def listing(items: Iterable[str], limit: int = 3, *, cut: int = 0) -> str:
     """
     names: Sequence[str] = list(items)
     if len(names) + cut > limit + 1:
-        return f"{', '.join(names[:limit])} and {len(names) - limit + cut} more"
+        shown = names[:limit]
+        return f"{', '.join(shown)} and {len(names) + cut - len(shown)} more"
     if len(names) > 1:
         return f"{', '.join(names[:-1])} and {names[-1]}"
     return names[0] if names else ""
