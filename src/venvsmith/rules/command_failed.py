@@ -96,19 +96,22 @@ def _outcome(ctx: Context, result: CommandResult) -> str:
 
 def _cause(ctx: Context, result: CommandResult) -> str:
     if result.returncode == NOT_FOUND and result.resolved is None:
-        name = result.argv[0]
-        if ctx.env.bundle is not None:
-            return "APP stands for the application's executable; all else is looked up on PATH."
-        if name in SHELLS_OWN:
-            return "It is a word of the shell's own, and commands are run without a shell."
-        if "/" in name:
-            return "No such file lies there; commands run in the target's working directory."
-        if name in ctx.env.bin_names:
-            return f"{ctx.env.path}/bin holds {name}, but is not on {ctx.place}'s PATH."
-        return f"No folder of {ctx.place}'s PATH holds {name}, nor does {ctx.env.path}/bin."
+        return _why_not_found(ctx, result.argv[0])
     if result.returncode is None:
         return "It waits for something, most likely a network or its input, or is very slow."
     return "Nothing in the catalogue explains it; the end of its output is the best there is."
+
+
+def _why_not_found(ctx: Context, name: str) -> str:
+    if ctx.env.bundle is not None:
+        return "APP stands for the application's executable; all else is looked up on PATH."
+    if name in SHELLS_OWN:
+        return "It is a word of the shell's own, and commands are run without a shell."
+    if "/" in name:
+        return "No such file lies there; commands run in the target's working directory."
+    if name in ctx.env.bin_names:
+        return f"{ctx.env.path}/bin holds {name}, but is not on {ctx.place}'s PATH."
+    return f"No folder of {ctx.place}'s PATH holds {name}, nor does {ctx.env.path}/bin."
 
 
 def _fix(ctx: Context, result: CommandResult) -> str:
