@@ -12,7 +12,7 @@ import pytest
 from frozen_archives import Archive, Pyz, code
 from venvsmith.bundle.graph import parse
 from venvsmith.bundle.opcodes import OPCODES, Version
-from venvsmith.verify import Options, verify
+from venvsmith.verify import Options, examine
 
 MINOR = f"{sys.version_info[0]}{sys.version_info[1]}"
 HERE = "import os\nHERE = os.path.dirname(__file__)\n"
@@ -45,7 +45,7 @@ def told(
     path = folder / "app.exe"
     path.write_bytes(whole.data())
     path.chmod(0o755)
-    report = verify(f"bundle:{path}", options=Options(static=True))
+    _, report = examine(f"bundle:{path}", options=Options(static=True))
     return [f"{f.severity} {f.rule} {f.subject}" for f in report.findings]
 
 
