@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from venvsmith.dockerfile.expand import expand, has_unknown, split_words, unquote
-from venvsmith.dockerfile.shell import Script, ShellCommand, parse_script
+from venvsmith.dockerfile.shell import SHELLS, Script, ShellCommand, parse_script
 from venvsmith.model.dockerfile import DockerfileFacts, DockerStage, Instruction, Piece
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ PROXY_ARGS = frozenset(
 CHAIN_LIMIT = 32
 """Stages that build on one another; a longer row is followed no further."""
 _ENV_LIMIT = 300
-_SHELL_NAMES = ("sh", "bash", "ash", "dash", "zsh", "ksh")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +96,7 @@ class Reading:
         self._steps: dict[int, tuple[Step, ...]] = {}
         self._copies: dict[int, tuple[Copy, ...]] = {}
         self._scripts: dict[int, Script] = {}
+        self._ends: dict[int, Mapping[str, str | None]] = {}
 
     @cached_property
     def globals(self) -> Mapping[str, str | None]:
@@ -166,12 +166,19 @@ class Reading:
             for one in chain:
                 found.extend(walk.over(one))
             self._steps[stage.index] = tuple(found)
+            self._ends[stage.index] = walk.env
         return self._steps[stage.index]
 
     @property
     def final_steps(self) -> tuple[Step, ...]:
         """Return the steps that the image consists of."""
         return self.steps(self.facts.final)
+
+    @property
+    def final_env(self) -> Mapping[str, str | None]:
+        """Return the variables of the image, as far as its own lines set them."""
+        self.steps(self.facts.final)
+        return self._ends[self.facts.final.index]
 
     def copies(self, stage: DockerStage) -> tuple[Copy, ...]:
         """Return the COPYs and ADDs of a stage and its parents."""
@@ -222,7 +229,8 @@ class _Walk:
         self._globals = global_args
         self._scripts = scripts
         self._args: dict[str, str | None] = {}
-        self._env: dict[str, str | None] = {"PATH": None}
+        self.env: dict[str, str | None] = {"PATH": None}
+        """The ENV variables so far."""
         self._workdir = "/"
         self._user = ""
         self._posix = True
@@ -237,9 +245,9 @@ class _Walk:
             step = Step(
                 instruction=instruction,
                 stage=stage.index,
-                env={**self._args, **self._env},
+                env={**self._args, **self.env},
                 args=frozenset(self._args),
-                set_env=frozenset(self._env),
+                set_env=frozenset(self.env),
                 workdir=self._workdir,
                 user=self._user,
                 script=script,
@@ -250,10 +258,10 @@ class _Walk:
 
     def _after(self, step: Step) -> None:
         instruction = step.instruction
-        if instruction.keyword == "ENV" and len(self._env) < _ENV_LIMIT:
+        if instruction.keyword == "ENV" and len(self.env) < _ENV_LIMIT:
             for name, value in assignments(instruction):
                 raw = expand(value or "", step.env)
-                self._env[name] = unquote(raw)
+                self.env[name] = unquote(raw)
         elif instruction.keyword == "ARG" and len(self._args) < _ENV_LIMIT:
             for name, value in assignments(instruction):
                 self._args[name] = self._argument(name, value, step)
@@ -263,7 +271,7 @@ class _Walk:
             self._user = step.expanded(instruction.args)
         elif instruction.keyword == "SHELL":
             shell = (instruction.exec_form or ("sh",))[0]
-            self._posix = posixpath.basename(shell).lower() in _SHELL_NAMES
+            self._posix = posixpath.basename(shell).lower() in SHELLS
 
     def _argument(self, name: str, value: str | None, step: Step) -> str | None:
         if value is None:
@@ -289,7 +297,7 @@ def assignments(instruction: Instruction) -> Iterator[tuple[str, str | None]]:
 def script_of(instruction: Instruction) -> Script:
     """Return the shell commands of a RUN: its line, its heredocs, or its words."""
     if instruction.exec_form is not None:
-        words = " ".join(_quoted(word) for word in instruction.exec_form)
+        words = " ".join(quoted(word) for word in instruction.exec_form)
         return parse_script((Piece(line=instruction.line, text=words),))
     scripts = [h for h in instruction.heredocs if _is_shell(h.fed_to, h.content)]
     if not instruction.heredocs:
@@ -306,9 +314,9 @@ def script_of(instruction: Instruction) -> Script:
 def _is_shell(fed_to: str, content: str) -> bool:
     first = content.partition("\n")[0]
     if first.startswith("#!"):
-        return any(first.rstrip().endswith(name) or f"{name} " in first for name in _SHELL_NAMES)
+        return any(first.rstrip().endswith(name) or f"{name} " in first for name in SHELLS)
     program = posixpath.basename(fed_to.split(maxsplit=1)[0]) if fed_to.split() else ""
-    return program == "" or (program in _SHELL_NAMES and "-c" not in fed_to.split())
+    return program == "" or (program in SHELLS and "-c" not in fed_to.split())
 
 
 def _joined(content: str, line: int) -> tuple[Piece, ...]:
@@ -319,5 +327,6 @@ def _joined(content: str, line: int) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """Return a word as a shell takes it whole."""
     return "'" + word.replace("'", "'\\''") + "'"

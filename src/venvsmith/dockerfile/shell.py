@@ -10,7 +10,7 @@ import bisect
 import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from venvsmith.dockerfile.expand import unquote
 
@@ -25,7 +25,8 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=(.*)", re.DOTALL)
 _OPENING = frozenset({"if", "while", "until", "then", "else", "elif", "do", "!", "{", "time"})
 _BLOCKS = {"if": 1, "while": 1, "until": 1, "for": 1, "case": 1, "fi": -1, "done": -1, "esac": -1}
 _WRAPPERS = frozenset({"sudo", "exec", "command", "eatmydata", "nice", "nohup", "env", "time"})
-_SHELLS = frozenset({"sh", "bash", "dash", "ash"})
+SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+"""Programs that take shell text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -273,7 +274,7 @@ def _opened(commands: Sequence[ShellCommand]) -> Iterator[ShellCommand]:
     for command in commands:
         yield command
         words = command.effective
-        if len(words) < 3 or PurePosixPath(words[0].value).name not in _SHELLS:  # noqa: PLR2004
+        if len(words) < 3 or PurePosixPath(words[0].value).name not in SHELLS:  # noqa: PLR2004
             continue
         flag = next((i for i, w in enumerate(words) if w.text.startswith("-") and "c" in w.text), 0)
         if flag and flag + 1 < len(words) and not words[flag].text.startswith("--"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from packaging.utils import canonicalize_name
@@ -17,8 +16,7 @@ from venvsmith.dockerfile.packages import (
     packages,
 )
 from venvsmith.dockerfile.pythons import Base, base_of
-from venvsmith.dockerfile.shell import parse_script
-from venvsmith.model.dockerfile import DockerStage, Piece
+from venvsmith.dockerfile.starts import Call, calls
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, stage_name
 from venvsmith.rules.framework.rule import Rule, Scope
 
@@ -26,24 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from venvsmith.dockerfile.packages import Package
-    from venvsmith.dockerfile.replay import Copy, Reading, Step
-    from venvsmith.dockerfile.shell import ShellCommand
+    from venvsmith.dockerfile.replay import Copy, Reading
+    from venvsmith.model.dockerfile import DockerStage
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
 BIN: Final = frozenset(
     {"/", "/bin", "/opt", "/sbin", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/usr/sbin"}
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Call:
-    """A program that the image starts by name."""
-
-    program: str
-    path: str
-    line: int
-    keyword: str
 
 
 class DockerfileWrongStage(Rule):
@@ -91,7 +79,7 @@ class DockerfileWrongStage(Rule):
         elsewhere = _elsewhere(reading)
         here = {package.name for package in packages(reading.final_steps)}
         told: set[str] = set()
-        for call in _calls(reading):
+        for call in calls(reading):
             package = _provider(call.program, elsewhere)
             if package is None or package.name in told or _has(base, package.name):
                 continue
@@ -102,7 +90,7 @@ class DockerfileWrongStage(Rule):
         yield from self._python(ctx, reading, copies, told)
         yield from self._libraries(ctx, reading, elsewhere, here | told, copies)
 
-    def _program(self, ctx: Context, reading: Reading, call: _Call, package: Package) -> Finding:
+    def _program(self, ctx: Context, reading: Reading, call: Call, package: Package) -> Finding:
         final = reading.facts.final
         other = stage_name(reading.facts.stages[package.stage])
         in_venv = call.path.startswith("/") and not call.path.startswith(("/usr/", "/bin/"))
@@ -134,9 +122,9 @@ class DockerfileWrongStage(Rule):
         loose = any(e.files or e.own_project or not e.names for e in own)
         if loose or any(copy.target is None or _is_wide(copy) for copy in copies):
             return
-        calls: dict[str, _Call] = {}
-        for call in _calls(reading):
-            calls.setdefault(canonicalize_name(call.program), call)
+        called: dict[str, Call] = {}
+        for call in calls(reading):
+            called.setdefault(canonicalize_name(call.program), call)
         for stage in reading.facts.stages:
             if stage.index in reading.final_chain:
                 continue
@@ -145,12 +133,12 @@ class DockerfileWrongStage(Rule):
                 if event.step.stage != stage.index or not system:
                     continue
                 for name in event.names:
-                    if name in calls and name not in here | told:
+                    if name in called and name not in here | told:
                         told.add(name)
-                        yield self._left_behind(ctx, reading, event, stage, calls[name])
+                        yield self._left_behind(ctx, reading, event, stage, called[name])
 
     def _left_behind(
-        self, ctx: Context, reading: Reading, event: Event, stage: DockerStage, call: _Call
+        self, ctx: Context, reading: Reading, event: Event, stage: DockerStage, call: Call
     ) -> Finding:
         final = reading.facts.final
         name = canonicalize_name(call.program)
@@ -218,43 +206,6 @@ def _elsewhere(reading: Reading) -> Mapping[str, Package]:
             if package.stage == stage.index and "$" not in package.name:
                 found.setdefault(package.name, package)
     return found
-
-
-def _calls(reading: Reading) -> Iterator[_Call]:
-    """Yield the programs that the image surely starts."""
-    last: dict[str, Step] = {}
-    steps = [step for step in reading.final_steps if not step.instruction.on_build]
-    for step in steps:
-        if step.instruction.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}:
-            last[step.instruction.keyword] = step
-    if "ENTRYPOINT" in last:
-        last.pop("CMD", None)  # arguments of the entry point
-    scripts = [(step, step.script.commands) for step in steps]
-    scripts += [(step, _started(step)) for step in last.values()]
-    for step, commands in scripts:
-        for command in commands:
-            if not command.conditional and command.argv:
-                yield _call(command, step.instruction.keyword, step.line)
-
-
-def _call(command: ShellCommand, keyword: str, line: int) -> _Call:
-    return _Call(
-        program=command.program,
-        path=command.argv[0],
-        line=command.line or line,
-        keyword=keyword,
-    )
-
-
-def _started(step: Step) -> tuple[ShellCommand, ...]:
-    instruction = step.instruction
-    if instruction.exec_form is not None:
-        words = " ".join("'" + w.replace("'", "'\\''") + "'" for w in instruction.exec_form)
-        return parse_script((Piece(line=step.line, text=words),)).commands
-    text = instruction.args
-    if instruction.keyword == "HEALTHCHECK":
-        text = text.removeprefix("CMD").strip() if text.startswith("CMD") else ""
-    return parse_script((Piece(line=step.line, text=text),)).commands
 
 
 def _provider(program: str, elsewhere: Mapping[str, Package]) -> Package | None:

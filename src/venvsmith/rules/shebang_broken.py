@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.foresee import foreseen_relocated
 from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
@@ -22,7 +23,8 @@ class ShebangBroken(Rule):
 
     ## What it looks for
     The first line of every script in the environment's `bin`, also where it is a `/bin/sh`
-    trampoline (`exec`), and what lies at the path that it names.
+    trampoline (`exec`), and what lies at the path that it names. Of a Dockerfile: environments that
+    a COPY puts at another path than the one at which the build stage made them.
 
     ## Why it happens
     Installers write the absolute path of the venv's python into each script. A venv that is built
@@ -81,6 +83,10 @@ class ShebangBroken(Rule):
                     "shebang": scripts[0].shebang,
                 },
             )
+
+    def foresee(self, ctx: Context) -> Iterator[Finding]:
+        """Compare where an environment is made with where a COPY puts it."""
+        return foreseen_relocated(self, ctx)
 
     def _start_script(self, ctx: Context) -> Iterator[Finding]:
         """Tell line ends of another system in the script that the image starts."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.dockerfile.forecast import Moved, built_on, moved, site_packages
 from venvsmith.dockerfile.pips import calls_without_pip
+from venvsmith.dockerfile.relocate import Relocated, relocated
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, written
 
 if TYPE_CHECKING:
@@ -120,6 +121,51 @@ def foreseen_pip(rule: Rule, ctx: Context) -> Iterator[Finding]:
             fix=f"Line {call.line}: uv pip install --python {call.place}/bin/python {rest or '…'}",
             evidence=at(reading, call.line, caller=call.command),
         )
+
+
+def foreseen_relocated(rule: Rule, ctx: Context) -> Iterator[Finding]:
+    """Yield environments whose scripts will name the path at which the build had them."""
+    reading = reading_of(ctx)
+    for one in relocated(reading):
+        line, old, new = one.copy.step.line, one.made_at, one.lies_at
+        python = f"its scripts start {old}/bin/python"
+        broken = one.breaks
+        yield rule.finding(
+            ctx,
+            subject=spot(reading, line),
+            severity="error" if broken else "warning",
+            message=(
+                f"{old} is copied to {new} on line {line}: {python}, and PATH names {old}/bin; "
+                "neither is there."
+                if one.old_on_path
+                else f"{old} is copied to {new} on line {line}: {python}, which is not there."
+            ),
+            cause=(
+                f"Installers write into each script where the environment lies: {old} on line "
+                f"{one.made_line}."
+                + (
+                    f" {broken.keyword} on line {broken.line} calls {broken.path}."
+                    if broken
+                    else ""
+                )
+            ),
+            fix=_same_place(one),
+            evidence=at(reading, line, made_at=old, lies_at=new),
+        )
+
+
+def _same_place(one: Relocated) -> str:
+    """Return the COPY that leaves an environment where its scripts look for it."""
+    instruction = one.copy.step.instruction
+    flags = [f"--{flag.name}={flag.value}" for flag in instruction.flags if flag.value]
+    if one.old_on_path or (one.breaks and one.breaks.path.startswith(f"{one.made_at}/")):
+        copied = " ".join(["COPY", *flags, one.made_at, one.made_at])
+        whole = len(one.copy.sources) == 1 and one.copy.sources[0].rstrip("/") == one.made_at
+        return f"{'Line' if whole else 'Below line'} {one.copy.step.line}: {copied}"
+    copied = " ".join(["COPY", *flags, one.lies_at, one.lies_at])
+    return (
+        f"Make it at {one.lies_at} on line {one.made_line}, and line {one.copy.step.line}: {copied}"
+    )
 
 
 def _cause(one: Moved) -> str:
