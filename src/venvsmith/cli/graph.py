@@ -24,7 +24,7 @@ def command(shared: Shared, *, form: str) -> None:
     no network is needed.
     """
     from venvsmith.lock import lock_path, read_lock, read_sizes  # noqa: PLC0415 - lazy command
-    from venvsmith.render.graph import graph_json, graph_text, project_graph  # noqa: PLC0415
+    from venvsmith.report.graph import graph_json, graph_text, project_graph  # noqa: PLC0415
 
     project = shared.project()
     locks = {
