@@ -70,7 +70,7 @@ def test_every_filter_that_the_template_uses_is_documented() -> None:
         pytest.param("FROM scratch", 1, "has to begin with", id="stands for itself"),
         pytest.param('{% extends "x.j2" %}', 1, "has to begin with", id="extends another"),
         pytest.param(in_block("", "ende"), 2, "there is no block 'ende'", id="a stray block"),
-        pytest.param(in_block("{{ plan.imgae }}"), 3, "'imgae'", id="a misspelt name"),
+        pytest.param(in_block("{{ imgae }}"), 3, "'imgae' is undefined", id="a misspelt name"),
         pytest.param(in_block("{% if %}"), 3, "Expected an expression", id="syntax"),
         pytest.param(in_block("{{ 3 | quoted }}"), 3, "'replace'", id="a wrong type"),
         pytest.param(in_block('{% include "/etc/passwd" %}'), 3, "no template", id="a file"),
@@ -100,3 +100,32 @@ def test_what_a_template_may_not_do_is_told_with_its_line(
     assert caught.value.code == "template"
     assert caught.value.where == ("my.j2" if line is None else f"my.j2:{line}")
     assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("plan.imgae", "there is no 'imgae' in it; did you mean \"image\"?", id="plan"),
+        pytest.param(
+            "stage.titel", "there is no 'titel' in it; did you mean \"title\"?", id="stage"
+        ),
+        pytest.param(
+            "plan.settings.labels.x", "there is no 'x' in it; known are dev.", id="labels"
+        ),
+    ],
+)
+def test_a_part_that_the_plan_does_not_have_is_told_with_those_that_it_has(
+    text: str, told: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        dockerfile(in_block(f"{{{{ {text} }}}}"))
+    assert caught.value.message.startswith(told)
+
+
+def test_the_page_shows_a_mistake_as_it_is_told() -> None:
+    text = (
+        PAGE[PAGE.index("{% extends") :].partition("```")[0].replace("HEALTH", "{{ plan.imgae }}")
+    )
+    with pytest.raises(UsageError) as caught:
+        dockerfile(text)
+    assert f"venvsmith: {caught.value.lines()[0]}".replace("my.j2", "company.j2") in PAGE

@@ -7,7 +7,8 @@ what it can make grow is bounded. Jinja has no loop without an end.
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -26,10 +27,11 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from venvsmith.config.wording import suggestion
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 OURS = "Dockerfile.j2"
 _THEIRS = "\0theirs"
@@ -52,6 +54,20 @@ class UserTemplate:
 
     name: str
     text: str
+
+
+class _Absent(StrictUndefined):
+    """A name that is not there, told without what the objects of a plan are called in Python."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        known = _names(self._undefined_obj)
+        if self._undefined_hint or not known:
+            return super()._undefined_message
+        name = str(self._undefined_name)
+        return f"there is no '{name}' in it; {suggestion(name, known)}"
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -137,7 +153,7 @@ def _environment(template: UserTemplate | None) -> _Environment:
 
     environment = _Environment(
         loader=FunctionLoader(load),
-        undefined=StrictUndefined,
+        undefined=_Absent,
         autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -149,6 +165,13 @@ def _environment(template: UserTemplate | None) -> _Environment:
         del environment.filters[name]
     environment.globals["range"] = _range
     return environment
+
+
+def _names(thing: object) -> list[str]:
+    """Return what a template may name in a part of the plan, or in a table of it."""
+    if is_dataclass(thing):
+        return [name for name in dir(thing) if not name.startswith("_")]
+    return [str(key) for key in thing] if isinstance(thing, Mapping) else []
 
 
 def _range(*bounds: int) -> range:
