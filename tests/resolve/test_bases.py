@@ -111,7 +111,7 @@ def test_digest_is_recorded_once_and_moves_with_an_upgrade_alone(
     assert list(recorded(workshop)) == [build]
 
 
-def test_without_docker_a_lock_is_made_and_says_nothing(
+def test_without_docker_a_lock_is_made_and_says_in_a_line_what_it_lacks(
     index: LocalIndex, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
@@ -119,7 +119,14 @@ def test_without_docker_a_lock_is_made_and_says_nothing(
     workshop.stage("base", "lib")
     said: list[str] = []
     lock_project(on(workshop, "python:3.11", "python:3.11"), LockOptions(), say=said.append)
-    assert said == []
+    assert said == ["1 base image is not pinned; 'venvsmith -v lock' says why"]
+    why: list[str] = []
+    project = on(workshop, "python:3.11", "python:3.11-slim")
+    lock_project(project, LockOptions(offline=True), say=said.append, detail=why.append)
+    assert said[1:] == ["2 base images are not pinned; 'venvsmith -v lock' says why"]
+    assert [line for line in why if "python:3.11 " in line] == [
+        "base image python:3.11 is not pinned anew: --offline asks no registry"
+    ]
     assert "bases.json" not in workshop.files()
 
 

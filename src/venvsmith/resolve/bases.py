@@ -29,6 +29,7 @@ def pin_bases(
     offline: bool,
     stop: Event,
     say: Callable[[str], None],
+    detail: Callable[[str], None],
 ) -> dict[str, str]:
     """Return image to digest for the base images that are recorded or can be looked up.
 
@@ -36,22 +37,29 @@ def pin_bases(
 
     :param offline: whether to keep to what is recorded.
     :param stop: once set, what runs is stopped.
-    :param say: told why an image is left out.
+    :param say: told how many have no digest, in a line, where some have none.
+    :param detail: told of each image that is not looked up, or in vain, and why.
     :raises UnsafeInputError: where the record is malformed.
     """
     recorded = read_bases(project)
     images = base_images(project)
     asked = [image for image in images if upgrade or image not in recorded]
     found: dict[str, str] = {}
-    if asked and not offline:
+    if offline:
+        answers = [("", "--offline asks no registry") for _ in asked]
+    else:
         with ThreadPoolExecutor(THREADS) as pool:
-            answers = pool.map(lambda image: _look_up(image, stop), asked)
-            for image, (digest, why) in zip(asked, answers, strict=True):
-                if digest:
-                    found[image] = digest
-                else:
-                    say(f"base image {image} is not pinned anew: {why}")
+            answers = list(pool.map(lambda image: _look_up(image, stop), asked))
+    for image, (digest, why) in zip(asked, answers, strict=True):
+        if digest:
+            found[image] = digest
+        else:
+            detail(f"base image {image} is not pinned anew: {why}")
     known = {**recorded, **found}
+    without = sum(image not in known for image in images)
+    if without:
+        count = "1 base image is" if without == 1 else f"{without} base images are"
+        say(f"{count} not pinned; 'venvsmith -v lock' says why")
     return {image: known[image] for image in images if image in known}
 
 

@@ -119,7 +119,8 @@ def _resolved(
                 upgrade=options.upgrade,
                 offline=options.offline,
                 stop=uv.stop,
-                say=detail,
+                say=say,
+                detail=detail,
             )
             asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
             asked_tools = pool.submit(_lock_tools, project, uv) if wants_tools else None
