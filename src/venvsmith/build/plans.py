@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import contextmanager, nullcontext
-from importlib import resources
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from venvsmith.build.ours import find_ours, step_scripts
+from venvsmith.config import formats
 from venvsmith.errors import JudgedError, UsageError
 from venvsmith.files import locked, make_folder, write_files
 from venvsmith.lock import (
@@ -36,9 +38,6 @@ if TYPE_CHECKING:
     from venvsmith.model.plan import Plan
     from venvsmith.model.project import LockKey, Project
 
-OURS = "# Written by `venvsmith render`."
-HEAD = 10_000
-"""Characters of a Dockerfile among which that line stands; a user's template may put some first."""
 TEMPLATE_LIMIT = 256 * 1024
 
 
@@ -64,12 +63,15 @@ def make_plans(
     prefix: str = "",
     flat: bool = False,
     recut: bool = False,
+    keep: str | None = None,
     only: Collection[str] = (),
 ) -> list[Plan]:
     """Return the plans of all images in all their variants, in the configuration's order.
 
     :param flat: plan each image as if it stood on its base directly.
     :param recut: forget which layers the distributions are in.
+    :param keep: another folder of rendered files, whose cut into layers and wheel of pip go before
+        those that lie in the project's own.
     :param only: names of plans (``whisperx.cuda``) to make; all where empty.
     :raises UsageError: where a lock is missing.
     :raises JudgedError: code ``drift`` where the locks are not those of this configuration.
@@ -77,8 +79,8 @@ def make_plans(
     with locked(project.root):  # another run may be writing the locks
         locks = read_locks(project)
         _refuse_drift(project)
-        assets = read_assets(project)
-        layering = _layering(project, locks, recut=recut)
+        assets = read_assets(project, keep=keep)
+        layering = _layering(project, locks, keep=keep, recut=recut)
     where = {} if work is None else {"work": work}
     return [
         plan_image(
@@ -132,19 +134,37 @@ def with_those_below(plans: Collection[Plan], chosen: Collection[str]) -> set[st
     return found
 
 
-def read_assets(project: Project) -> Assets:
-    """Read the scripts that builds run, uv's lock and a wheel of pip."""
-    folder = resources.files("venvsmith") / "steps"
-    steps = {
-        file.name: file.read_bytes()
-        for file in folder.iterdir()
-        if file.name.endswith((".sh", ".py")) and file.name != "__init__.py"
-    }
+def in_folder(project: Project, folder: Path) -> Project:
+    """Return the project with another output folder.
+
+    :param folder: relative to the working directory, or absolute.
+    :raises UsageError: where builds could not read it, or it is the folder of the locks.
+    """
+    root, asked = project.root.resolve(), folder.resolve()
+    problems: list[tuple[str, str]] = []
+    output = ""
+    if not asked.is_relative_to(root):
+        problems.append(("--output", f"'{folder}' lies outside {root}; no build reads from there"))
+    else:
+        output = formats.FOLDER.read(asked.relative_to(root).as_posix(), "--output", problems)
+    if output == project.locks:
+        problems.append(("--output", f"'{folder}' is the folder of the locks"))
+    if problems:
+        where, message = problems[0]
+        raise UsageError(message, where=where, hint="name a folder of its own in the project")
+    return replace(project, output=output)
+
+
+def read_assets(project: Project, *, keep: str | None = None) -> Assets:
+    """Read the scripts that builds run, uv's lock and a wheel of pip.
+
+    :param keep: as for `make_plans`.
+    """
     tools = read_tools(project) if needs_tools(project) else ()
     return Assets(
-        steps=steps,
+        steps=step_scripts(),
         tools=tools,
-        pip_wheel=_pip_wheel(project),
+        pip_wheel=_pip_wheel(project, keep),
         sources=_sources(project),
         wheels={
             f"sha256:{wheel.sha256}": f"{project.locks}/{FOLDER}/{wheel.file}"
@@ -176,8 +196,17 @@ def rendered(
         project, plans, pins=read_bases(project), template=read_template(project, template)
     )
     changes: dict[Path, bytes | None] = {project.root / path: data for path, data in files.items()}
-    changes.update((path, None) for path in _orphans(project) if path not in changes)
+    changes.update((path, None) for path in find_ours(project) if path not in changes)
     return changes
+
+
+def stale(changes: Mapping[Path, bytes | None]) -> list[Path]:
+    """Return which of the files that `rendered` tells of are not as it says."""
+    return [
+        path
+        for path, data in sorted(changes.items())
+        if (path.read_bytes() if path.is_file() else None) != data
+    ]
 
 
 def render_to_disk(
@@ -225,12 +254,14 @@ def _refuse_drift(project: Project) -> None:
         )
 
 
-def _layering(project: Project, locks: Mapping[LockKey, Lock], *, recut: bool) -> Layering:
+def _layering(
+    project: Project, locks: Mapping[LockKey, Lock], *, keep: str | None, recut: bool
+) -> Layering:
     """Gather what the cut into layers depends on; the layers of an earlier render stay."""
     sizes = read_sizes(project)
-    record = project.root / project.output / LAYERS_PATH
+    record = _kept(project, keep, LAYERS_PATH)
     earlier = None
-    if not recut:
+    if record is not None and not recut:
         earlier = read_record(
             record,
             assignments_of,
@@ -252,13 +283,20 @@ def _pairs(project: Project) -> Iterator[tuple[str, str]]:
             yield image.name, variant
 
 
-def _pip_wheel(project: Project) -> bytes:
+def _kept(project: Project, keep: str | None, path: str) -> Path | None:
+    """Return what lies where an earlier render left a file, or None."""
+    folders = [project.output] if keep is None else [keep, project.output]
+    found = (project.root / folder / path for folder in folders)
+    return next((file for file in found if file.exists()), None)
+
+
+def _pip_wheel(project: Project, keep: str | None) -> bytes:
     """Return the wheel that an earlier render left, or the one that virtualenv brings.
 
     Sticky, so that a newer virtualenv on one machine is no drift on another.
     """
-    kept = project.root / project.output / "steps" / "pip.whl"
-    if kept.is_file() and zipfile.is_zipfile(kept):
+    kept = _kept(project, keep, "steps/pip.whl")
+    if kept is not None and zipfile.is_zipfile(kept):
         return kept.read_bytes()
     from virtualenv.seed.wheels.embed import (  # noqa: PLC0415 - slow, and rarely needed
         get_embed_wheel,
@@ -269,13 +307,3 @@ def _pip_wheel(project: Project) -> bytes:
         raise UsageError(f"no pip is known for Python {project.python}", where="project.python")
     path: Path = wheel.path
     return path.read_bytes()
-
-
-def _orphans(project: Project) -> Iterator[Path]:
-    output = project.root / project.output
-    for folder in ("deltas", "manifests", "steps"):
-        yield from (path for path in sorted((output / folder).glob("*")) if path.is_file())
-    for path in sorted(output.glob("Dockerfile.*")):
-        dockerfile = path.with_suffix("") if path.suffix == ".dockerignore" else path
-        if dockerfile.is_file() and OURS in dockerfile.read_text("utf-8", "replace")[:HEAD]:
-            yield path

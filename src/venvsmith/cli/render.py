@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
     from venvsmith.model.project import Project
 
+SHOWN = 3
+"""Files that are named where they are out of step."""
+
 
 @click.command("render", cls=Manual)
 @images_option
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--stdout", is_flag=True, help="Print the Dockerfiles instead of writing anything.")
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-    help="Write below this folder; otherwise the configured one, else docker/.",
+    help="Write below this folder of the project; otherwise the configured one, else docker/.",
 )  # fmt: skip
 @template_option
 @click.option(
@@ -52,8 +55,11 @@ def command(
 
     project = shared.project()
     chosen = plans_.select(project, images=images, variants=variants)
+    keep = project.output
+    if output is not None:
+        project = plans_.in_folder(project, output)
     click.get_current_context().with_resource(plans_.holding_rendered(project))
-    plans = plans_.make_plans(project, recut=recut)
+    plans = plans_.make_plans(project, recut=recut, keep=keep)
     if stdout:
         for plan in plans:
             if plan.name in chosen:
@@ -67,8 +73,6 @@ def command(
         for path, data in changes.items()
         if str(path.relative_to(project.root)).removesuffix(".dockerignore") not in left
     }
-    if output is not None:
-        changes = _moved(project, changes, output)
     if check:
         return _check(shared, project, changes)
     changed = write_files(changes)
@@ -81,32 +85,19 @@ def command(
 
 
 def _check(shared: Shared, project: Project, changes: dict[Path, bytes | None]) -> int:
+    from venvsmith.build.plans import stale  # noqa: PLC0415
     from venvsmith.errors import JudgedError  # noqa: PLC0415
 
-    stale = [
-        _shown(path, project)
-        for path, data in sorted(changes.items())
-        if (path.read_bytes() if path.is_file() else None) != data
-    ]
-    if stale:
-        more = f" and {len(stale) - 3} more" if len(stale) > 3 else ""  # noqa: PLR2004
+    names = [_shown(path, project) for path in stale(changes)]
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise JudgedError(
-            f"out of step with the configuration: {', '.join(stale[:3])}{more}",
+            f"out of step with the configuration: {', '.join(names[:SHOWN])}{more}",
             hint="run 'venvsmith render'",
             code="render-drift",
         )
     shared.say(f"render: {len(changes)} files are in step")
     return 0
-
-
-def _moved(
-    project: Project, changes: dict[Path, bytes | None], output: Path
-) -> dict[Path, bytes | None]:
-    """Return the same files below another folder; nothing there is removed."""
-    home = project.root / project.output
-    return {
-        output / path.relative_to(home): data for path, data in changes.items() if data is not None
-    }
 
 
 def _dockerfile(project: Project, changes: dict[Path, bytes | None], name: str) -> str:
@@ -115,4 +106,4 @@ def _dockerfile(project: Project, changes: dict[Path, bytes | None], name: str) 
 
 
 def _shown(path: Path, project: Project) -> str:
-    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)
+    return path.relative_to(project.root).as_posix()

@@ -11,7 +11,14 @@ from venvsmith.lock.store import (
     read_tools,
     tools_path,
 )
-from venvsmith.lock.text import emit_lock, emit_pins, emit_tools, parse_lock, parse_tools
+from venvsmith.lock.text import (
+    emit_lock,
+    emit_pins,
+    emit_tools,
+    parse_lock,
+    parse_pins,
+    parse_tools,
+)
 
 __all__ = [
     "build_key",
@@ -23,6 +30,7 @@ __all__ = [
     "needs_tools",
     "own_project",
     "parse_lock",
+    "parse_pins",
     "parse_tools",
     "read_lock",
     "read_locks",

@@ -70,6 +70,14 @@ def parse_lock(text: str, *, key: LockKey, where: str = "") -> Lock:
     return Lock(key=key, resolver=resolver[1], inputs=inputs[1], pins=pins)
 
 
+def parse_pins(text: str, *, where: str) -> tuple[Pin, ...]:
+    """Read pins alone, without a header.
+
+    :raises UnsafeInputError: where the text is not exactly of the form that `emit_pins` writes.
+    """
+    return _parse_pins(text.split("\n"), start=0, where=where)
+
+
 def parse_tools(text: str, *, where: str) -> tuple[Pin, ...]:
     """Read the lock of the build tools.
 
