@@ -15,6 +15,7 @@ from venvsmith.build.failures import step_failure
 from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
 from venvsmith.files import make_folder
+from venvsmith.plan.pushable import pushable
 from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
 from venvsmith.scratch import scratch, sweep
@@ -74,6 +75,8 @@ def build_docker(
 ) -> None:
     """Build plans in one bake.
 
+    :param plans: the wanted ones and all that they build on. To push, only those with a tag in a
+        registry are asked for; the others are built as far as these need them.
     :param bake_file: the rendered ``docker-bake.json``; it and what it names must be in step.
     :param here: the engine's platform, ``linux/amd64``. Of images for several platforms this one
         is built unless they are pushed: an engine holds images of one platform.
@@ -83,9 +86,7 @@ def build_docker(
     """
     if options.ca_bundle is not None and not options.ca_bundle.is_file():
         raise UsageError("there is no such file", where=str(options.ca_bundle))
-    if options.push:
-        plans = _pushed(plans)
-    targets = [target_name(plan) for plan in plans]
+    asked = pushable(plans, say=say) if options.push else plans
     secrets = gather_secrets(project, plans)
     mirror = secrets.pop("default-index", "")
     if mirror.startswith("file:"):
@@ -99,11 +100,12 @@ def build_docker(
         if options.no_cache:
             argv.append("--no-cache")
         argv.append("--push" if options.push else "--load")
-        argv += _tagged(plans) if options.push else _limited(plans, here)
+        argv += _tagged(asked) if options.push else _limited(asked, here)
+        argv += [target_name(plan) for plan in asked]
         lines: list[str] = []
 
         command = Command(
-            argv=(*argv, *targets),
+            argv=tuple(argv),
             timeout=BAKE_TIMEOUT,
             cwd=project.root,
             env=environment({**secrets, MIRROR_VARIABLE: mirror}),
@@ -117,21 +119,6 @@ def build_docker(
         done = run(command, on_line=hear)
     if done.returncode != 0:
         raise _failure(project, plans, lines)
-
-
-def _pushed(plans: Sequence[Plan]) -> list[Plan]:
-    """Return the plans that have a tag in a registry; those that others build on follow from them.
-
-    :raises UsageError: where none has.
-    """
-    found = [plan for plan in plans if plan.registry_tags]
-    if not found:
-        raise UsageError(
-            "no tag names a registry",
-            where=f"images.{plans[0].image}.tags",
-            hint=f'write tags = ["registry.example.com/{plans[0].image}:{{variant}}"]',
-        )
-    return found
 
 
 def _tagged(plans: Sequence[Plan]) -> list[str]:

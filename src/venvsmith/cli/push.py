@@ -39,24 +39,14 @@ def command(
     not sent again. Several platforms under one tag are for 'venvsmith build --push'.
     """
     from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay
-    from venvsmith.errors import UsageError  # noqa: PLC0415
+    from venvsmith.plan.pushable import pushable  # noqa: PLC0415
     from venvsmith.push import PushError, gather, push_family  # noqa: PLC0415
     from venvsmith.push.summary import summary_json, summary_text  # noqa: PLC0415
 
     project = shared.project()
     chosen = plans_.select(project, images=images, variants=variants)
     plans = plans_.make_plans(project, only=chosen)
-    for plan in plans:
-        if not plan.registry_tags:
-            shared.say(f"left out {plan.name}: none of its tags names a registry")
-    shipments = gather(plans)
-    if not shipments:
-        name = plans[0].image
-        raise UsageError(
-            "no tag names a registry",
-            where=f"images.{name}.tags",
-            hint=f'write tags = ["registry.example.com/{name}:{{variant}}"]',
-        )
+    shipments = gather(pushable(plans, say=shared.say))
     summary = push_family(shipments, env_file=env_file, say=shared.say)
     click.echo(summary_json(summary) if form == "json" else summary_text(summary), nl=False)
     if summary.errors:

@@ -43,16 +43,13 @@ THREADS = 4
 def gather(plans: Sequence[Plan]) -> list[Shipment]:
     """Return what the engine holds of these images, and where it is to go.
 
-    Images none of whose tags names a registry are not among them.
-
+    :param plans: each with a tag in a registry (`plan.pushable`).
     :raises UsageError: where an image was not built here, or is for several platforms, of which an
         engine holds one.
     """
     shipments: list[Shipment] = []
     missing: list[Plan] = []
     for plan in plans:
-        if not plan.registry_tags:
-            continue
         if plan.platforms[1:]:
             raise UsageError(
                 f"it is for {' and '.join(map(str, plan.platforms))}, and an engine holds one",

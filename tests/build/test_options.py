@@ -1,0 +1,113 @@
+"""What `build` asks of BuildKit, and what it refuses before anything begins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from values import plan, project
+from venvsmith.build.docker import DockerOptions, build_docker
+from venvsmith.errors import UsageError, VenvsmithError
+from venvsmith.model.plan import Plan
+from venvsmith.model.project import Project
+
+# Notes what it is asked, and fails as BuildKit does, in the image that the other one builds on.
+DOCKER = """#!/bin/sh
+printf '%s\\n' "$@" > "$NOTES/argv"
+for word in "$@"; do case $word in *override.json) cat "$word" > "$NOTES/override" ;; esac; done
+cat >&2 <<'END'
+#9 [base_cuda layer-torch-cuda 1/1] RUN uv pip install
+#9 ERROR: process "/bin/sh -c uv pip install" did not complete successfully: exit code: 1
+------
+ > [base_cuda layer-torch-cuda 1/1] RUN uv pip install:
+#9 0.412 venvsmith: it broke
+------
+END
+exit 1
+"""
+
+
+@dataclass
+class Asked:
+    """What a stand-in for docker was asked, and what became of it."""
+
+    argv: list[str]
+    secrets: dict[str, list[str]]
+    error: VenvsmithError
+    said: list[str]
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Project:
+    """An image without a tag in a registry, and one with, which builds on it."""
+    of = project(root=tmp_path)
+    asr = replace(of.images["asr"], parents={"cuda": "base"}, tags=("ghcr.io/acme/asr:1",))
+    base = replace(of.images["asr"], name="base", venvs={"/venv": "torch"}, copy=())
+    return replace(of, images={"base": base, "asr": asr})
+
+
+def ask(family: Project, plans: list[Plan], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    program = folder / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    ca = folder / "ca.crt"
+    ca.write_text("a certificate")
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("NOTES", str(folder))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mirror.example.com/simple")
+    said: list[str] = []
+    with pytest.raises(VenvsmithError) as caught:
+        build_docker(
+            family,
+            plans,
+            bake_file=folder / "docker-bake.json",
+            here="linux/amd64",
+            options=DockerOptions(push=True, ca_bundle=ca),
+            say=said.append,
+        )
+    override = json.loads((folder / "override").read_text())
+    return Asked(
+        argv=(folder / "argv").read_text().splitlines(),
+        secrets={name: target["secret"] for name, target in override["target"].items()},
+        error=caught.value,
+        said=said,
+    )
+
+
+def test_an_image_below_a_pushed_one_gets_this_machines_certificates_and_mirror(
+    family: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = [plan(family, image=image) for image in ("base", "asr")]
+    asked = ask(family, plans, tmp_path, monkeypatch)
+    assert asked.argv[-3:] == ["--set", "asr_cuda.tags=ghcr.io/acme/asr:1", "asr_cuda"]
+    for target in ("base_cuda", "asr_cuda"):
+        assert [spec.split(",")[1] for spec in asked.secrets[target]] == [
+            "id=ca",
+            "id=default-index",
+        ]
+
+
+def test_what_fails_in_an_image_below_a_pushed_one_is_told_of_that_image(
+    family: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = [plan(family, image=image) for image in ("base", "asr")]
+    asked = ask(family, plans, tmp_path, monkeypatch)
+    assert asked.error.where == "base.cuda: step install:layer-torch-cuda"
+    assert asked.error.message == "failed: it broke"
+    assert "base.cuda is not pushed: none of its tags names a registry" in asked.said
+
+
+def test_a_push_of_nothing_that_has_a_registry_is_refused(family: Project, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no tag names a registry"):
+        build_docker(
+            family,
+            [plan(family, image="base")],
+            bake_file=tmp_path / "docker-bake.json",
+            here="linux/amd64",
+            options=DockerOptions(push=True),
+            say=print,
+        )
