@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from engines import FAMILY, change, venvsmith
 from values import plan, project
 from venvsmith.build.docker import DockerOptions, build_docker
 from venvsmith.errors import UsageError, VenvsmithError
@@ -111,3 +113,37 @@ def test_a_push_of_nothing_that_has_a_registry_is_refused(family: Project, tmp_p
             options=DockerOptions(push=True),
             say=print,
         )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "small"
+    shutil.copytree(FAMILY, copy, ignore=shutil.ignore_patterns("docker", ".venvsmith"))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(["--push"], "--push: it is BuildKit's", id="push"),
+        pytest.param(["--builder", "x"], "--builder: it is BuildKit's", id="builder"),
+        pytest.param(["--no-cache"], "--no-cache: it is BuildKit's", id="no cache"),
+        pytest.param(["--check-reproducible"], "--check-reproducible: it is", id="twice"),
+    ],
+)
+def test_the_local_engine_refuses_what_it_does_not_do(
+    folder: Path, words: list[str], told: str
+) -> None:
+    said = venvsmith(folder, "build", "--engine", "local", *words, code=2)
+    assert said.startswith(f"venvsmith: usage: {told}")
+    assert "--engine local" in said
+
+
+def test_a_file_to_copy_that_is_not_there_stops_a_build_before_it_begins(folder: Path) -> None:
+    change(folder, 'from = "templates"', 'from = "not-there"')
+    said = venvsmith(folder, "build", "--engine", "local", code=2)
+    assert said.splitlines()[-1] == (
+        "venvsmith: config: venvsmith.toml: images.pages.copy[0].from: there is no 'not-there'"
+    )
+    assert not (folder / ".venvsmith").exists()
+    venvsmith(folder, "render")

@@ -116,6 +116,13 @@ def test_stale_locks_and_stale_files_are_drift(folder: Path) -> None:
     assert "jinja2" in stale["message"]
 
 
+def test_a_file_to_copy_that_is_not_there_yet_is_named(folder: Path) -> None:
+    shutil.rmtree(folder / "templates")
+    row = of(preflight(folder, code=2, DOCKER_HOST=NOWHERE), "copy")
+    assert (row["subject"], row["status"]) == ("images.pages.copy[0].from", "missing")
+    assert row["message"] == "there is no 'templates' yet"
+
+
 def test_a_wrong_configuration_is_told_in_the_table_and_the_machine_with_it(folder: Path) -> None:
     change(folder, 'python = "3.11"', 'pyton = "3.11"\nvenv = "venv"')
     checks = preflight(folder, code=2, DOCKER_HOST=NOWHERE)

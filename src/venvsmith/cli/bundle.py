@@ -77,7 +77,10 @@ def hooks(
 
     project = shared.project()
     variant = variant_of(project, stage, variant)
-    venv = venv or _built(shared, project, stage, variant)
+    if venv is None:
+        from venvsmith.build.course import build_stage_here  # noqa: PLC0415
+
+        venv = build_stage_here(project, stage, variant, say=shared.say)
     installed = InstalledModules(venv)
     ancestry = project.ancestry(stage)
     imports = list(dict.fromkeys(name for s in ancestry for name in s.imports))
@@ -133,19 +136,6 @@ def _warn_of_unread(shared: Shared, unread: Mapping[str, str]) -> None:
         f" read {module}{others} ({why}): what they ask for is in no hook; run venvsmith with the"
         " venv's own Python"
     )
-
-
-def _built(shared: Shared, project: Project, stage: str, variant: str) -> Path:
-    """Build a stage's venv through the local engine and return it."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from venvsmith.cli.build import build_here  # noqa: PLC0415
-    from venvsmith.model.project import Image  # noqa: PLC0415
-
-    image = Image(name="bundle-hooks", venvs={project.venv: stage}, variants=(variant,))
-    alone = replace(project, images={image.name: image})
-    (built,) = build_here(shared, alone, {f"{image.name}.{variant}"}, ca_bundle=None)
-    return built.root / project.venv.lstrip("/")
 
 
 def _write(shared: Shared, output: Path, hooks: dict[str, str]) -> None:

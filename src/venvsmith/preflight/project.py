@@ -9,6 +9,9 @@ from venvsmith.files import locked
 from venvsmith.preflight.report import CONFIGURATION, DRIFT, ENVIRONMENT, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from venvsmith.model.project import Project
     from venvsmith.preflight.report import Status
     from venvsmith.preflight.situation import Situation
@@ -62,7 +65,7 @@ def _files(project: Project) -> list[Row]:
     if locks.status != "ok":
         message = "not looked at before the locks are in step"
         return [locks, _row("render", f"{project.output}/", "unknown", message)]
-    return [locks, _render(project)]
+    return [locks, *_builds(project)]
 
 
 def _row(
@@ -98,23 +101,35 @@ def _locks(project: Project) -> Row:
     return _row("locks", subject, "wrong", message, mend)
 
 
-def _render(project: Project) -> Row:
+def _builds(project: Project) -> list[Row]:
+    """Return what became of planning the builds: what is rendered, and the files that they read."""
     from venvsmith.build import plans as plans_  # noqa: PLC0415 - needs the template's engine
+    from venvsmith.build.context import missing_files  # noqa: PLC0415
 
-    subject = f"{project.output}/"
     try:
-        changes = plans_.rendered(project, plans_.make_plans(project))
+        plans = plans_.make_plans(project)
+        changes = plans_.rendered(project, plans)
     except VenvsmithError as error:
-        return _failed("render", subject, error)
-    there = {path: path.read_bytes() if path.is_file() else None for path in changes}
-    stale = sorted(path.name for path, data in changes.items() if there[path] != data)
-    if not stale:
+        return [_failed("render", f"{project.output}/", error)]
+    mend = "make it before the build"
+    missing = [
+        _row("copy", key, "missing", f"there is no '{path}' yet", mend, code=CONFIGURATION)
+        for key, path in missing_files(project, plans).items()
+    ]
+    return [_render(project, changes), *missing]
+
+
+def _render(project: Project, changes: Mapping[Path, bytes | None]) -> Row:
+    from venvsmith.build.plans import stale  # noqa: PLC0415
+
+    subject, mend = f"{project.output}/", "venvsmith render"
+    names = _listed([path.name for path in stale(changes)])
+    if not names:
         return _row("render", subject, "ok", "in step with the locks")
-    mend = "venvsmith render"
-    if not any(there.values()):
+    if not any(path.is_file() for path in changes):
         message = "nothing is rendered yet; a build does it first"
         return _row("render", subject, "warning", message, mend)
-    return _row("render", subject, "wrong", f"out of step: {_listed(stale)}", mend)
+    return _row("render", subject, "wrong", f"out of step: {names}", mend)
 
 
 def _failed(check: str, subject: str, error: VenvsmithError) -> Row:
