@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from venvsmith.config import load
+from venvsmith.init.compose import slug
 
 PREFIX = "winit"
 DOCKERFILE = """\
@@ -53,8 +54,35 @@ def test_what_lies_in_the_folder_is_taken_and_said_and_nothing_is_overwritten(
     assert again.returncode == 2
     assert "--force" in again.stderr
     assert (tmp_path / "venvsmith.toml").read_bytes() == before
-    assert venvsmith("init", "--blank", "--force", cwd=tmp_path).returncode == 0
-    assert (tmp_path / "venvsmith.toml").read_bytes() != before
+    forced = venvsmith("init", "--blank", "--force", cwd=tmp_path)
+    stage = slug(tmp_path.name)
+    assert forced.stderr == f"next: fill in stages.{stage}.requires, then venvsmith lock\n"
+    header = (tmp_path / "venvsmith.toml").read_text().splitlines()[0]
+    assert header == f"# {tmp_path.name}: made by `venvsmith init`."
+
+
+@pytest.mark.parametrize("words", [(), ("--config", "venvsmith.toml")])
+def test_a_configuration_in_a_pyproject_is_not_overruled_by_a_new_file(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.venvsmith.project]\nname = "x"\n')
+    done = venvsmith(*words, "init", "--yes", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "pyproject.toml: there is one already, in [tool.venvsmith]; --force" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
+
+
+def test_a_pyproject_is_never_written_over(tmp_path: Path) -> None:
+    before = '[project]\nname = "x"\nversion = "1"\n'
+    (tmp_path / "pyproject.toml").write_text(before)
+    done = venvsmith("--config", "pyproject.toml", "init", "--force", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "pyproject.toml").read_text()) == (2, before)
+
+
+def test_a_dockerfile_may_be_named_as_verify_takes_it(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    done = venvsmith("init", "--from", "dockerfile:Dockerfile", "--stdout", cwd=tmp_path)
+    assert "made from Dockerfile by" in done.stdout.splitlines()[0], done.stderr
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,12 @@ def command(
     if source is not None and blank:
         raise UsageError("--from and --blank exclude each other", where="init")
     if source is not None and not source.exists():
-        raise UsageError("there is no such file", where=str(source), hint="see --from")
+        source = Path(str(source).removeprefix("dockerfile:"))  # as `verify` takes it
+        if not source.exists():
+            raise UsageError("there is no such file", where=str(source), hint="see --from")
     target = shared.config or Path(FILE)
-    if not (force or stdout) and target.exists():
-        hint = "--force replaces it, --stdout only prints"
-        raise UsageError("there is one already", where=str(target), hint=hint)
+    if not stdout:
+        _spare(target, force=force)
     asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
     if source is None and not blank:
         source = _offered(shared, target.parent, asks=asks)
@@ -66,7 +67,29 @@ def command(
         return
     write_files({target: made.text.encode()})
     click.echo(f"wrote {target}")
-    shared.say(f"next: {'read its notes, then ' if made.notes else ''}venvsmith lock")
+    steps = ["read its notes"] if made.notes else []
+    steps += [f"fill in {key}" for key in made.missing]
+    shared.say(f"next: {', then '.join([*steps, 'venvsmith lock'])}")
+
+
+def _spare(target: Path, *, force: bool) -> None:
+    """Refuse to write over a configuration, or beside one that would then no longer count."""
+    from venvsmith.config import FILE, PYPROJECT, lies_in  # noqa: PLC0415
+    from venvsmith.errors import UsageError  # noqa: PLC0415
+
+    if target.name == PYPROJECT:
+        hint = f"name a {FILE} with --config, or use --stdout and copy what it prints"
+        raise UsageError(f"init writes no {PYPROJECT}", where=str(target), hint=hint)
+    if force:
+        return
+    if target.exists():
+        hint = "--force replaces it, --stdout only prints"
+        raise UsageError("there is one already", where=str(target), hint=hint)
+    there = lies_in(target.parent) if target.name == FILE else None
+    if there is not None:
+        message = "there is one already, in [tool.venvsmith]"
+        hint = f"--force writes a {FILE}, which then counts in its place; --stdout only prints"
+        raise UsageError(message, where=str(there), hint=hint)
 
 
 def _offered(shared: Shared, folder: Path, *, asks: bool) -> Path | None:

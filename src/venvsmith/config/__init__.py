@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from venvsmith.config.kinds import Problems
     from venvsmith.model.project import Project
 
-__all__ = ["FILE", "check", "fill", "find", "load", "tags_of"]
+__all__ = ["FILE", "PYPROJECT", "check", "fill", "find", "lies_in", "load", "tags_of"]
 
 FILE = "venvsmith.toml"
 PYPROJECT = "pyproject.toml"
@@ -86,10 +86,8 @@ def find(start: Path | None = None) -> Path:
         message = f"the working directory cannot be read: {exc.strerror}"
         raise UsageError(message, code="config") from exc
     for place in (folder, *folder.parents):
-        if _is_file(place / FILE):
-            return place / FILE
-        if _is_file(place / PYPROJECT) and _has_table(place / PYPROJECT):
-            return place / PYPROJECT
+        if (file := lies_in(place)) is not None:
+            return file
     message = f"no {FILE}, and no {PYPROJECT} with [tool.venvsmith], here or in a folder above"
     raise UsageError(
         message,
@@ -97,6 +95,19 @@ def find(start: Path | None = None) -> Path:
         hint="run `venvsmith init`, or name one with --config FILE",
         code="config",
     )
+
+
+def lies_in(folder: Path) -> Path | None:
+    """Return the configuration file of one folder, of which `find` says what counts.
+
+    :raises ConfigError: where a ``pyproject.toml`` names us and is no TOML.
+    :raises UsageError: where it cannot be read.
+    """
+    if _is_file(folder / FILE):
+        return folder / FILE
+    if _is_file(folder / PYPROJECT) and _has_table(folder / PYPROJECT):
+        return folder / PYPROJECT
+    return None
 
 
 def _is_file(path: Path) -> bool:

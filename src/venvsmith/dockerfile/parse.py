@@ -91,7 +91,7 @@ def parse(text: str, path: str) -> DockerfileFacts:
 
 def _refused(path: str, message: str, line: int | None = None) -> UnsafeInputError:
     where = f"{path}:{line}" if line else path
-    hint = "name a Dockerfile: dockerfile:FILE"
+    hint = "name the Dockerfile that is built"
     return UnsafeInputError(message, where=where, hint=hint, code="dockerfile-malformed")
 
 

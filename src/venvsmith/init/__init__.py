@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from venvsmith.config import check
 from venvsmith.dockerfile.installs import minor_in
@@ -19,6 +19,9 @@ from venvsmith.init.container import read_dockerfile
 from venvsmith.init.pyproject import read_pyproject
 from venvsmith.init.requirements import Requirements, read_text
 from venvsmith.init.sketch import BaseSketch, Entry, Note, Sketch
+
+if TYPE_CHECKING:
+    from venvsmith.model.project import Project
 
 __all__ = ["Answers", "Draft", "Entry", "Note", "draft", "sources"]
 
@@ -52,6 +55,8 @@ class Draft:
     notes: tuple[Note, ...]
     entries: tuple[Entry, ...]
     """What became of each instruction of a Dockerfile."""
+    missing: tuple[str, ...]
+    """Keys without which nothing would be installed: nothing was found for them."""
 
 
 def sources(root: Path) -> list[Path]:
@@ -85,11 +90,19 @@ def draft(source: Path | None, *, target: Path, answers: Answers | None = None) 
         _pinned_python(sketch)
     text = compose(sketch)
     try:
-        check(text, file=target)
+        made = check(text, file=target)
     except ConfigError as exc:
         message = f"the first configuration would be refused: {exc.message}"
         raise VenvsmithError(message, where=str(source or ""), hint="report this") from exc
-    return Draft(text=text, notes=tuple(sketch.notes), entries=tuple(sketch.entries))
+    missing = tuple(f"stages.{name}.requires" for name in made.stages if _is_empty(made, name))
+    return Draft(
+        text=text, notes=tuple(sketch.notes), entries=tuple(sketch.entries), missing=missing
+    )
+
+
+def _is_empty(project: Project, name: str) -> bool:
+    stage = project.stages[name]
+    return not (stage.requires or stage.requires_file or stage.source or stage.extends)
 
 
 def _pinned_python(sketch: Sketch) -> None:

@@ -92,10 +92,10 @@ class _Composition:
     def header(self) -> list[str]:
         """Return the lines at the top of the file."""
         sketch = self._sketch
-        made = f", made from {sketch.origin}" if sketch.origin else ""
+        source = f" from {sketch.origin}" if sketch.origin else ""
         variant = self._variants()[0][0]
         lines = [
-            f"{sketch.name or self._name}{made} by `venvsmith init`.",
+            f"{sketch.name or self._name}: made{source} by `venvsmith init`.",
             "",
             "  venvsmith lock      resolves the stages together and writes locks/",
             f"  venvsmith build     builds the image `{self._name}:{variant}`, and verifies it",
