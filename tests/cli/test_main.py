@@ -84,6 +84,12 @@ def test_every_mistake_of_a_configuration_is_told_with_its_key(tmp_path: Path) -
             id="a command with an open quotation",
         ),
         pytest.param(
+            ["verify", "venv:/a", "--timeout", "nan"],
+            2,
+            "usage: --timeout: expected a number of seconds, got nan",
+            id="a time that is no number",
+        ),
+        pytest.param(
             ["verify", "venv:/a", "--import", "os;print"],
             2,
             'usage: --import: expected a module name such as "package.module", got "os;print"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -49,10 +50,13 @@ def text_or_json(help_text: str) -> Callable[[_Command], _Command]:
 
 
 def timeout_option(help_text: str) -> Callable[[_Command], _Command]:
-    """Return the option for how long running things may take: ``timeout``, in seconds."""
+    """Return the option for how long running things may take: ``timeout``, in seconds.
+
+    It refuses ``nan`` and ``inf``, too, with a `UsageError`.
+    """
     return click.option(
         "--timeout", type=click.FloatRange(min=1), default=TIMEOUT, show_default=True, metavar="S",
-        help=help_text,
+        callback=_seconds, help=help_text,
     )  # fmt: skip
 
 
@@ -74,6 +78,12 @@ def commands_option(help_text: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--command", "commands", multiple=True, metavar="CMD", callback=_commands, help=help_text
     )
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise UsageError(f"expected a number of seconds, got {value}", where="--timeout")
+    return value
 
 
 def _modules(_ctx: click.Context, _param: click.Parameter, names: tuple[str, ...]) -> Any:
