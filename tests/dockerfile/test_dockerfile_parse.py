@@ -69,6 +69,26 @@ def test_stages_and_variables_are_followed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("run", "place"),
+    [
+        ("uv --directory /app sync", "/app/.venv"),
+        ("uv sync --directory /app", "/app/.venv"),
+        ("uv --directory=/app --no-cache sync --project shop", "/app/shop/.venv"),
+        ("uv --directory /app pip --no-cache install rich", "/app/.venv"),
+        ("uv --directory /app venv env", "/app/env"),
+        ("cd /app && UV_PROJECT_ENVIRONMENT=/venv uv -q sync", "/venv"),
+        ("export UV_PROJECT_ENVIRONMENT=/venv; uv sync", "/venv"),
+        ("UV_PROJECT_ENVIRONMENT=/venv uv lock && uv sync", "/srv/.venv"),
+        ("cd $(mktemp -d) && uv sync", None),
+        (". /venv/bin/activate && uv pip install rich", "/venv"),
+    ],
+)
+def test_an_environment_is_where_its_command_puts_it(run: str, place: str | None) -> None:
+    reading = Reading(parse(f"FROM python:3.12\nWORKDIR /srv\nRUN {run}\n", "Dockerfile"))
+    assert [event.place for event in events(reading, reading.facts.final)] == [place]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "no FROM"),

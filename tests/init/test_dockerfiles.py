@@ -227,6 +227,44 @@ def test_a_project_of_uv_is_installed_not_copied(make: Callable[..., Made]) -> N
     assert "COPY . /app" in told(result)
 
 
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        ("uv --directory /app sync --frozen", ("pyproject.toml",)),
+        ("uv --no-cache --project /app sync", ("pyproject.toml",)),
+        ("uv --directory / sync --project app", ("pyproject.toml",)),
+        ("poetry -C /app install", ("pyproject.toml",)),
+        ("pdm sync -p /app", ("pyproject.toml",)),
+        ("uv --directory /app pip --no-cache install -r more.txt", ("more.txt",)),
+        ("cd /nowhere && uv --directory=/app pip install -r more.txt", ("more.txt",)),
+    ],
+)
+def test_options_before_the_verb_lose_no_install(
+    make: Callable[..., Made], run: str, asked: tuple[str, ...]
+) -> None:
+    project, result = make(
+        "Dockerfile",
+        **{
+            "Dockerfile": f"FROM python:3.12-slim\nCOPY sub /app\nRUN {run}\n",
+            "sub__pyproject.toml": '[project]\nname = "shop"\nversion = "1"\n'
+            'dependencies = ["flask"]\n',
+            "sub__more.txt": "flask\n",
+        },
+    )
+    files = {Path(file).name for stage in project.stages.values() for file in stage.requires_file}
+    assert files == set(asked), told(result)
+
+
+@pytest.mark.parametrize("run", ["uv format", "uv init shop", "poetry shell"])
+def test_a_verb_that_nothing_stands_for_is_told(make: Callable[..., Made], run: str) -> None:
+    assert run in told(make("Dockerfile", Dockerfile=f"FROM python:3.12\nRUN {run}\n")[1])
+
+
+def test_what_poetry_adds_is_required(make: Callable[..., Made]) -> None:
+    project, _ = make("Dockerfile", Dockerfile="FROM python:3.12\nRUN poetry add httpx\n")
+    assert project.stages["shop"].requires == ("httpx",)
+
+
 def test_what_conda_does_is_told(make: Callable[..., Made]) -> None:
     project, result = make("Dockerfile", Dockerfile=CONDA)
     assert project.python == "3.10"

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from venvsmith.dockerfile.installs import SYSTEM, Event, events, minor_in
+from venvsmith.dockerfile.arguments import minor_in
+from venvsmith.dockerfile.installs import SYSTEM, Event, events
 from venvsmith.dockerfile.packages import packages
 from venvsmith.dockerfile.pythons import Base, base_of
 

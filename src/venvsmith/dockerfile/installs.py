@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.dockerfile.expand import expand, has_unknown, unquote
+from venvsmith.dockerfile.arguments import Arguments, divide, uv_words, verb_first
+from venvsmith.dockerfile.placed import Placed, placed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from venvsmith.dockerfile.replay import Reading, Step
-    from venvsmith.dockerfile.shell import ShellCommand
     from venvsmith.model.dockerfile import DockerStage
 
 SYSTEM: Final = "system"
@@ -24,27 +24,6 @@ Action = Literal["create", "install", "sync", "fetch-python"]
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(?:[=<>!~;@ ].*|$)")
 _PIP = re.compile(r"pip(?:3(?:\.\d+)?)?")
 _PYTHON = re.compile(r"python(?:3(?:\.\d+)?)?")
-_MINOR = re.compile(r"(?:python|cpython-)?(3\.\d+)(?:\.\d+)?$")
-# Options that take a value as the next word, of the commands that are read here.
-# fmt: off
-_VALUED = frozenset(
-    {
-        "-r", "--requirement", "-c", "--constraint", "--constraints", "-e", "--editable", "-i",
-        "--index-url", "--extra-index-url", "-f", "--find-links", "--index", "--default-index",
-        "--python", "-p", "--target", "-t", "--prefix", "--root", "--trusted-host",
-        "--no-binary", "--only-binary", "--timeout", "--cache-dir", "--torch-backend",
-        "--index-strategy", "--extra", "--group", "--only-group", "--no-group", "--package",
-        "--project", "--directory", "--link-mode", "--python-version", "--python-platform",
-        "--prerelease", "--resolution", "--exclude-newer", "--no-install-package", "--override",
-        "--retries", "--progress-bar", "--report", "--upgrade-package", "-P", "--proxy",
-        "--cert", "--log", "--keyring-provider", "--config-settings", "-C", "--platform",
-        "--abi", "--implementation", "--prompt", "--requirements", "--no-extra",
-        "--config-file", "--color", "--refresh-package", "--python-preference",
-        "--fork-strategy", "--build-constraint", "--src", "-b", "--build", "-d",
-        "--upgrade-strategy", "--use-feature", "--no-build-package",
-    }
-)
-# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,31 +58,6 @@ class Event:
 
 
 @dataclass(slots=True)
-class _Shell:
-    """What a RUN has set so far."""
-
-    env: dict[str, str | None]
-    cwd: str | None
-    active: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arguments:
-    """A command's arguments divided."""
-
-    options: frozenset[str]
-    values: Mapping[str, tuple[str, ...]]
-    words: tuple[str, ...]
-
-    def value(self, *names: str) -> str | None:
-        """Return the last value of an option, by any of its names."""
-        for name in names:
-            if self.values.get(name):
-                return self.values[name][-1]
-        return None
-
-
-@dataclass(slots=True)
 class _State:
     """What the steps before have made."""
 
@@ -133,56 +87,24 @@ def _all_events(steps: Sequence[Step]) -> Iterator[Event]:
     for step in steps:
         if step.instruction.keyword != "RUN" or step.instruction.on_build:
             continue
-        shell = _Shell(env=dict(step.env), cwd=step.workdir)
-        for command in step.script.commands:
-            _note(shell, command)
-            for event in _events(command, step, shell, state):
+        for at in placed(step):
+            for event in _events(at, step, state):
                 if event.action == "create" and event.place is not None:
                     state.venvs[event.place] = event.tool
                 yield event
 
 
-def _note(shell: _Shell, command: ShellCommand) -> None:
-    """Follow cd, export and activate, which hold until the end of the RUN."""
-    argv = command.argv
-    if not argv:
-        shell.env.update({name: _known(value, shell) for name, value in command.assignments})
-    elif argv[0] == "cd":
-        target = _known(argv[1], shell) if len(argv) > 1 else None
-        shell.cwd = _path(target, shell)
-    elif argv[0] == "export":
-        for word in argv[1:]:
-            name, _, value = word.partition("=")
-            shell.env[name] = _known(value, shell)
-    elif argv[0] in {".", "source"} and len(argv) > 1 and argv[1].endswith("/bin/activate"):
-        shell.active = _path(_known(argv[1].removesuffix("/bin/activate"), shell), shell)
-
-
-def _known(text: str, shell: _Shell) -> str | None:
-    raw = expand(text, shell.env)
-    return None if has_unknown(raw) or "`" in raw or "$(" in raw else unquote(raw)
-
-
-def _path(text: str | None, shell: _Shell) -> str | None:
-    if text is None or (shell.cwd is None and not text.startswith("/")):
-        return None
-    return posixpath.normpath(posixpath.join(shell.cwd or "/", text))
-
-
-def _events(command: ShellCommand, step: Step, shell: _Shell, state: _State) -> Iterator[Event]:
-    argv = [_known(word, shell) or word for word in (w.text for w in command.effective)]
-    argv = [unquote(word) for word in argv]
+def _events(at: Placed, step: Step, state: _State) -> Iterator[Event]:
+    argv = at.argv
     if not argv:
         return
-    inline = {name: _known(value, shell) for name, value in command.assignments}
-    scope = _Shell(env={**shell.env, **inline}, cwd=shell.cwd, active=shell.active)
-    reader = _Reader(command, step, scope, state)
-    program = posixpath.basename(argv[0])
+    reader = _Reader(at, step, state)
+    program = at.program
     if program == "uv":
         yield from reader.uv(argv[1:])
     elif _PIP.fullmatch(program):
         yield from reader.pip(argv[1:], argv[0])
-    elif _PYTHON.fullmatch(program) and argv[1:2] == ["-m"] and len(argv) > 2:  # noqa: PLR2004
+    elif _PYTHON.fullmatch(program) and argv[1:2] == ("-m",) and len(argv) > 2:  # noqa: PLR2004
         yield from reader.module(argv)
     elif program in {"virtualenv", "pip-sync"}:
         yield from reader.other(program, argv[1:])
@@ -191,10 +113,9 @@ def _events(command: ShellCommand, step: Step, shell: _Shell, state: _State) -> 
 class _Reader:
     """One command, read with what holds at its place."""
 
-    def __init__(self, command: ShellCommand, step: Step, shell: _Shell, state: _State) -> None:
-        self._command = command
+    def __init__(self, at: Placed, step: Step, state: _State) -> None:
+        self._at = at
         self._step = step
-        self._shell = shell
         self._state = state
 
     def _event(self, action: Action, tool: str, place: str | None, args: Arguments) -> Event:
@@ -213,28 +134,29 @@ class _Reader:
             tool=tool,
             place=place,
             step=self._step,
-            line=self._command.line or self._step.line,
+            line=self._at.command.line or self._step.line,
             names=tuple(names),
             texts=tuple(texts),
             files=(*args.values.get("-r", ()), *args.values.get("--requirement", ())),
             own_project=own,
             options=args.options,
             prefix=self._prefix(args),
-            conditional=self._command.conditional,
-            command=" ".join(self._command.argv[:3]),
+            conditional=self._at.command.conditional,
+            command=" ".join(self._at.command.argv[:3]),
         )
 
     def _prefix(self, args: Arguments) -> str | None:
         if "--user" in args.options:
-            home = self._shell.env.get("PYTHONUSERBASE") or "/root/.local"
-            return _path(home, self._shell)
+            home = self._at.env.get("PYTHONUSERBASE") or "/root/.local"
+            return self._at.path(home)
         prefix = args.value("--prefix")
-        return _path(prefix, self._shell) if prefix else None
+        return self._at.path(prefix) if prefix else None
 
     def uv(self, argv: Sequence[str]) -> Iterator[Event]:
-        args = list(argv)
-        while args and args[0].startswith("-"):  # global options: uv --no-cache sync
-            args = args[2:] if args[0] in _VALUED else args[1:]
+        args = uv_words(argv)
+        folder = divide(args).value("--directory")
+        if folder is not None:
+            self._at = replace(self._at, cwd=self._at.path(folder))
         match args[:2]:
             case ["pip", "install"]:
                 parsed = divide(args[2:])
@@ -254,14 +176,12 @@ class _Reader:
 
     def _uv_venv(self, args: Arguments) -> Iterator[Event]:
         where = args.words[0] if args.words else ".venv"
-        event = self._event("create", "uv", _path(where, self._shell), args)
-        python = args.value("--python", "-p") or self._shell.env.get("UV_PYTHON")
+        event = self._event("create", "uv", self._at.path(where), args)
+        python = args.value("--python", "-p") or self._at.env.get("UV_PYTHON")
         yield replace(event, python=python)
 
     def pip(self, argv: Sequence[str], program: str) -> Iterator[Event]:
-        args = list(argv)
-        while args and args[0].startswith("-"):
-            args = args[2:] if args[0] in _VALUED else args[1:]
+        args = verb_first(argv)
         if args[:1] == ["install"]:
             parsed = divide(args[1:])
             yield self._event("install", "pip", self._pip_place(program, parsed), parsed)
@@ -273,7 +193,7 @@ class _Reader:
         elif module in {"venv", "virtualenv"}:
             parsed = divide(rest)
             for word in parsed.words:
-                event = self._event("create", module, _path(word, self._shell), parsed)
+                event = self._event("create", module, self._at.path(word), parsed)
                 yield replace(event, python=parsed.value("--python", "-p") or python)
         elif module == "uv":
             yield from self.uv(rest)
@@ -284,7 +204,7 @@ class _Reader:
             yield self._event("sync", "pip-sync", self._pip_place("pip-sync", parsed), parsed)
             return
         for word in parsed.words[:1]:
-            event = self._event("create", "virtualenv", _path(word, self._shell), parsed)
+            event = self._event("create", "virtualenv", self._at.path(word), parsed)
             yield replace(event, python=parsed.value("--python", "-p") or "python3")
 
     def _uv_place(self, args: Arguments) -> str | None:
@@ -292,44 +212,43 @@ class _Reader:
             return None
         python = args.value("--python", "-p")
         if python is None and "--system" not in args.options:
-            python = self._shell.env.get("UV_PYTHON")
-        if "--system" in args.options or _true(self._shell.env.get("UV_SYSTEM_PYTHON")):
+            python = self._at.env.get("UV_PYTHON")
+        if "--system" in args.options or _true(self._at.env.get("UV_SYSTEM_PYTHON")):
             return SYSTEM
         if python is not None:
             return self._place_of(python)
-        active = self._shell.active or self._shell.env.get("VIRTUAL_ENV")
+        active = self._at.active or self._at.env.get("VIRTUAL_ENV")
         if active:
-            return _path(active, self._shell)
-        return _path(".venv", self._shell)
+            return self._at.path(active)
+        return self._at.path(".venv")
 
     def _place_of(self, python: str) -> str | None:
         """Return the environment that ``--python`` names: a venv's folder or its interpreter."""
         if not python.startswith(("/", ".")):
             return None  # a version: uv looks for one itself
-        path = _path(python, self._shell)
+        path = self._at.path(python)
         if path is None:
             return None
         match = re.fullmatch(r"(.+)/bin/python[0-9.]*", path)
         return _normal(match[1] if match else path)
 
     def _project_place(self, args: Arguments) -> str | None:
-        folder = args.value("--project", "--directory")
         if "--active" in args.options:
-            active = self._shell.active or self._shell.env.get("VIRTUAL_ENV")
-            return _normal(_path(active, self._shell)) if active else None
-        named = self._shell.env.get("UV_PROJECT_ENVIRONMENT")
-        base = _Shell(env=self._shell.env, cwd=_path(folder or ".", self._shell))
-        return _normal(_path(named or ".venv", base))
+            active = self._at.active or self._at.env.get("VIRTUAL_ENV")
+            return _normal(self._at.path(active)) if active else None
+        named = self._at.env.get("UV_PROJECT_ENVIRONMENT")
+        base = replace(self._at, cwd=self._at.path(args.value("--project") or "."))
+        return _normal(base.path(named or ".venv"))
 
     def _pip_place(self, program: str, args: Arguments) -> str | None:
         if args.value("--target", "-t", "--prefix", "--root") or "--user" in args.options:
             return None
         if "/" in program:
-            path = _path(program, self._shell)
+            path = self._at.path(program)
             return _normal(posixpath.dirname(posixpath.dirname(path))) if path else None
-        if self._shell.active:
-            return self._shell.active
-        for folder in (self._shell.env.get("PATH") or "").split(":"):
+        if self._at.active:
+            return self._at.active
+        for folder in (self._at.env.get("PATH") or "").split(":"):
             venv = folder.removesuffix("/bin")
             if venv in self._state.venvs:
                 # uv's venvs hold no pip, so the search goes on behind them.
@@ -346,40 +265,3 @@ def _normal(path: str | None) -> str | None:
 
 def _true(value: str | None) -> bool:
     return (value or "").lower() in {"1", "true", "yes", "on"}
-
-
-def divide(argv: Sequence[str]) -> Arguments:
-    """Divide the arguments of a command that installs."""
-    options: set[str] = set()
-    values: dict[str, tuple[str, ...]] = {}
-    words: list[str] = []
-    rest = list(argv)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-") or word == "-":
-            words.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        options.add(name)
-        if equals:
-            values[name] = (*values.get(name, ()), value)
-        elif name in _VALUED and rest:
-            values[name] = (*values.get(name, ()), rest.pop(0))
-        elif name.startswith(("-r", "-c", "-p", "-e", "-t")) and name[2:] and name[1] != "-":
-            # -rrequirements.txt
-            short = name[:2]
-            values[short] = (*values.get(short, ()), name[2:])
-    return Arguments(options=frozenset(options), values=values, words=tuple(words))
-
-
-def arguments(argv: Sequence[str]) -> tuple[str, ...]:
-    """Return the words of a command line that are neither options nor their values."""
-    return divide(argv).words
-
-
-def minor_in(text: str | None) -> str | None:
-    """Return the minor that an interpreter's name or version says, ``3.12``."""
-    if text is None:
-        return None
-    match = _MINOR.search(posixpath.basename(text))
-    return match[1] if match else None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from venvsmith.config import check
-from venvsmith.dockerfile.installs import minor_in
+from venvsmith.dockerfile.arguments import minor_in
 from venvsmith.errors import ConfigError, UsageError, VenvsmithError
 from venvsmith.init.compose import compose
 from venvsmith.init.container import read_dockerfile

@@ -6,8 +6,9 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.dockerfile.arguments import arguments
 from venvsmith.dockerfile.forecast import target_of
-from venvsmith.dockerfile.installs import SYSTEM, arguments, environments_of, events
+from venvsmith.dockerfile.installs import SYSTEM, environments_of, events
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, written
 from venvsmith.rules.framework.rule import Rule, Scope
 

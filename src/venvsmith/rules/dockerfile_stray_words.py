@@ -6,8 +6,8 @@ import difflib
 import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from venvsmith.dockerfile.arguments import arguments
 from venvsmith.dockerfile.expand import split_words
-from venvsmith.dockerfile.installs import arguments
 from venvsmith.dockerfile.parse import KEYWORDS
 from venvsmith.dockerfile.replay import script_of
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, written

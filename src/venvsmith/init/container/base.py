@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from venvsmith.config.formats import IMAGE
 from venvsmith.config.kinds import Problems
+from venvsmith.dockerfile.arguments import minor_in
 from venvsmith.dockerfile.expand import has_unknown
-from venvsmith.dockerfile.installs import events, minor_in
+from venvsmith.dockerfile.installs import events
 from venvsmith.dockerfile.packages import packages
 from venvsmith.dockerfile.pythons import Base, base_of, reference
 from venvsmith.init.heavy import heavy_of

@@ -12,8 +12,8 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from venvsmith.dockerfile.arguments import Arguments, divide
 from venvsmith.dockerfile.expand import has_unknown
-from venvsmith.dockerfile.installs import Arguments, divide
 from venvsmith.dockerfile.replay import Step
 from venvsmith.init.container.scene import Scene
 from venvsmith.init.pyproject import read_pyproject
@@ -28,6 +28,12 @@ _TAKEN: Final = (
     "--trusted-host", "--no-deps", "--no-index", "--no-build-isolation", "--target",
 )  # fmt: skip
 _SHORT: Final = {"-i": "--index-url", "-f": "--find-links", "-c": "--constraint", "-t": "--target"}
+_FOLDERS: Final = {
+    "uv": (("--directory",), ("--project",)),
+    "poetry": (("--directory", "-C"), ("--project", "-P")),
+    "pdm": (("--project", "-p"),),
+}
+"""Options that lead to the project, in the order in which they are followed."""
 _REPLACED: Final = "lock and build do it"
 
 
@@ -173,8 +179,8 @@ def managed(scene: Scene, step: Step, argv: Sequence[str], line: int, cwd: str) 
     extras += [*args.values.get("--group", ()), *args.values.get("--with", ())]
     if "--all-extras" in args.options:
         extras.append("*")
-    named = args.value("--project", "--directory")
-    place = posixpath.normpath(posixpath.join(cwd, named or "."))
+    named = (args.value(*names) or "." for names in _FOLDERS.get(argv[0], ()))
+    place = posixpath.normpath(posixpath.join(cwd, *named))
     found = scene.in_context(step, posixpath.join(place, "pyproject.toml"))
     folder = found.parent if found is not None else scene.context
     if argv[0] == "pipenv":

@@ -6,14 +6,16 @@ import itertools
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from venvsmith.config.formats import APT_PACKAGE, MODULE
-from venvsmith.dockerfile.expand import expand, has_unknown, unquote
-from venvsmith.dockerfile.installs import divide
+from venvsmith.dockerfile.arguments import divide, uv_words, verb_first
+from venvsmith.dockerfile.expand import has_unknown
 from venvsmith.dockerfile.packages import MANAGERS, packages
+from venvsmith.dockerfile.placed import placed
 from venvsmith.dockerfile.replay import Step
+from venvsmith.dockerfile.shell import SHELLS
 from venvsmith.init.container import installs
 from venvsmith.init.container.image import add_writable, refusal
 from venvsmith.init.container.scene import Scene
@@ -31,8 +33,12 @@ _PLUMBING: Final = frozenset(
 _CLEANING: Final = frozenset({"rm", "rmdir", "find", "strip", "truncate", "ldconfig", "fc-cache"})
 _PRINTING: Final = frozenset({"echo", "printf", "cat", "grep", "head", "tail", "sort"})
 _ACCOUNTS: Final = frozenset({"useradd", "adduser", "groupadd", "addgroup", "usermod", "passwd"})
+_OF_THE_BUILD: Final = frozenset(
+    {"venv", "python", "cache", "self", "build", "tree", "version", "config", "env", "use", "lock",
+     "check", "show"}
+)  # fmt: skip
+"""Verbs of uv, poetry and pdm that leave nothing in the image which build does not make anyway."""
 _ENVIRONMENTS: Final = frozenset({"virtualenv", "pyvenv", "ensurepip", "compileall"})
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash"})
 _BUILD_PACKAGES: Final = re.compile(
     r".*-dev|build-essential|gcc(-.*)?|g\+\+(-.*)?|cmake|make|ninja-build|pkg-config|pkgconf|"
     r"rustc|cargo|clang(-.*)?|llvm(-.*)?|gfortran|automake|autoconf|libtool|patchelf|swig|nasm|"
@@ -56,16 +62,16 @@ _TODO: Final = "do it in a Dockerfile of yours FROM the built image, or where th
 _NOT_RUN: Final = "commands of your own are not run while it builds"
 
 
-@dataclass(slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Shell:
-    """What a RUN has set so far, and the command in hand."""
+    """The command in hand."""
 
-    env: dict[str, str | None]
     cwd: str
-    line: int = 0
-    text: str = ""
-    argv: list[str] = field(default_factory=list)
-    conditional: bool = False
+    """The folder it runs in; the step's own where that cannot be known."""
+    line: int
+    text: str
+    argv: list[str]
+    conditional: bool
 
 
 def run(scene: Scene, step: Step) -> None:
@@ -75,17 +81,15 @@ def run(scene: Scene, step: Step) -> None:
     if others or not step.script.commands:
         why = "it is no shell script that can be read" if what.strip() else "it is empty"
         scene.note("image", step.line, f"RUN {what}", why, _TODO)
-    shell = _Shell(env=dict(step.env), cwd=step.workdir)
-    for command in step.script.commands:
-        shell.env.update(
-            {name: unquote(expand(value, shell.env)) for name, value in command.assignments}
+    for at in placed(step):
+        shell = _Shell(
+            cwd=at.cwd or step.workdir,
+            line=at.command.line or step.line,
+            text=without_credentials(" ".join(at.argv)) or "assignment",
+            argv=list(at.argv),
+            conditional=at.command.conditional,
         )
-        words = [unquote(expand(word.text, shell.env)) for word in command.effective]
-        shell.line = command.line or step.line
-        shell.argv = words
-        shell.conditional = command.conditional
-        shell.text = without_credentials(" ".join(words)) or "assignment"
-        if not words:
+        if not at.argv:
             scene.enter(shell.line, shell.text, "replaced", "a shell's variable")
             continue
         _command(scene, step, shell)
@@ -93,7 +97,7 @@ def run(scene: Scene, step: Step) -> None:
 
 def _no_shell(fed_to: str) -> bool:
     first = fed_to.split(maxsplit=1)
-    return bool(first) and posixpath.basename(first[0]) not in {"sh", "bash", "ash", "dash", "cat"}
+    return bool(first) and posixpath.basename(first[0]) not in SHELLS | {"cat"}
 
 
 def _command(scene: Scene, step: Step, shell: _Shell) -> None:
@@ -108,7 +112,7 @@ def _command(scene: Scene, step: Step, shell: _Shell) -> None:
         _READERS[program](scene, step, shell)
     elif program in MANAGERS:
         _packages(scene, step, shell, program)
-    elif program in _SHELLS:
+    elif program in SHELLS:
         _inner_shell(scene, shell)
     else:
         _plain(scene, step, shell, program)
@@ -129,11 +133,6 @@ def _writes(step: Step, program: str) -> bool:
 
 def _plain(scene: Scene, step: Step, shell: _Shell, program: str) -> None:
     """Take a command that no reader knows by name, or that leaves nothing behind."""
-    if program == "cd" and len(shell.argv) > 1 and not has_unknown(shell.argv[1]):
-        shell.cwd = posixpath.normpath(posixpath.join(shell.cwd, shell.argv[1]))
-    if program == "export":
-        pairs = (word.partition("=") for word in shell.argv[1:])
-        shell.env.update({name: value for name, equals, value in pairs if equals})
     if program in _PLUMBING:
         scene.enter(shell.line, shell.text, "replaced", "the shell's own; nothing stays of it")
     elif program in _CLEANING:
@@ -209,47 +208,52 @@ def _code(scene: Scene, shell: _Shell, code: str) -> None:
 
 
 def _uv(scene: Scene, step: Step, shell: _Shell) -> None:
-    argv = shell.argv
-    words = ["uv", *argv[1:]]
-    while len(words) > 1 and words[1].startswith("-"):
-        del words[1]
-    match words[1:3]:
+    words = uv_words(shell.argv[1:])
+    cwd = posixpath.join(shell.cwd, divide(words).value("--directory") or ".")
+    match words[:2]:
         case ["pip", *_]:
-            installs.pip(scene, step, ["uv", *words[1:]], shell.line, shell.cwd)
+            installs.pip(scene, step, ["uv", *words], shell.line, posixpath.normpath(cwd))
         case ["sync", *_]:
-            installs.managed(scene, step, ["uv", "sync", *words[2:]], shell.line, shell.cwd)
+            installs.managed(scene, step, ["uv", *words], shell.line, shell.cwd)
         case ["export" | "lock" as verb, *_]:
             scene.exported = scene.exported or verb == "export"
             installs.project(scene, scene.context, [])
             scene.enter(shell.line, shell.text, "replaced", "lock reads the pyproject itself")
         case ["add", *_]:
-            installs.pip(scene, step, ["uv", "install", *words[2:]], shell.line, shell.cwd)
-        case ["run", *_]:
-            scene.note("image", shell.line, shell.text, _NOT_RUN, _TODO)
+            argv = ["uv", "install", *words[1:]]
+            installs.pip(scene, step, argv, shell.line, posixpath.normpath(cwd))
         case ["tool", "install"]:
-            args = divide(words[3:])
+            args = divide(words[2:])
             why = "a tool has an environment of its own"
             todo = f"give it a stage and a venv of its own: {', '.join(args.words)}"
             scene.note("stage", shell.line, shell.text, why, todo)
-        case _:
+        case [verb, *_] if verb in _OF_THE_BUILD:
             scene.enter(shell.line, shell.text, "replaced", "build makes the venv")
+        case []:
+            scene.enter(shell.line, shell.text, "replaced", "it prints")
+        case [option, *_] if option.startswith("-"):
+            scene.enter(shell.line, shell.text, "replaced", "it prints")
+        case _:
+            scene.note("image", shell.line, shell.text, _NOT_RUN, _TODO)
 
 
 def _manager(scene: Scene, step: Step, shell: _Shell) -> None:
     """Take poetry, pdm and pipenv."""
-    verb = next((word for word in shell.argv[1:] if not word.startswith("-")), "")
+    words = verb_first(shell.argv[1:])
+    verb = words[0] if words else ""
     program = posixpath.basename(shell.argv[0])
     if verb in {"install", "sync"}:
-        words = shell.argv[shell.argv.index(verb) + 1 :]
-        installs.managed(scene, step, [program, verb, *words], shell.line, shell.cwd)
+        installs.managed(scene, step, [program, *words], shell.line, shell.cwd)
     elif verb in {"export", "requirements"}:
         scene.exported = True
         installs.project(scene, scene.context, [])
         scene.enter(shell.line, shell.text, "replaced", "lock reads the pyproject itself")
-    elif verb == "run":
-        scene.note("image", shell.line, shell.text, _NOT_RUN, _TODO)
-    else:
+    elif verb == "add":
+        installs.pip(scene, step, [program, "install", *words[1:]], shell.line, shell.cwd)
+    elif verb in _OF_THE_BUILD or verb.startswith("-"):
         scene.enter(shell.line, shell.text, "replaced", "build makes the venv")
+    else:
+        scene.note("image", shell.line, shell.text, _NOT_RUN, _TODO)
 
 
 def _conda(scene: Scene, _: Step, shell: _Shell) -> None:
