@@ -52,7 +52,7 @@ def derive(
     absent = [gap.module for gap in graph.missing.values() if not gap.importer]
     if absent:
         raise JudgedError(
-            f"{', '.join(absent)} is not among what is installed there",
+            f"not installed there: {', '.join(absent)}",
             where=str(installed.folder),
             hint="install the stage into it, not as an editable, or leave --venv out",
             code="not-installed",

@@ -104,7 +104,10 @@ def hooks(
 
 
 def _all_of(installed: InstalledModules, project: Project, stage: str) -> list[str]:
-    """Return all that a venv has to import, for a stage that names no imports."""
+    """Return all that a venv has to import, for a stage that names no imports.
+
+    :raises JudgedError: where it lacks what the stage requires, or has nothing.
+    """
     from packaging.requirements import Requirement  # noqa: PLC0415 - lazy command
     from packaging.utils import canonicalize_name  # noqa: PLC0415
 
@@ -116,7 +119,7 @@ def _all_of(installed: InstalledModules, project: Project, stage: str) -> list[s
     roots = installed.importable()
     if absent or not roots:
         raise JudgedError(
-            f"{', '.join(absent) or 'nothing'} is {'not ' if absent else ''}installed there",
+            f"not installed there: {', '.join(absent) or 'anything that can be imported'}",
             where=str(installed.folder),
             hint="install the stage into it, or leave --venv out",
             code="not-installed",
