@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.rules.framework.frozen import AGAIN, LIBRARY, asker, names, once, package, told
+from venvsmith.rules.framework.frozen import (
+    AGAIN,
+    LIBRARY,
+    asker,
+    collected,
+    fails_for,
+    in_package,
+    once,
+    package,
+    told,
+)
 from venvsmith.rules.framework.rule import Need, Rule
 
 if TYPE_CHECKING:
@@ -37,6 +47,8 @@ class BundleDataMissing(Rule):
 
         pyinstaller --collect-data PACKAGE app.py
 
+    A file of the application's own, in no package: `--add-data FILE:FOLDER`.
+
     or the hooks that `venvsmith bundle hooks` writes.
 
     ## When it is fine
@@ -60,13 +72,8 @@ class BundleDataMissing(Rule):
             ctx,
             subject=part.what,
             message=f"{asker(part)} opens {part.what}, which is not in this bundle.",
-            cause="It lay beside the application's other files: the copy is not whole."
-            if part.what == LIBRARY
-            else (
-                f"Nothing below {package(part)}/ in the bundle has that name: PyInstaller collects "
-                "data files only where a hook says so."
-            ),
-            fix=AGAIN if part.what == LIBRARY else f"--collect-data {package(part)}",
+            cause=_cause(ctx, part),
+            fix=AGAIN if part.what == LIBRARY else collected(ctx, part),
             severity="error" if part.certain or part.direct else "info",
             evidence=told(part),
         )
@@ -75,4 +82,15 @@ class BundleDataMissing(Rule):
         """Claim the failing import or command that names it."""
         if finding.subject == LIBRARY:
             return other.rule in {"import-failed", "command-failed"}
-        return names(other, finding.subject)
+        return fails_for(other, finding, finding.subject)
+
+
+def _cause(ctx: Context, part: MissingPart) -> str:
+    if part.what == LIBRARY:
+        return "It lay beside the application's other files: the copy is not whole."
+    if not in_package(ctx, part):
+        return f"Nothing lies at {part.expected}: PyInstaller takes along what the spec names."
+    return (
+        f"Nothing below {package(part)}/ in the bundle has that name: PyInstaller collects "
+        "data files only where a hook says so."
+    )

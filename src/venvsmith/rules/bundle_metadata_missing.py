@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.rules.framework.frozen import asker, names, once, told
+from venvsmith.rules.framework.frozen import asker, fails_for, once, told
 from venvsmith.rules.framework.rule import Need, Rule
 
 if TYPE_CHECKING:
@@ -62,4 +62,4 @@ class BundleMetadataMissing(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the failing import or command that names it."""
-        return names(other, finding.subject)
+        return fails_for(other, finding, finding.subject)

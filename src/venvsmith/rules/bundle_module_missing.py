@@ -83,6 +83,8 @@ class BundleModuleMissing(Rule):
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the failing import or command that names the module."""
         module = finding.evidence["module"]
+        if finding.severity != "error":  # it may be named in passing
+            return False
         if other.rule == "import-failed":
             said = str(other.evidence.get("message", "")) + str(other.evidence.get("missing", ""))
             return module in said or module.rpartition(".")[2] in said.split("'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.rules.framework.frozen import AGAIN
+from venvsmith.rules.framework.frozen import AGAIN, fails_for
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.words import listing
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from venvsmith.model.bundle import MissingLibrary
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
+
+
+LOADED = "/lib-dynload/"
+"""The folder of the standard library's own extension modules."""
 
 
 class BundleNativeMissing(Rule):
@@ -36,6 +40,11 @@ class BundleNativeMissing(Rule):
 
         pyinstaller --collect-binaries PACKAGE app.py
 
+    Where the standard library's own module needs it (`_ssl`, `_ctypes`), freeze on a machine that
+    has the library, or:
+
+        pyinstaller --add-binary FOLDER/libX.so:. app.py
+
     ## When it is fine
     Where every machine that it runs on has the library.
     """
@@ -51,18 +60,31 @@ class BundleNativeMissing(Rule):
             yield self._finding(ctx, gap)
 
     def _finding(self, ctx: Context, gap: MissingLibrary) -> Finding:
-        package = gap.chain[0].partition("/")[0].partition(".")[0]
+        folder, inside, _ = gap.chain[0].partition("/")
+        package = folder if inside and LOADED not in gap.chain[0] else ""
         return self.finding(
             ctx,
             subject=gap.name,
             message=f"{gap.chain[-1]} needs {gap.name}, which is not in this bundle.",
             cause=f"Loaded by {listing(gap.chain[:1])}, searched in the bundle's own folders.",
-            fix=AGAIN if gap.name.startswith("libpython") else f"--collect-binaries {package}",
+            fix=_fix(gap.name, package),
             severity="error" if gap.certain else "warning",
             evidence={"library": gap.name, "chain": list(gap.chain), "package": package},
         )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the failing import or command that names the library."""
-        said = str(other.evidence.get("output", "")) + str(other.evidence.get("message", ""))
-        return other.rule in {"import-failed", "command-failed"} and finding.subject in said
+        return fails_for(other, finding, finding.subject)
+
+
+def _fix(library: str, package: str) -> str:
+    """Return what brings a library along.
+
+    :param package: that of the module which needs it; empty for the standard library's, whose
+        libraries are the system's.
+    """
+    if library.startswith("libpython"):
+        return AGAIN
+    if package:
+        return f"--collect-binaries {package}"
+    return f"Freeze again on a machine that has {library}, or: --add-binary FOLDER/{library}:."

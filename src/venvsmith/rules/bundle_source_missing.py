@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from venvsmith.rules.framework.frozen import names, once, package, told
+from venvsmith.rules.framework.frozen import fails_for, once, package, told
 from venvsmith.rules.framework.rule import Need, Rule
 
 if TYPE_CHECKING:
@@ -61,4 +61,4 @@ class BundleSourceMissing(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the failing import or command that names it."""
-        return names(other, "source")
+        return fails_for(other, finding, "source")

@@ -38,6 +38,19 @@ def package(part: MissingPart) -> str:
     return folder if found else part.asker.partition(".")[0]
 
 
+def in_package(ctx: Context, part: MissingPart) -> bool:
+    """Tell whether a missing file would lie in a package, of which hooks can collect it."""
+    bundle = ctx.env.bundle
+    return bundle is not None and part.expected.partition("/")[0] in bundle.packages
+
+
+def collected(ctx: Context, part: MissingPart) -> str:
+    """Return PyInstaller's option that takes a missing file along."""
+    if in_package(ctx, part):
+        return f"--collect-data {package(part)}"
+    return f"--add-data {part.expected}:{part.expected.rpartition('/')[0] or '.'}"
+
+
 def loaded(ctx: Context, elf: Elf) -> bool:
     """Tell whether the loader would open an object of a bundle.
 
@@ -61,8 +74,11 @@ def told(part: MissingPart) -> dict[str, Any]:
     }
 
 
-def names(other: Finding, text: str) -> bool:
-    """Tell whether a failing import or command says a text."""
-    if other.rule not in {"import-failed", "command-failed"}:
+def fails_for(other: Finding, finding: Finding, text: str) -> bool:
+    """Tell whether an import or command fails for a missing part, and says a text that names it.
+
+    What is only possibly missing may be named in passing.
+    """
+    if finding.severity != "error" or other.rule not in {"import-failed", "command-failed"}:
         return False
     return any(text in str(other.evidence.get(key, "")) for key in ("output", "message"))
