@@ -37,13 +37,17 @@ class Pyz:
     toc: bytes | None = None
     toc_offset: int | None = None
     kind: int = 0
+    packages: frozenset[str] = frozenset()
+    """Modules that are packages, whatever `kind` says of the others."""
 
     def data(self) -> bytes:
         head = len(self.magic) + 8
         body = b""
         rows: list[Any] = []
         for name, data in self.modules.items():
-            rows.append((name, (self.kind, head + len(body), len(data))))
+            rows.append(
+                (name, (int(name in self.packages) or self.kind, head + len(body), len(data)))
+            )
             body += data
         at = head + len(body) if self.toc_offset is None else self.toc_offset
         toc = marshal.dumps(rows) if self.toc is None else self.toc
