@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
+from frozen_archives import Archive, Pyz, code
 from venvsmith.errors import UnsafeInputError, UsageError
 from venvsmith.model.expected import Expected
 from venvsmith.model.finding import Report
@@ -31,7 +34,7 @@ def test_a_bundle_that_works_is_asked_through_its_own_entry_and_passes(
     assert (report.verdict, report.findings, report.score) == ("pass", (), 100)
     (environment,) = report.environments
     assert environment.python is not None
-    assert environment.python.version == f"3.{sys.version_info[1]}"
+    assert environment.python.version == platform.python_version()
     assert "click" in {package.name for package in environment.packages}
 
 
@@ -69,6 +72,60 @@ def test_a_native_library_that_was_removed_is_named(copy: Path) -> None:
 def test_a_frozen_application_is_no_interpreter(frozen: Path) -> None:
     report = judged(frozen / "whole", commands=("APP -c pass",))
     assert told(report) == ["bundle-not-an-interpreter APP -c"]
+
+
+def test_a_bundle_named_from_its_own_folder_starts_itself(
+    frozen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not another program of its name that lies on PATH."""
+    other = tmp_path / "whole"
+    other.write_text("#!/bin/sh\nexit 3\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.chdir(frozen / "whole")
+    report = judged(Path(), imports=("alpha",), commands=("APP", "whole"))
+    assert (report.verdict, report.findings, report.score) == ("pass", (), 100)
+    assert report.environments[0].path == str(frozen / "whole")
+
+
+def test_a_stage_s_commands_for_its_image_are_no_question_to_the_bundle(
+    frozen: Path, tmp_path: Path
+) -> None:
+    commands = (("touch", str(tmp_path / "ran")), ("APP",), ("whole", "x"))
+    promised = Expected(name="stage", commands=commands)
+    report = verify(f"bundle:{frozen / 'whole'}", expectations=[promised])
+    assert not (tmp_path / "ran").exists()
+    assert (report.verdict, report.findings, report.score) == ("pass", (), 100)
+    (skipped,) = [s for s in report.checks.skipped if s.rule == "command-failed"]
+    assert skipped.reason == (
+        f"touch {tmp_path}/ran was not run: touch is a program of the stage's image; "
+        "APP, or its executable's name, starts this application"
+    )
+
+
+@pytest.mark.parametrize(
+    ("torch", "devices"),
+    [
+        ("null", {"cuda": None}),
+        ('{"cuda": true}', {"cuda": True}),
+        ('{"error": "x"}', {"cuda": None}),
+    ],
+)
+def test_what_the_application_says_of_itself_is_reported(
+    tmp_path: Path, torch: str, devices: dict[str, bool | None]
+) -> None:
+    version = f"3.{sys.version_info[1]}.99"
+    said = f'{{"python": "{version}", "torch": {torch}, "imports": '
+    said += '[{"module": "alpha", "status": "ok"}]}'
+    script = f"#!/bin/sh\necho \"${{3#--mark=}}\"'{said}'\nexit 0\n"
+    modules = {name: zlib.compress(code("A = 1")) for name in ("alpha", "venvsmith_diagnose")}
+    app = tmp_path / "app"
+    app.write_bytes(Archive(head=script.encode(), pyz=Pyz(modules=modules)).data())
+    app.chmod(0o755)
+    (environment,) = judged(app, imports=("alpha",)).environments
+    assert environment.python is not None
+    assert environment.python.version == version
+    assert environment.devices == devices
 
 
 def test_a_module_that_cannot_be_tried_leaves_the_verdict_open(copy: Path) -> None:

@@ -15,8 +15,7 @@ from venvsmith.bundle import wants
 from venvsmith.bundle.contents import Bundle, read_bundle
 from venvsmith.bundle.frozen import FrozenModules
 from venvsmith.bundle.graph import Graph, walk
-from venvsmith.bundle.said import with_said
-from venvsmith.collect.probe.tree import Tree
+from venvsmith.bundle.said import of_import, with_said
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import BundleFacts
 from venvsmith.model.facts import (
@@ -74,6 +73,7 @@ def gather(
     ref: str,
     imports: Sequence[str] = (),
     commands: Sequence[tuple[str, ...]] = (),
+    of_stage: Sequence[tuple[str, ...]] = (),
     static: bool = False,
     timeout: float = 300.0,
 ) -> Facts:
@@ -82,6 +82,8 @@ def gather(
     :param path: its folder or executable.
     :param imports: modules that must import; asked through its diagnose entry, where it has one.
     :param commands: started as they are; the first word ``APP`` stands for the executable.
+    :param of_stage: commands of a stage, started where they start the application: the others are
+        an image's, and here they would find some program of this machine.
     :param static: run nothing of it.
     :param timeout: seconds for each start.
     :raises UsageError: where there is no such file.
@@ -91,10 +93,13 @@ def gather(
     with bundle.archive:
         modules, graph = _walked(bundle, imports)
         objects = wants.elves(bundle)
+        own = _own(bundle.archive)
         facts = _static(bundle, modules, graph, objects)
-        tried = _Tried() if static else _try(facts, imports, commands, timeout)
+        wanted = dict.fromkeys((*commands, *(argv for argv in of_stage if facts.starts(argv))))
+        tried = _Tried() if static else _try(facts, imports, tuple(wanted), timeout)
+        facts = replace(facts, version=tried.version)
         facts = with_said(facts, bundle, modules, _failures(tried))
-    elves = (*_own(bundle.archive.path), *objects.values())
+    elves = (*own, *objects.values())
     machines = Counter(elf.machine for elf in elves if elf.machine)
     environment = Environment(
         path=str(bundle.root if facts.form == "folder" else bundle.archive.path),
@@ -103,6 +108,7 @@ def gather(
         elves=elves,
         imports=tried.imports,
         commands=tried.commands,
+        cuda_available=tried.cuda,
         bundle=facts,
     )
     machine = machines.most_common(1)[0][0] if machines else os.uname().machine
@@ -126,10 +132,9 @@ def _walked(bundle: Bundle, imports: Sequence[str]) -> tuple[FrozenModules, Grap
         ) from exc
 
 
-def _own(path: Path) -> tuple[Elf, ...]:
+def _own(archive: Archive) -> tuple[Elf, ...]:
     """Return what the kernel would read of the executable; nothing where it is no ELF file."""
-    with Tree((str(path.parent),)).open(f"/{path.name}") as handle:
-        found = wants.object_of(str(path), handle)
+    found = wants.object_of(str(archive.path), archive.executable())
     return () if found is None or found.error == "not ELF" else (found,)
 
 
@@ -141,6 +146,9 @@ def _static(
         name.partition(".")[0] for name in graph.reached if name in modules.known
     }
     tops |= {name for name in archive.modules if _below_namespace(archive, name)}
+    # Compiled modules that this Python does not know are there for another one.
+    natives = sorted(path for path in bundle.files if path.endswith((".so", ".pyd")))
+    compiled = {wants.module_of(path): path for path in natives}
     return BundleFacts(
         form=bundle.form,
         executable=str(archive.path),
@@ -153,7 +161,7 @@ def _static(
         packages=tuple(sorted(tops)),
         has_diagnose=DIAGNOSE in archive.modules,
         missing_modules=tuple(
-            replace(gap, beside=_beside(bundle, gap.module)) for gap in graph.missing.values()
+            replace(gap, beside=compiled.get(gap.module, "")) for gap in graph.missing.values()
         ),
         missing_data=tuple(wants.missing_data(graph, bundle)),
         missing_metadata=tuple(wants.missing_metadata(graph, bundle)),
@@ -167,14 +175,6 @@ def _below_namespace(archive: Archive, name: str) -> bool:
     top, _, rest = name.partition(".")
     entry = archive.modules.get(top)
     return bool(rest) and "." not in rest and (entry is None or entry.kind == "namespace")
-
-
-def _beside(bundle: Bundle, module: str) -> str:
-    """Return the compiled file of a module that does not count: it is for another Python."""
-    start = f"{module.replace('.', '/')}."
-    return next(
-        (p for p in bundle.files if p.startswith(start) and p.endswith((".so", ".pyd"))), ""
-    )
 
 
 def _distributions(bundle: Bundle) -> list[Distribution]:
@@ -200,6 +200,8 @@ class _Tried:
 
     imports: tuple[ImportResult, ...] = ()
     commands: tuple[CommandResult, ...] = ()
+    version: str = ""
+    cuda: bool | None = None
     missing: tuple[MissingFact, ...] = (
         MissingFact(what="imports", reason=NOTHING_RUNS),
         MissingFact(what="runs", reason=NOTHING_RUNS),
@@ -212,13 +214,16 @@ def _try(
     commands: Sequence[tuple[str, ...]],
     timeout: float,
 ) -> _Tried:
-    results: tuple[ImportResult, ...] = ()
+    answer: _Answer | None = None
     problem = "" if facts.has_diagnose else NO_ENTRY
     if imports and not problem:
-        results, problem = _asked(facts.executable, imports, timeout)
+        answer, problem = _asked(facts.executable, imports, timeout)
+    version = answer.python if answer else ""
     return _Tried(
-        imports=results,
-        commands=tuple(_ran(facts.executable, argv, timeout) for argv in commands),
+        imports=tuple(map(_result, answer.imports)) if answer else (),
+        commands=tuple(_ran(facts, argv, timeout) for argv in commands),
+        version=version if version.startswith(f"{facts.python}.") else "",
+        cuda=answer.torch.cuda if answer and answer.torch else None,
         missing=(MissingFact(what="imports", reason=problem),) if problem else (),
     )
 
@@ -226,21 +231,15 @@ def _try(
 def _failures(tried: _Tried) -> list[str]:
     """Return what failing commands and imports said."""
     said = [result.output for result in tried.commands if result.returncode]
-    return said + [
-        "\n".join((*result.traceback, result.message))
-        for result in tried.imports
-        if result.exception
-    ]
+    return said + [of_import(result) for result in tried.imports if result.exception]
 
 
 def _env() -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED if name in os.environ}
 
 
-def _asked(
-    executable: str, imports: Sequence[str], timeout: float
-) -> tuple[tuple[ImportResult, ...], str]:
-    """Ask the application's own entry; return the results, or why there are none."""
+def _asked(executable: str, imports: Sequence[str], timeout: float) -> tuple[_Answer | None, str]:
+    """Ask the application's own entry; return its answer, or why there is none."""
     mark = f"venvsmith:{secrets.token_hex(8)}:"
     argv = (executable, WORD, "--json", f"--mark={mark}", *imports)
     done = run(Command(argv=argv, timeout=timeout, env=_env(), output_limit=OUTPUT_LIMIT))
@@ -250,28 +249,28 @@ def _asked(
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         last = f": {said[-1][:300]}" if said else ""
         if done.timed_out:
-            return (), f"its diagnose entry did not answer within {timeout:.0f} s"
-        return (), f"its diagnose entry did not answer (status {done.returncode}){last}"
+            return None, f"its diagnose entry did not answer within {timeout:.0f} s"
+        return None, f"its diagnose entry did not answer (status {done.returncode}){last}"
     try:
-        answer = msgspec.json.decode(line[len(mark) :], type=_Answer)
+        return msgspec.json.decode(line[len(mark) :], type=_Answer), ""
     except msgspec.DecodeError as exc:
-        return (), f"its diagnose entry gave an answer that does not fit: {exc}"
+        return None, f"its diagnose entry gave an answer that does not fit: {exc}"
+
+
+def _result(one: _Import) -> ImportResult:
     known = {"ok", "failed", "namespace"}
-    return tuple(
-        ImportResult(
-            module=one.module,
-            status=one.status if one.status in known else "failed",  # type: ignore[arg-type]
-            exception=one.exception,
-            message=one.message,
-            missing=one.missing,
-            traceback=one.traceback,
-        )
-        for one in answer.imports
-    ), ""
+    return ImportResult(
+        module=one.module,
+        status=one.status if one.status in known else "failed",  # type: ignore[arg-type]
+        exception=one.exception,
+        message=one.message,
+        missing=one.missing,
+        traceback=one.traceback,
+    )
 
 
-def _ran(executable: str, argv: tuple[str, ...], timeout: float) -> CommandResult:
-    words = (executable, *argv[1:]) if argv[0] == "APP" else argv
+def _ran(facts: BundleFacts, argv: tuple[str, ...], timeout: float) -> CommandResult:
+    words = (facts.executable, *argv[1:]) if facts.starts(argv) else argv
     done = run(Command(argv=words, timeout=timeout, env=_env(), output_limit=OUTPUT_LIMIT))
     output = (done.stdout + done.stderr).decode("utf-8", "replace")
     return CommandResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,9 +63,10 @@ class BundleFacts:
     """What is known of a frozen application without running it.
 
     :param form: ``folder`` where its files lie beside the executable, ``file`` where in it.
-    :param executable: its path on this machine.
+    :param executable: its absolute path on this machine.
     :param contents: folder of its files below the bundle, ``_internal``; empty for the bundle's.
     :param python: the minor version that it embeds, ``3.11``.
+    :param version: the whole version, where the application told it.
     :param scripts: the application's own entry scripts.
     :param modules: how many modules it holds.
     :param read: how many of them starting it runs, and were read.
@@ -77,6 +79,7 @@ class BundleFacts:
     executable: str
     contents: str
     python: str
+    version: str = ""
     scripts: tuple[str, ...] = ()
     modules: int = 0
     read: int = 0
@@ -88,3 +91,7 @@ class BundleFacts:
     missing_metadata: tuple[MissingPart, ...] = ()
     missing_sources: tuple[MissingPart, ...] = ()
     missing_libraries: tuple[MissingLibrary, ...] = ()
+
+    def starts(self, argv: Sequence[str]) -> bool:
+        """Tell whether a command starts the application: ``APP``, or its executable's name."""
+        return argv[0] in {"APP", self.executable.rpartition("/")[2]}

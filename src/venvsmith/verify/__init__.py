@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def judge(
     options = options or Options()
     started = time.monotonic()
     said = (*expectations, options.asked)
-    expected = assign(facts, said)
+    expected, elsewhere = _of_application(facts, assign(facts, said), options)
     everything = contexts(facts, expected)
     rules = load_rules()
     run = run_rules(rules, everything)
@@ -89,7 +90,9 @@ def judge(
         findings=findings,
         checks=Checks(
             ran=run.ran,
-            skipped=_told_once(open_questions, (*_left_out(everything), *run.skipped)),
+            skipped=_told_once(
+                (*open_questions, *elsewhere), (*_left_out(everything), *run.skipped)
+            ),
         ),
         timings={
             "total_s": round(seconds + judged, 3),
@@ -104,7 +107,7 @@ def exit_code(report: Report) -> int:
     return EXIT_CODES[report.verdict]
 
 
-def _facts(target: str, request: CollectRequest) -> Facts:
+def _facts(target: str, request: CollectRequest, options: Options) -> Facts:
     kind, rest = kind_of(target)
     if kind == "bundle":
         from venvsmith.bundle.gather import gather  # noqa: PLC0415 - other kinds need none of it
@@ -115,7 +118,8 @@ def _facts(target: str, request: CollectRequest) -> Facts:
             imports=tuple(
                 dict.fromkeys(name for each in request.imports.values() for name in each)
             ),
-            commands=tuple(argv for each in request.commands.values() for argv in each),
+            commands=options.asked.commands,
+            of_stage=tuple(argv for each in request.commands.values() for argv in each),
             static=request.static,
             timeout=request.timeout,
         )
@@ -132,6 +136,32 @@ def _target(facts: Facts) -> ReportedTarget:
     return ReportedTarget(
         kind=target.kind, ref=target.ref, digest=target.digest, platform=target.platform
     )
+
+
+def _of_application(
+    facts: Facts, expected: Mapping[str, Expected], options: Options
+) -> tuple[Mapping[str, Expected], tuple[Skipped, ...]]:
+    """Leave out what a stage's image can do and a frozen application cannot: its other programs.
+
+    :return: what remains, and what was left out, with the reason.
+    """
+    remaining, skipped = dict(expected), list[Skipped]()
+    for env in facts.environments:
+        if env.bundle is None or env.path not in expected:
+            continue
+        commands = expected[env.path].commands
+        own = [c for c in commands if c in options.asked.commands or env.bundle.starts(c)]
+        remaining[env.path] = replace(expected[env.path], commands=tuple(own))
+        skipped += [
+            Skipped(
+                rule="command-failed",
+                reason=f"{shlex.join(argv)} was not run: {argv[0]} is a program of the stage's "
+                "image; APP, or its executable's name, starts this application",
+            )
+            for argv in commands
+            if argv not in own
+        ]
+    return remaining, tuple(skipped)
 
 
 def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skipped, ...]:
@@ -222,7 +252,7 @@ def examine(
         static=options.static,
         timeout=options.timeout,
     )
-    facts = _facts(target, request)
+    facts = _facts(target, request, options)
     report = judge(
         facts, expectations=expectations, options=options, seconds=time.monotonic() - begin
     )

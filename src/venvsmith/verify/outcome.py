@@ -86,7 +86,11 @@ def environment_of(view: View, findings: Sequence[Finding]) -> ReportedEnvironme
 def _python(view: View) -> ReportedPython | None:
     bundle = view.env.bundle
     if bundle is not None:
-        return ReportedPython(version=bundle.python, executable=bundle.executable, resolves_to=None)
+        return ReportedPython(
+            version=bundle.version or bundle.python,
+            executable=bundle.executable,
+            resolves_to=None,
+        )
     interpreter = view.env.interpreter
     if interpreter is None:
         return None
