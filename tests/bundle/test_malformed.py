@@ -1,10 +1,12 @@
-"""Sixty malformed archives and more: refused in words, nothing run, memory bounded."""
+"""A hundred malformed archives: refused in words, nothing run, time and memory bounded."""
 
 from __future__ import annotations
 
 import contextlib
 import marshal
 import struct
+import sys
+import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
@@ -13,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from frozen_archives import Archive, Pyz, code, library
+from venvsmith.bundle.contents import read_bundle
 from venvsmith.bundle.gather import gather
+from venvsmith.bundle.graph import parse
 from venvsmith.errors import UnsafeInputError
 
 WHOLE = Archive().data()
-BOMB = zlib.compress(b"\0" * (200 * 1024 * 1024), 9)
+MEGABYTES = 1024 * 1024
+BOMB = zlib.compress(b"\0" * (200 * MEGABYTES), 9)
 DEEP = b")\x01" * 5000 + b"N"
 
 
@@ -60,6 +65,10 @@ def _tables() -> Iterator[tuple[str, bytes]]:
         "two of one name": marshal.dumps([("a", (0, 12, 1)), ("a", (0, 13, 1))]),
         "code": code("import os; os.system('touch /tmp/venvsmith-ran')"),
         "a dictionary with a list as key": b"{[\0\0\0\0N0",
+        "a key that would take for ever to hash": b"{" + _doubled(60, b"z\1a") + b"N0",
+        "several modules in the same place": marshal.dumps(
+            [(f"m{number}", (0, 12, 200)) for number in range(20)]
+        ),
     }.items():
         yield f"table {name}", Archive(pyz=Pyz(toc=toc)).data()
     for offset in (-1, 0, 11, 2**31 - 1):
@@ -79,8 +88,58 @@ def _modules() -> Iterator[tuple[str, bytes]]:
         "nested deep": zlib.compress(DEEP),
         "a reference to itself": zlib.compress(b"\xdb\1\0\0\0r\0\0\0\0"),
         "garbage": zlib.compress(bytes(range(256)) * 4),
+        "of more values than any": zlib.compress(b"(" + struct.pack("<I", 2**23) + b"N" * 2**23),
+        "whose functions share one long code": zlib.compress(_sharing(300)),
+        "whose imports share long lists of names": zlib.compress(_taking(400)),
     }.items():
         yield f"module {name}", Archive(pyz=Pyz(modules={"alpha": stored})).data()
+
+
+def _doubled(depth: int, end: bytes) -> bytes:
+    """Return tuples in tuples, each of which stands twice in the one around it."""
+    for number in reversed(range(depth)):
+        again = b"r" + struct.pack("<I", number + 1) if number + 1 < depth else end
+        end = b"\xa9\2" + end + again
+    return end
+
+
+def _code(code: bytes, consts: bytes, names: bytes = b")\0", flag: int = 0) -> bytes:
+    """Return a marshalled code object of Python 3.11 with fields as they are."""
+    head = bytes([ord("c") | flag]) + b"\0" * 20
+    fields = code + consts + names + b")\0s\0\0\0\0z\1xz\1fz\1f\0\0\0\0"
+    return head + fields + b"s\0\0\0\0" * 2
+
+
+def _sharing(count: int) -> bytes:
+    long = b"\xf3" + struct.pack("<I", 10_000) + b"\x97\0" * 5000
+    first = _code(long, b")\0")
+    rest = _code(b"r\0\0\0\0", b")\0") * (count - 1)
+    return _code(b"s\2\0\0\0\x97\0", b"(" + struct.pack("<I", count) + first + rest)
+
+
+def _taking(count: int) -> bytes:
+    """Return code that imports so often so many names, by one list of them."""
+    level, names = b"i\0\0\0\0", b"(" + struct.pack("<I", count) + b"z\1a" * count
+    statement = b"d\0d\1l\0\1\0"
+    code = b"s" + struct.pack("<I", len(statement) * count) + statement * count
+    return _code(code, b")\2" + level + names, b")\1z\4gone")
+
+
+def _nested_twice(depth: int) -> bytes:
+    """Return code in code, each of which stands twice in the one around it."""
+    end = b"N"
+    for number in reversed(range(depth)):
+        again = b"r" + struct.pack("<I", number + 1) if number + 1 < depth else b"N"
+        end = _code(b"s\2\0\0\0\x97\0", b")\2" + end + again, flag=0x80)
+    return end
+
+
+def _zeros(size: int, head: bytes = b"") -> bytes:
+    """Return a head and zeros, so many bytes together, compressed, without ever holding them."""
+    stream = zlib.compressobj(1)
+    blocks = [b"\0" * MEGABYTES] * (size // MEGABYTES - 1)
+    blocks.append(b"\0" * (MEGABYTES - len(head)))
+    return b"".join(stream.compress(block) for block in (head, *blocks)) + stream.flush()
 
 
 def _entries() -> Iterator[tuple[str, bytes]]:
@@ -89,6 +148,15 @@ def _entries() -> Iterator[tuple[str, bytes]]:
     yield "a script that is no code", Archive(script=b"N").data()
     yield "a script of nothing", Archive(script=b"").data()
     yield "a library that is no zip", Archive(library=b"PK\3\4 no").data()
+    bomb = _zeros(64 * MEGABYTES)
+    packed = ("base_library.zip", "b", bomb, 64 * MEGABYTES)
+    yield "a library that is a bomb", Archive(base_library=False, extra=[packed]).data()
+    yield "a link as long as a book", Archive(extra=[("a.so", "n", bomb, 64 * MEGABYTES)]).data()
+    yield "a name as long as a book", Archive(extra=[("a" * 5000, "b", b"x", None)]).data()
+    yield "files in the same place", Archive(row={"length": 400}).data()
+    for folder in ("../secret", "/etc", "..", "a/b", "..\\secret"):
+        option = (f"pyi-contents-directory {folder}", "o", b"", None)
+        yield f"files in {folder}", Archive(base_library=False, extra=[option]).data()
     yield "a library cut off", Archive(library=library()[:-10]).data()
 
 
@@ -122,12 +190,60 @@ def test_a_malformed_archive_is_refused(name: str, data: bytes, tmp_path: Path) 
         tracemalloc.stop()
     assert caught.value.exit_code == 3
     assert str(tmp_path / "app") in " ".join(caught.value.lines())
-    assert peak < 200 * 1024 * 1024
+    assert peak < 200 * MEGABYTES
     assert not Path("/tmp/venvsmith-ran").exists()  # noqa: S108
 
 
 def test_there_are_sixty_of_them() -> None:
     assert len(CASES) >= 60
+
+
+def test_what_stands_in_several_places_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "app").write_bytes(Archive(script=_nested_twice(60)).data())
+    facts = gather(tmp_path / "app", ref="app", static=True).environments[0].bundle
+    assert facts is not None
+    assert facts.scripts == ("app",)
+
+
+def test_words_in_tuples_are_looked_for_once(tmp_path: Path) -> None:
+    source = _code(b"s\2\0\0\0\x97\0", _doubled(60, b"z\4word"), b")\1z\x0dimport_module")
+    modules = {"alpha": zlib.compress(source)}
+    (tmp_path / "app").write_bytes(Archive(pyz=Pyz(modules=modules)).data())
+    with read_bundle(tmp_path / "app").archive as archive:
+        data = archive.code("alpha")
+    assert data is not None
+    assert parse(data, (3, 11), "alpha").words == {"word"}
+
+
+def test_imports_and_jumps_by_the_thousand_are_read_in_a_moment() -> None:
+    """Each import in a function is held against all stretches that a jump may pass over."""
+    body = "\n".join(f" if a:\n  import b{number}" for number in range(12_000))
+    began = time.process_time()
+    found = parse(code(f"def f(a):\n{body}\n"), sys.version_info[:2], "x")
+    assert len(found.imports) == 12_000
+    assert all(entry.conditional for entry in found.imports)
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("large.so", None), ("click-8.dist-info/RECORD", "no such")]
+)
+def test_a_large_file_is_not_held_in_memory(name: str, error: str | None, tmp_path: Path) -> None:
+    size = 96 * MEGABYTES
+    # An ELF file whose program headers are told to lie at its end.
+    head = b"\x7fELF\2\1\1" + b"\0" * 9
+    head += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, size - 56, 0, 0, 64, 56, 1, 0, 0, 0)
+    packed = _zeros(size, head)
+    (tmp_path / "app").write_bytes(Archive(extra=[(name, "b", packed, size)]).data())
+    tracemalloc.start()
+    try:
+        facts = gather(tmp_path / "app", ref="app", static=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    errors = {elf.path: elf.error for elf in facts.environments[0].elves}
+    assert errors.get("large.so", "no such") == error
+    assert peak < 60 * MEGABYTES
 
 
 def test_any_byte_may_be_wrong(tmp_path: Path) -> None:

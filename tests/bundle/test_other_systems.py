@@ -55,18 +55,69 @@ def test_a_windows_bundle_is_judged_by_its_modules_and_by_no_elf(
     assert told(tmp_path / "app") == expected
 
 
-def test_a_mac_application_is_found_inside_its_folder(tmp_path: Path) -> None:
-    whole = archive(MAC, "Python", "beta")
+def mac_application(folder: Path, wanted: str) -> Path:
+    """Return an application in the layout of PyInstaller's `building/osx.py`.
+
+    Binaries lie in Frameworks and data in Resources; each folder has links to what the other has,
+    to whole folders where they hold only one kind. No folder of Frameworks has a dot in its name.
+    """
+    contents = folder / "Speech.app" / "Contents"
+    frameworks, resources = contents / "Frameworks", contents / "Resources"
+    for place in (frameworks / "alpha", frameworks / "beta__dot__dylibs", contents / "MacOS"):
+        place.mkdir(parents=True)
+    for data in ("alpha/data", "click-8.1.dist-info"):
+        (resources / data).mkdir(parents=True)
+    whole = archive(MAC, "Python", wanted)
     whole.base_library = False
-    contents = tmp_path / "Speech.app" / "Contents"
-    (contents / "Frameworks" / "alpha").mkdir(parents=True)
-    (contents / "MacOS").mkdir()
+    source = "import os\nHERE = os.path.dirname(__file__)\n"
+    for name in ("settings.json", "data/more.json"):
+        source += f"open(os.path.join(HERE, '{name}'))\n"
+    whole.pyz.modules["alpha"] = zlib.compress(code(source))
     (contents / "MacOS" / "speech").write_bytes(whole.data())
     (contents / "MacOS" / "speech").chmod(0o755)
-    (contents / "Frameworks" / "base_library.zip").write_bytes(library())
-    for name in ("Python", f"alpha/_fast.cpython-{MINOR}-darwin.so", "libomp.dylib"):
-        (contents / "Frameworks" / name).write_bytes(MAC + b"\0" * 200)
-    assert told(tmp_path / "Speech.app") == []
-    facts = gather(tmp_path / "Speech.app", ref="", static=True).environments[0].bundle
-    assert facts is not None
-    assert facts.form == "folder"
+    (resources / "base_library.zip").write_bytes(library())
+    (resources / "click-8.1.dist-info" / "METADATA").write_text("Name: click\n")
+    (resources / "alpha" / "settings.json").write_text("{}")
+    (resources / "alpha" / "data" / "more.json").write_text("{}")
+    fast = f"alpha/_fast.cpython-{MINOR}-darwin.so"
+    for name in ("Python", fast, "beta__dot__dylibs/libomp.dylib"):
+        (frameworks / name).write_bytes(MAC + b"\0" * 200)
+    for name, target in {
+        "Frameworks/base_library.zip": "../Resources/base_library.zip",
+        "Frameworks/click-8.1.dist-info": "../Resources/click-8.1.dist-info",
+        "Frameworks/beta.dylibs": "beta__dot__dylibs",
+        "Frameworks/alpha/settings.json": "../../Resources/alpha/settings.json",
+        "Frameworks/alpha/data": "../../Resources/alpha/data",
+        "Resources/Python": "../Frameworks/Python",
+        f"Resources/{fast}": f"../../Frameworks/{fast}",
+    }.items():
+        (contents / name).symlink_to(target)
+    return folder / "Speech.app"
+
+
+def test_a_mac_application_is_found_inside_its_folder(tmp_path: Path) -> None:
+    whole = mac_application(tmp_path, "beta")
+    assert told(whole) == []
+    for named in (whole, whole / "Contents" / "MacOS" / "speech"):
+        (environment,) = gather(named, ref="", static=True).environments
+        assert environment.bundle is not None
+        assert environment.bundle.form == "folder"
+        assert [dist.name for dist in environment.distributions] == ["click"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "expected"),
+    [
+        ("alpha/settings.json", "bundle-data-missing settings.json"),
+        ("alpha/data/more.json", "bundle-data-missing data/more.json"),
+        ("base_library.zip", "bundle-data-missing base_library.zip"),
+    ],
+)
+def test_what_a_mac_application_lacks_is_told(tmp_path: Path, gone: str, expected: str) -> None:
+    whole = mac_application(tmp_path, "beta")
+    (whole / "Contents" / "Resources" / gone).unlink()
+    assert told(whole) == [expected]
+
+
+def test_a_module_that_a_mac_application_lacks_is_told(tmp_path: Path) -> None:
+    assert told(mac_application(tmp_path, "gamma")) == ["bundle-module-missing alpha.gamma"]

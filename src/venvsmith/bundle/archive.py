@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from venvsmith.bundle.marshalled import MarshalError, read_marshal
+from venvsmith.bundle.packed import Inflated, Stored, inflate, malformed, over, pread
+from venvsmith.collect.probe.tree import Handle
 from venvsmith.errors import UnsafeInputError
 
 MAGIC = b"MEI\014\013\012\013\016"
@@ -27,6 +28,7 @@ TAIL = 1024 * 1024
 """Bytes at an executable's end in which the cookie is looked for: a signature may follow it."""
 MAX_TABLE = 64 * 1024 * 1024
 MAX_ENTRIES = 500_000
+MAX_PATH = 4096
 MAX_MODULE = 64 * 1024 * 1024
 """Bytes of one module's code; the largest known has 3 MB."""
 
@@ -100,15 +102,25 @@ class Archive:
         """Return what the bootloader was told, ``pyi-contents-directory _internal``."""
         return tuple(entry.name for entry in self.entries if entry.kind == "o")
 
+    def executable(self) -> Handle:
+        """Return the whole file, to be read by position while the archive is open."""
+        return Stored(self.descriptor, 0, os.fstat(self.descriptor).st_size)
+
     def read(self, entry: Entry, *, limit: int = MAX_MODULE) -> bytes:
         """Return an entry's content.
 
         :raises UnsafeInputError: where it is truncated, does not decompress or exceeds ``limit``.
         """
-        data = _pread(self.descriptor, entry.offset, entry.length, self.path, entry.name)
+        where = f"{self.path}:{entry.name}"
+        data = self._taken(entry, where, limit)
+        return inflate(data, min(limit, entry.size), where=where) if entry.compressed else data
+
+    def open(self, entry: Entry) -> Handle:
+        """Open an entry of any size, to be read by position while the archive is open."""
         if not entry.compressed:
-            return data
-        return inflate(data, min(limit, entry.size), where=f"{self.path}:{entry.name}")
+            return Stored(self.descriptor, entry.offset, entry.length)
+        where = f"{self.path}:{entry.name}"
+        return Inflated(self.descriptor, entry.offset, entry.length, entry.size, where)
 
     def code(self, name: str) -> bytes | None:
         """Return the marshalled code of a module in the PYZ, None for a namespace.
@@ -119,27 +131,14 @@ class Archive:
         entry = self.modules[name]
         if entry.kind == "namespace":
             return None
-        data = _pread(self.descriptor, entry.offset, entry.length, self.path, name)
-        return inflate(data, MAX_MODULE, where=f"{self.path}:{name}")
+        where = f"{self.path}:{name}"
+        return inflate(self._taken(entry, where, MAX_MODULE), MAX_MODULE, where=where)
 
-
-def inflate(data: bytes, limit: int, *, where: str) -> bytes:
-    """Decompress a zlib stream of at most ``limit`` bytes.
-
-    :raises UnsafeInputError: where it is longer, cut off or no zlib stream.
-    """
-    stream = zlib.decompressobj()
-    try:
-        found = stream.decompress(data, limit + 1)
-    except zlib.error as exc:
-        raise _malformed(f"does not decompress: {exc}", where) from exc
-    if len(found) > limit:
-        raise UnsafeInputError(
-            f"decompresses to more than {limit} bytes", where=where, code="limit-exceeded"
-        )
-    if not stream.eof:
-        raise _malformed("the compressed data end early", where)
-    return found
+    def _taken(self, entry: Entry | ModuleEntry, where: str, limit: int) -> bytes:
+        """Return what is stored of an entry."""
+        if entry.length > limit:
+            raise over(f"has more than {limit} bytes", where)
+        return pread(self.descriptor, entry.offset, entry.length, self.path, where)
 
 
 def open_archive(path: Path) -> Archive | None:
@@ -168,17 +167,17 @@ def _read_archive(path: Path, descriptor: int) -> Archive | None:
         return None
     where = str(path)
     if len(tail) - at < COOKIE.size:
-        raise _malformed("the archive's last record is cut off", where)
+        raise malformed("the archive's last record is cut off", where)
     _, length, toc_offset, toc_length, version, library = COOKIE.unpack_from(tail, at)
     end = start + at + COOKIE.size
     begin = end - length
     if begin < 0 or toc_offset + toc_length > length or toc_length > MAX_TABLE:
-        raise _malformed(
+        raise malformed(
             f"its table would lie at {toc_offset}, {toc_length} bytes long, in an archive of "
             f"{length} bytes; the file has {size}",
             where,
         )
-    table = _pread(descriptor, begin + toc_offset, toc_length, path, "the table")
+    table = pread(descriptor, begin + toc_offset, toc_length, path, "the table")
     entries = tuple(_entries(table, begin, end, where))
     archive = Archive(
         path=path,
@@ -196,23 +195,26 @@ def _read_archive(path: Path, descriptor: int) -> Archive | None:
 def _minor(version: int, where: str) -> str:
     major, minor = divmod(version, 100)
     if major != 3:  # noqa: PLR2004 - PyInstaller writes 3.11 as 311
-        raise _malformed(f"it names Python {version}", where)
+        raise malformed(f"it names Python {version}", where)
     return f"{major}.{minor}"
 
 
 def _entries(table: bytes, begin: int, end: int, where: str) -> Iterator[Entry]:
-    at = count = 0
+    at = count = taken = 0
     while at < len(table):
         count += 1
         if count > MAX_ENTRIES or len(table) - at < ENTRY.size:
-            raise _malformed(f"entry {count} of its table is cut off, or one too many", where)
+            raise malformed(f"entry {count} of its table is cut off, or one too many", where)
         row, offset, length, size, flag, kind = ENTRY.unpack_from(table, at)
-        if row <= ENTRY.size or at + row > len(table):
-            raise _malformed(f"entry {count} of its table has the length {row}", where)
-        name = table[at + ENTRY.size : at + row].rstrip(b"\0").decode("utf-8", "surrogateescape")
+        if not ENTRY.size < row <= ENTRY.size + MAX_PATH or at + row > len(table):
+            raise malformed(f"entry {count} of its table has the length {row}", where)
+        name = text_of(table[at + ENTRY.size : at + row])
         at += row
+        taken += length
         if offset + length > end - begin:
-            raise _malformed(f"{name!r} would lie outside the archive", where)
+            raise malformed(f"{name!r} would lie outside the archive", where)
+        if taken > end - begin:
+            raise malformed(f"{name!r} and others would lie in the same place", where)
         yield Entry(
             name=name,
             kind=kind.decode("latin-1"),
@@ -223,22 +225,27 @@ def _entries(table: bytes, begin: int, end: int, where: str) -> Iterator[Entry]:
         )
 
 
+def text_of(name: bytes) -> str:
+    """Return a name that an archive holds; what is no UTF-8 in it is replaced."""
+    return name.rstrip(b"\0").decode("utf-8", "replace")
+
+
 def _modules(descriptor: int, pyz: Entry, path: Path, python: str) -> Mapping[str, ModuleEntry]:
     where = f"{path}:{pyz.name}"
-    head = _pread(descriptor, pyz.offset, 12, path, pyz.name)
+    head = pread(descriptor, pyz.offset, 12, path, pyz.name)
     if head[:4] != PYZ_MAGIC:
-        raise _malformed("the modules' archive does not begin as one", where)
+        raise malformed("the modules' archive does not begin as one", where)
     made_by = MAGIC_NUMBERS.get(int.from_bytes(head[4:6], "little"), python)
     if made_by != python:
-        raise _malformed(f"Python {made_by} compiled its modules, and it embeds {python}", where)
+        raise malformed(f"Python {made_by} compiled its modules, and it embeds {python}", where)
     (toc,) = struct.unpack_from("!i", head, 8)
     if not 12 <= toc < pyz.length or pyz.length - toc > MAX_TABLE:  # noqa: PLR2004 - the header
-        raise _malformed(f"its table would lie at {toc} of {pyz.length}", where)
-    data = _pread(descriptor, pyz.offset + toc, pyz.length - toc, path, pyz.name)
+        raise malformed(f"its table would lie at {toc} of {pyz.length}", where)
+    data = pread(descriptor, pyz.offset + toc, pyz.length - toc, path, pyz.name)
     try:
         rows = read_marshal(data)
     except MarshalError as exc:
-        raise _malformed(f"its table cannot be read: {exc}", where) from exc
+        raise malformed(f"its table cannot be read: {exc}", where) from exc
     if isinstance(rows, dict):
         rows = list(rows.items())
     return dict(_module_rows(rows if isinstance(rows, list) else [None], pyz, where))
@@ -246,33 +253,21 @@ def _modules(descriptor: int, pyz: Entry, path: Path, python: str) -> Mapping[st
 
 def _module_rows(rows: list[Any], pyz: Entry, where: str) -> Iterator[tuple[str, ModuleEntry]]:
     seen: set[str] = set()
+    taken = 0
     for row in rows:
         match row:
             case (str(name), (int(kind), int(offset), int(length))):
                 pass
             case _:
-                raise _malformed("its table is none of modules", where)
+                raise malformed("its table is none of modules", where)
         if kind not in _PYZ_KINDS:
             continue
         if name in seen:
             raise UnsafeInputError(f"names {name!r} twice", where=where, code="ambiguous")
         if offset < 0 or length < 0 or offset + length > pyz.length:
-            raise _malformed(f"{name!r} would lie outside of it", where)
+            raise malformed(f"{name!r} would lie outside of it", where)
+        taken += length
+        if taken > pyz.length:
+            raise malformed(f"{name!r} and others would lie in the same place", where)
         seen.add(name)
         yield name, ModuleEntry(kind=_PYZ_KINDS[kind], offset=pyz.offset + offset, length=length)
-
-
-def _pread(descriptor: int, offset: int, size: int, path: Path, what: str) -> bytes:
-    data = os.pread(descriptor, size, offset)
-    if len(data) != size:
-        raise _malformed(f"{what} is cut off: {len(data)} of {size} bytes", str(path))
-    return data
-
-
-def _malformed(message: str, where: str) -> UnsafeInputError:
-    return UnsafeInputError(
-        message,
-        where=where,
-        hint="freeze the application again, or copy the file again",
-        code="bundle-malformed",
-    )

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from venvsmith.bundle.instructions import Instructions
-from venvsmith.bundle.marshalled import Code
+from venvsmith.bundle.marshalled import Code, MarshalError
 from venvsmith.bundle.opcodes import OPCODES, Version
 
 DATA_NAME = re.compile(
@@ -45,6 +45,8 @@ _LOOKS_FIRST = frozenset(
 _WRITES_FILES = frozenset({"write_text", "write_bytes"})
 _WRITING = re.compile(r"^[wxa][bt+]*$")
 """How `open` is told to write."""
+LONGEST = 255
+"""Characters of the longest name or path that is looked at."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
 _ASKING = CALLS | {"__file__", "jit"}
@@ -138,19 +140,21 @@ def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleC
 
     :param starts: whether it is a script, in which ``__name__`` is ``__main__``.
     :raises KeyError: for a version of Python whose instructions are not known.
+    :raises MarshalError: for imports that no compiler writes.
     """
     found = ModuleCode()
     top = Instructions(code, OPCODES[python], python, starts=starts)
     _namespace(top, found)
-    _read(top, found, "")
+    _read(top, found, "", set())
     if found.metadata and not any(_takes(entry, _METADATA) for entry in found.imports):
         found.metadata.clear()
     found.folders |= _resource_calls(found.imports)
     knows = found.folders | {"__file__", "__path__"}
-    brought = {name for entry in found.imports for name in entry.names}
-    found.data = [ask for ask in found.data if ask.names & (knows | brought)]
+    knows |= {name for entry in found.imports for name in entry.names}
+    at_hand = {names for names in {ask.names for ask in found.data} if names & knows}
+    found.data = [ask for ask in found.data if ask.names in at_hand]
     if found.by_variable:
-        found.words = set(_words(code.consts))
+        found.words = set(_words(code.consts, set()))
     makes = found.finds_modules or "__getattr__" in found.defines
     found.open_ended = found.open_ended or makes
     return found
@@ -173,19 +177,20 @@ def _resource_calls(imports: list[Import]) -> frozenset[str]:
     return found
 
 
-def _read(steps: Instructions, found: ModuleCode, function: str) -> None:
-    """Read one code object, and those in it: functions, classes, comprehensions."""
-    code, ops = steps.code, steps.ops
-    for at in steps.where(ops.import_name, ops.store_global):
-        if steps.op(at) == ops.import_name:
-            found.imports.append(_import(steps, at, function))
-        elif function:
-            _bind(found, steps.name(at))
+def _read(steps: Instructions, found: ModuleCode, function: str, seen: set[int]) -> None:
+    """Read one code object, and those in it: functions, classes, comprehensions.
+
+    :param seen: the identities of those that were read, each of which is read once.
+    """
+    code = steps.code
+    seen.add(id(code))
+    _statements(steps, found, function)
     nested = []
     names_data = False
     for const in code.consts:
         if type(const) is str:
-            names_data = names_data or ("." in const and bool(DATA_NAME.match(const)))
+            if len(const) <= LONGEST and "." in const:
+                names_data = names_data or DATA_NAME.match(const) is not None
         elif type(const) is Code:
             nested.append(const)
     tells = not _TELLING.isdisjoint(code.names)
@@ -194,7 +199,24 @@ def _read(steps: Instructions, found: ModuleCode, function: str) -> None:
     if names_data or (tells and not _ASKING.isdisjoint(code.names)):
         _asks(steps, found, function)
     for each in nested:
-        _read(steps.inner(each), found, f"{function}.{each.name}" if function else each.name)
+        if id(each) not in seen:
+            inside = f"{function}.{each.name}" if function else each.name
+            _read(steps.inner(each), found, inside[:LONGEST], seen)
+
+
+def _statements(steps: Instructions, found: ModuleCode, function: str) -> None:
+    """Note what one code object imports, and what a function binds at the top level."""
+    ops = steps.ops
+    taken = 0
+    for at in steps.where(ops.import_name, ops.store_global):
+        if steps.op(at) == ops.import_name:
+            entry = _import(steps, at, function)
+            found.imports.append(entry)
+            taken += len(entry.names)
+            if taken > len(steps.code.code):  # each name is taken by an instruction of its own
+                raise MarshalError(f"{steps.code.name} imports more names than it has code for")
+        elif function:
+            _bind(found, steps.name(at))
 
 
 def _promises(code: Code, found: ModuleCode) -> None:
@@ -213,7 +235,7 @@ def _asks(steps: Instructions, found: ModuleCode, function: str) -> None:
     if "__file__" in names:
         if function:
             found.folders.add(function.rpartition(".")[2])
-        folders = (c for c in steps.code.consts if isinstance(c, str) and WORD.match(c))
+        folders = (c for c in steps.code.consts if _is_short(c) and WORD.match(c))
         found.folder_names += [replace(spot, what=folder) for folder in folders]
     found.by_variable = found.by_variable or not _IMPORT_CALLS.isdisjoint(names)
 
@@ -245,10 +267,15 @@ def _import(steps: Instructions, at: int, function: str) -> Import:
     last = steps.before(at)
     first = steps.before(last)
     names = steps.const(last)
+    if not isinstance(names, tuple):
+        names = ()
+    module = steps.name(at)
+    if len(module) > LONGEST or not all(map(_is_short, names)):
+        raise MarshalError(f"{steps.code.name} imports what is no name")
     return Import(
-        module=steps.name(at),
+        module=module,
         level=steps.small_int(first),
-        names=tuple(n for n in names if isinstance(n, str)) if isinstance(names, tuple) else (),
+        names=names,
         function=function,
         guarded=steps.is_guarded(at),
         conditional=steps.is_conditional(at),
@@ -267,7 +294,7 @@ def _does_without(steps: Instructions, function: str) -> bool:
         )
         return any(steps.name(at) in _LOOKS_FIRST for at in loads)
     opens = "open" in names and any(
-        isinstance(const, str) and _WRITING.match(const) for const in steps.code.consts
+        _is_short(const) and _WRITING.match(const) for const in steps.code.consts
     )
     return opens or not names.isdisjoint(_LOOKS_FIRST | _WRITES_FILES)
 
@@ -276,7 +303,7 @@ def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
     """Note each string that names a data file, or that a call of interest takes."""
     for at in steps.where(steps.ops.load_const):
         text = steps.const(at)
-        if not isinstance(text, str) or not text:
+        if not _is_short(text) or not text:
             continue
         called = steps.called_with(at)
         if called in _METADATA_CALLS and _NAME.match(text):
@@ -306,9 +333,15 @@ def _ask(steps: Instructions, at: int, what: str, spot: Ask) -> Ask:
     )
 
 
-def _words(consts: tuple[Any, ...]) -> Iterator[str]:
+def _words(consts: tuple[Any, ...], seen: set[int]) -> Iterator[str]:
+    seen.add(id(consts))
     for const in consts:
-        if isinstance(const, str) and WORD.match(const):
+        if _is_short(const) and WORD.match(const):
             yield const
-        elif isinstance(const, tuple):
-            yield from _words(const)
+        elif isinstance(const, tuple) and id(const) not in seen:
+            yield from _words(const, seen)
+
+
+def _is_short(const: object) -> TypeGuard[str]:
+    """Tell whether a constant is a string that may be a name or a path."""
+    return isinstance(const, str) and len(const) <= LONGEST

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import posixpath
 import re
 import stat
 import zipfile
@@ -11,19 +14,23 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from venvsmith.bundle.archive import Archive, Entry, open_archive
-from venvsmith.collect.probe.tree import Handle, Tree
+from venvsmith.bundle.archive import MAX_PATH, Archive, Entry, open_archive, text_of
+from venvsmith.bundle.packed import malformed, over
+from venvsmith.collect.probe.tree import Handle, Tree, kind_of
 from venvsmith.errors import UnsafeInputError, UsageError
 
 MAX_FILES = 500_000
-MAX_FILE = 8 * 1024**3
-"""Bytes of one file that is unpacked in memory: CUDA's largest library has 1 GB."""
-MAX_TEXT = 16 * 1024 * 1024
-MAX_LIBRARY = 64 * 1024 * 1024
+MAX_TEXT = 8 * 1024 * 1024
+"""Bytes of a RECORD; that of torch has 1.5 MB."""
+MAX_LIBRARY = 8 * 1024 * 1024
+"""Bytes of ``base_library.zip``, which has 1.5 MB."""
+MAX_DEPTH = 64
+"""Folders above a module; what lies deeper is none."""
 MAX_LINKS = 40
 LIBRARY = "base_library.zip"
 LINK = "n"
 DEFAULT_FOLDER = "_internal"
+MAC_FOLDER = "Frameworks"
 _OPTION = "pyi-contents-directory "
 _TAG = re.compile(r"(?:cpython-|cp)(\d+)[a-z]*-")
 
@@ -34,7 +41,9 @@ class Bundle:
 
     :ivar root: the folder that was named, or the file's.
     :ivar folder: where its files lie; None for a single file.
-    :ivar files: paths below its contents, ``faster_whisper/assets/x.onnx``; links among them.
+    :ivar tree: all that its links may lead to, and ``below`` where in it the files lie.
+    :ivar files: paths below its contents, ``faster_whisper/assets/x.onnx``; links to files in it
+        are among them, others are not.
     """
 
     archive: Archive
@@ -42,6 +51,7 @@ class Bundle:
     root: Path
     folder: Path | None
     tree: Tree | None = None
+    below: str = ""
     files: frozenset[str] = frozenset()
     packed: Mapping[str, Entry] = field(default_factory=dict)
 
@@ -59,27 +69,18 @@ class Bundle:
         :raises UnsafeInputError: where it is packed and malformed.
         """
         if self.tree is not None:
-            return self.tree.open(f"/{name}")
-        entry = self.packed[name]
-        for _ in range(MAX_LINKS):
-            if entry.kind != LINK:
-                break
-            # Its content is where it points, relative to the contents' top.
-            target = self.archive.read(entry).rstrip(b"\0").decode("utf-8", "replace")
-            entry = self.packed[target.replace("\\", "/")]
-        return Unpacked(self.archive.read(entry, limit=MAX_FILE))
+            return self.tree.open(f"{self.below}/{name}")
+        if name not in self.packed:
+            raise FileNotFoundError(errno.ENOENT, "not in the archive", name)
+        return self.archive.open(self.packed[name])
 
     def text(self, name: str) -> str:
         """Return the beginning of a file as text, empty where it cannot be read."""
         try:
             with self.open(name) as handle:
                 return handle.pread(min(handle.size, MAX_TEXT), 0).decode("utf-8", "replace")
-        except (OSError, KeyError):
+        except OSError:
             return ""
-
-    def has(self, name: str) -> bool:
-        """Tell whether a file is there, at the end of all links."""
-        return name in self.files and (self.tree is None or self.tree.is_file(f"/{name}"))
 
     def library_modules(self) -> frozenset[str]:
         """Return the modules in ``base_library.zip``, which Python starts from.
@@ -88,33 +89,16 @@ class Bundle:
         """
         if LIBRARY not in self.files:
             return frozenset()
+        where = f"{self.archive.path}:{LIBRARY}"
         try:
             with self.open(LIBRARY) as handle:
-                data = handle.pread(min(handle.size, MAX_LIBRARY), 0)
+                if handle.size > MAX_LIBRARY:
+                    raise over(f"has more than {MAX_LIBRARY} bytes", where)
+                data = handle.pread(handle.size, 0)
             with zipfile.ZipFile(io.BytesIO(data)) as library:
                 return frozenset(module_names(library.namelist()))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as exc:
-            raise UnsafeInputError(
-                f"{LIBRARY} cannot be read: {exc}",
-                where=str(self.archive.path),
-                hint="freeze the application again, or copy its files again",
-                code="bundle-malformed",
-            ) from exc
-
-
-class Unpacked(Handle):
-    """A packed file in memory."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    def pread(self, count: int, offset: int) -> bytes:
-        """Return up to so many bytes from an offset."""
-        return self._data[offset : offset + count]
-
-    def close(self) -> None:
-        """Nothing is held."""
+            raise malformed(f"cannot be read: {exc}", where) from exc
 
 
 def module_names(paths: Iterable[str], python: str = "") -> Iterator[str]:
@@ -125,6 +109,8 @@ def module_names(paths: Iterable[str], python: str = "") -> Iterator[str]:
     tag = python.replace(".", "")
     for path in paths:
         folder, _, file = path.rpartition("/")
+        if folder.count("/") >= MAX_DEPTH:
+            continue
         stem, _, ending = file.partition(".")
         prefix = folder.replace("/", ".")
         if ending not in {"py", "pyc", "pyd", "so"} and not ending.endswith((".so", ".pyd")):
@@ -144,63 +130,81 @@ def read_bundle(path: Path) -> Bundle:
 
     The caller closes ``archive``.
 
-    :raises UsageError: where there is nothing, or several applications and none is named.
+    :raises UsageError: where there is nothing that may be read, or several applications and none
+        is named.
     :raises UnsafeInputError: where it is no PyInstaller bundle, or a malformed one.
     """
     where = f"bundle:{path}"
-    if not path.exists():
-        raise UsageError("there is no such file or folder", where=where, code="no-target")
-    archive = open_archive(path) if path.is_file() else _in_folder(path, where)
-    if archive is None:
-        raise UnsafeInputError(
-            "no PyInstaller archive is in it",
-            where=where,
-            hint="name the application's executable, or the folder that holds it",
-            code="bundle-malformed",
-        )
+    place = Path(os.path.normpath(path.absolute()))
     try:
-        return _opened(archive, path)
-    except BaseException:
-        archive.__exit__(None, None, None)
-        raise
+        if not place.exists():
+            raise UsageError("there is no such file or folder", where=where, code="no-target")
+        # The bootloader looks beside the file that a link leads to.
+        archive = open_archive(place.resolve()) if place.is_file() else _in_folder(place, where)
+        if archive is None:
+            raise UnsafeInputError(
+                "no PyInstaller archive is in it",
+                where=where,
+                hint="name the application's executable, or the folder that holds it",
+                code="bundle-malformed",
+            )
+        try:
+            return _opened(archive, place if place.is_dir() else archive.path.parent)
+        except BaseException:
+            archive.__exit__(None, None, None)
+            raise
+    except OSError as exc:
+        what = f"{exc.filename} cannot be read: {exc.strerror}"
+        raise UsageError(what, where=where, code="no-target") from exc
 
 
-def _opened(archive: Archive, path: Path) -> Bundle:
+def _opened(archive: Archive, root: Path) -> Bundle:
     # Windows writes its own separator.
     packed = {e.name.replace("\\", "/"): e for e in archive.entries if e.kind in "bxnZ"}
-    root = path if path.is_dir() else archive.path.parent
-    option = next((o for o in archive.options if o.startswith(_OPTION)), "")
-    name = option.removeprefix(_OPTION) or DEFAULT_FOLDER
-    beside = archive.path.parent
-    candidates = (beside / name, beside.parent / "Frameworks", beside)
     if LIBRARY in packed:
+        there = dict(_unpacked(packed, archive))
+        files = frozenset(there)
         return Bundle(
-            archive=archive,
-            form="file",
-            root=root,
-            folder=None,
-            files=frozenset(_safe(packed, archive)),
-            packed=packed,
+            archive=archive, form="file", root=root, folder=None, files=files, packed=there
         )
-    folder = next((f for f in candidates if (f / LIBRARY).is_file()), None)
-    if folder is None:
-        folder = beside / name if (beside / name).is_dir() else None
-    if folder is None:
-        raise UnsafeInputError(
-            f"neither the executable nor the folder {name} beside it holds the application's files",
-            where=str(archive.path),
-            hint=f"copy {name} along with the executable",
-            code="bundle-incomplete",
-        )
-    inside = folder == root or root in folder.parents
-    tree = Tree((str(folder),))
+    top, folder = _places(archive)
+    tree = Tree((str(top),))
+    below = "" if folder == top else f"/{folder.name}"
     return Bundle(
         archive=archive,
         form="folder",
-        root=root if inside else folder.parent,
+        root=root if root in (folder, *folder.parents) else folder.parent,
         folder=folder,
         tree=tree,
-        files=frozenset(_walk(tree, folder)),
+        below=below,
+        files=frozenset(_walk(tree, below or "/", folder)),
+    )
+
+
+def _places(archive: Archive) -> tuple[Path, Path]:
+    """Return the folder that an application's links may not leave, and that of its files in it."""
+    beside = archive.path.parent
+    option = next((o for o in archive.options if o.startswith(_OPTION)), "")
+    name = option.removeprefix(_OPTION).replace("\\", "/") or DEFAULT_FOLDER
+    if "/" in name or name == "..":  # PyInstaller takes one level
+        raise UnsafeInputError(
+            f"would have its files in {name!r}, not beside it",
+            where=str(archive.path),
+            code="unsafe-path",
+        )
+    if beside.name == "MacOS" and (beside.parent / MAC_FOLDER).is_dir():
+        # Data lie in Resources beside it, and links lead there file by file or folder by folder.
+        return beside.parent, beside.parent / MAC_FOLDER
+    for folder in (beside / name, beside):
+        if (folder / LIBRARY).is_file():
+            return folder, folder
+    if (beside / name).is_dir():
+        return beside / name, beside / name
+    raise UnsafeInputError(
+        f"neither the executable nor the folder {name} beside it holds the application's files",
+        where=str(archive.path),
+        hint=f"copy {name} along with the executable",
+        code="bundle-incomplete",
     )
 
 
@@ -227,27 +231,59 @@ def _in_folder(path: Path, where: str) -> Archive | None:
     return found[0] if found else None
 
 
-def _walk(tree: Tree, where: Path) -> Iterator[str]:
+def _walk(tree: Tree, top: str, where: Path) -> Iterator[str]:
+    """Yield the files below a folder and below those that are linked in it."""
     count = 0
-    for folder, entries in tree.walk("/", []):
-        for name, info in entries:
+    # Each folder by its place, the name under which it is met, and the places on the way to it.
+    pending = [(top, "", frozenset({top}))]
+    while pending:
+        folder, shown, passed = pending.pop()
+        for name, info in tree.raw_scan(folder):
             count += 1
             if count > MAX_FILES:
-                raise UnsafeInputError(
-                    f"more than {MAX_FILES} files", where=str(where), code="limit-exceeded"
-                )
-            if not stat.S_ISDIR(info.mode):
-                yield f"{folder}/{name}".lstrip("/")
+                raise over(f"more than {MAX_FILES} files", str(where))
+            if not _is_text(name):  # no code can name it
+                continue
+            path = f"{folder.rstrip('/')}/{name}"
+            told = f"{shown}/{name}".lstrip("/")
+            linked = stat.S_ISLNK(info.mode)
+            kind = tree.kind(path) if linked else kind_of(info.mode)
+            if kind == "file":
+                yield told
+            elif kind == "dir":
+                place = tree.real(path) if linked else path
+                if place not in passed:
+                    pending.append((place, told, passed | {place}))
 
 
-def _safe(packed: Mapping[str, Entry], archive: Archive) -> Iterator[str]:
-    """Yield names after refusing those that unpack outside of their folder."""
+def _is_text(name: str) -> bool:
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _unpacked(packed: Mapping[str, Entry], archive: Archive) -> Iterator[tuple[str, Entry]]:
+    """Yield what the application unpacks, links at their end; what leads nowhere is left out.
+
+    :raises UnsafeInputError: for a name outside of its folder.
+    """
     for name in packed:
-        path = PurePosixPath(name.replace("\\", "/"))
+        path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             raise UnsafeInputError(
                 f"would unpack {name!r} outside of its folder",
                 where=str(archive.path),
                 code="unsafe-path",
             )
-        yield str(path)
+        entry = _at_the_end(packed, archive, name)
+        if entry is not None:
+            yield str(path), entry
+
+
+def _at_the_end(packed: Mapping[str, Entry], archive: Archive, name: str) -> Entry | None:
+    for _ in range(MAX_LINKS):
+        entry = packed.get(name)
+        if entry is None or entry.kind != LINK:
+            return entry
+        # Its content is where it points, from its own folder on.
+        target = text_of(archive.read(entry, limit=MAX_PATH)).replace("\\", "/")
+        name = posixpath.normpath(posixpath.join("/", posixpath.dirname(name), target))[1:]
+    return None

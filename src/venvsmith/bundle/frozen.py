@@ -12,6 +12,7 @@ import msgspec
 from venvsmith.bundle.bytecode import ModuleCode
 from venvsmith.bundle.contents import LIBRARY, module_names
 from venvsmith.bundle.graph import builtin_modules, parse, version
+from venvsmith.bundle.packed import over
 from venvsmith.collect.probe import compiled, forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile
 
@@ -27,6 +28,8 @@ SCRIPT = "s"
 _DISTUTILS = "setuptools._distutils"
 """What PyInstaller freezes for ``distutils``, which setuptools brings under that name."""
 
+MAX_STATEMENTS = 1_000_000
+"""Imports and names of data files in all modules together; with torch there are 34,000."""
 WORTH_A_FORK = 200_000
 """Bytes of compressed code, some hundredths of a second to read, for which a process is started."""
 
@@ -40,6 +43,7 @@ class FrozenModules:
     def __init__(self, bundle: Bundle) -> None:
         self.archive = bundle.archive
         self.python = version(bundle.archive.python)
+        self._statements = 0
         python = bundle.archive.python
         loose = module_names((_below(path) for path in bundle.files), python)
         entries = bundle.archive.entries
@@ -85,7 +89,15 @@ class FrozenModules:
         """
         name = self._real(module)
         data = self.archive.code(name) if name in self.archive.modules else None
-        return None if data is None else parse(data, self.python, f"{self.archive.path}:{module}")
+        return None if data is None else self._parsed(data, module)
+
+    def _parsed(self, data: bytes, name: str, *, starts: bool = False) -> ModuleCode:
+        where = f"{self.archive.path}:{name}"
+        code = parse(data, self.python, where, starts=starts)
+        self._statements += len(code.imports) + len(code.data) + len(code.folder_names)
+        if self._statements > MAX_STATEMENTS:
+            raise over(f"with what was read before more than {MAX_STATEMENTS} imports", where)
+        return code
 
     def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
         """Return what `read` returns for each of many modules, read by all processors.
@@ -111,12 +123,7 @@ class FrozenModules:
     def scripts(self) -> Mapping[str, ModuleCode]:
         """Return the application's own entry scripts."""
         return {
-            entry.name: parse(
-                self.archive.read(entry),
-                self.python,
-                f"{self.archive.path}:{entry.name}",
-                starts=True,
-            )
+            entry.name: self._parsed(self.archive.read(entry), entry.name, starts=True)
             for entry in self.archive.entries
             if entry.kind == SCRIPT and not entry.name.startswith(BOOTSTRAP)
         }
@@ -134,7 +141,7 @@ def compiled_in(bundle: Bundle) -> frozenset[str]:
     try:
         with bundle.open(bundle.archive.library) as handle:
             return compiled.inside(ElfFile(handle)) or possible
-    except (ElfError, OSError, KeyError, ValueError):
+    except (ElfError, OSError, ValueError):
         return possible
 
 

@@ -19,6 +19,8 @@ from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import MissingModule
 
 How = Literal["import", "from", "string"]
+MAX_CHAIN = 100
+"""Importers that are named, the nearest ones: nobody reads more."""
 
 
 class Modules(Protocol):
@@ -101,7 +103,7 @@ class Graph:
     def chain(self, module: str) -> tuple[str, ...]:
         """Return who imports whom, from the script down to the module."""
         chain = [module]
-        while self.reached.get(chain[-1]):
+        while self.reached.get(chain[-1]) and len(chain) < MAX_CHAIN:
             chain.append(self.reached[chain[-1]])
         return tuple(reversed(chain))
 
@@ -224,6 +226,8 @@ def _want(
     how: How = "import",
 ) -> bool:
     """Reach a module with its packages; note the first that is missing, and return False."""
+    if module in graph.reached:
+        return True
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
         name = ".".join(parts[:count])

@@ -7,7 +7,9 @@ bytes for an operation is what makes thousands of modules readable in a second.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cache, cached_property
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
 from venvsmith.bundle.marshalled import Code
@@ -26,7 +28,16 @@ STAR = 2
 """The argument of CALL_INTRINSIC_1 that is a star import."""
 EQUAL = 2
 """The comparison ``==``."""
-Stretches = tuple[tuple[int, int], ...]
+NOISE = 64
+"""More instructions than ever stand between what belongs together."""
+ARGUMENTS = 1000
+"""More constants than a decorated function has for its defaults and annotations."""
+WIDTH = 32
+"""Bits of an argument, all EXTENDED_ARG included."""
+LARGEST = 2**30 - 1
+"""The largest number of an exception table."""
+Stretches = tuple[tuple[int, ...], tuple[int, ...]]
+"""Where stretches begin, in order, and how far each of them or one before it reaches."""
 
 
 class Instructions:
@@ -46,9 +57,12 @@ class Instructions:
         """Return the instructions of a code object in this one: a function, a class."""
         return Instructions(code, self.ops, self._python)
 
-    def where(self, *operations: int) -> Iterator[int]:
-        """Yield where operations stand, in order."""
-        for match in _pattern(operations).finditer(self._ops):
+    def where(self, *operations: int, start: int = 0) -> Iterator[int]:
+        """Yield where operations stand, in order.
+
+        :param start: the first instruction that is looked at.
+        """
+        for match in _pattern(operations).finditer(self._ops, start):
             yield match.start()
 
     def op(self, at: int) -> int:
@@ -61,7 +75,7 @@ class Instructions:
             return 0
         raw = self.code.code
         value, shift, at = raw[2 * at + 1], 8, at - 1
-        while at >= 0 and self._ops[at] == self.ops.extended_arg:
+        while at >= 0 and self._ops[at] == self.ops.extended_arg and shift < WIDTH:
             value |= raw[2 * at + 1] << shift
             shift += 8
             at -= 1
@@ -70,14 +84,16 @@ class Instructions:
     def before(self, at: int) -> int:
         """Return the instruction before one, leaving out what only stands between."""
         at -= 1
-        while at >= 0 and (self._ops[at] in self.ops.noise or self._is_extension(at)):
+        end = max(-1, at - NOISE)
+        while at > end and (self._ops[at] in self.ops.noise or self._is_extension(at)):
             at -= 1
         return at
 
     def after(self, at: int) -> int:
         """Return the instruction after one, in the same way; the number of all at the end."""
         at += 1
-        while at < len(self._ops) and (self._ops[at] in self.ops.noise or self._is_extension(at)):
+        end = min(len(self._ops), at + NOISE)
+        while at < end and (self._ops[at] in self.ops.noise or self._is_extension(at)):
             at += 1
         return at
 
@@ -133,9 +149,8 @@ class Instructions:
         ops = self.ops
         if self.arg(at) & 1 if ops.attr_shift else self.op(at) != ops.load_attr[0]:
             return True
-        for later in self.where(ops.load_const, ops.store_name, ops.store_global):
-            if later <= at:
-                continue
+        later_ones = self.where(ops.load_const, ops.store_name, ops.store_global, start=at + 1)
+        for later in islice(later_ones, ARGUMENTS):
             # A decorator stands before its function's code, which is stored when it has run.
             if self.op(later) != ops.load_const:
                 return False
@@ -157,15 +172,16 @@ class Instructions:
 
         Before 3.11 such a stretch begins with a jump to its handler: `is_conditional`.
         """
-        return any(start <= at < end for start, end in self._handled)
+        return _lies_in(self._handled, at)
 
     def is_conditional(self, at: int) -> bool:
         """Tell whether a jump forward can pass over an instruction."""
-        return any(start <= at < end for start, end in self._jumped)
+        return _lies_in(self._jumped, at)
 
     @cached_property
     def _handled(self) -> Stretches:
-        return _exception_table(self.code.exceptions) if self._python >= EXCEPTION_TABLES else ()
+        has_table = self._python >= EXCEPTION_TABLES
+        return _exception_table(self.code.exceptions if has_table else b"")
 
     @cached_property
     def _jumped(self) -> Stretches:
@@ -180,12 +196,13 @@ class Instructions:
             absolute = self.where(*ops.jumps_absolute)
             jumps += [(at + 1, self.arg(at) * unit // 2) for at in absolute]
         if self.code.name != "<module>":
-            return tuple(jumps)
+            return _in_order(jumps)
         # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.
-        returned = [end for _, end in jumps if self.op(self.before(end)) in ops.returns]
+        ends = {min(end, len(self._ops)) for _, end in jumps}
+        returned = [end for end in ends if self.op(self.before(end)) in ops.returns]
         if self.starts:
             jumps = [jump for jump in jumps if not self._asks_for_main(jump[0] - 1)]
-        return (*jumps, *((end, len(self._ops)) for end in returned))
+        return _in_order(jumps + [(end, len(self._ops)) for end in returned])
 
     def _asks_for_main(self, at: int) -> bool:
         """Tell whether a jump passes over what ``if __name__ == "__main__"`` holds."""
@@ -216,7 +233,7 @@ def _exception_table(table: bytes) -> Stretches:
     numbers: list[int] = []
     value = 0
     for byte in table:
-        value = (value << 6) | (byte & 0x3F)
+        value = ((value << 6) | (byte & 0x3F)) & LARGEST
         if byte & 0x40:
             continue
         numbers.append(value)
@@ -224,4 +241,15 @@ def _exception_table(table: bytes) -> Stretches:
         if len(numbers) == 4:  # noqa: PLR2004 - start, length, target, depth
             found.append((numbers[0], numbers[0] + numbers[1]))
             numbers = []
-    return tuple(found)
+    return _in_order(found)
+
+
+def _in_order(stretches: list[tuple[int, int]]) -> Stretches:
+    starts, ends = zip(*sorted(stretches), strict=True) if stretches else ((), ())
+    return starts, tuple(accumulate(ends, max))
+
+
+def _lies_in(stretches: Stretches, at: int) -> bool:
+    starts, reach = stretches
+    index = bisect_right(starts, at)
+    return index > 0 and at < reach[index - 1]

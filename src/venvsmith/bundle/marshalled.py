@@ -13,6 +13,11 @@ from typing import Any
 
 MAX_DEPTH = 200
 """Levels of nesting: of functions in functions, or of constants in constants."""
+MAX_VALUES = 2_000_000
+"""Values in containers; the largest known module has 36,000."""
+SHARED = 8
+"""How many times its own length all code objects of a module may have together: less than once in
+what is known, as they may refer to the same parts."""
 _INT = struct.Struct("<i")
 _UINT = struct.Struct("<I")
 _FLAG_REF = 0x80
@@ -67,7 +72,7 @@ def read_code(data: bytes, python: tuple[int, int]) -> Code:
 class _Reader:
     """A place in the data, and what references back may name."""
 
-    __slots__ = ("at", "data", "new", "refs", "text")
+    __slots__ = ("at", "data", "left", "looks", "new", "refs", "text")
 
     def __init__(self, data: bytes, python: tuple[int, int]) -> None:
         self.data = data
@@ -76,6 +81,8 @@ class _Reader:
         self.at = 0
         self.refs: list[Any] = []
         self.new = python >= NEW_LAYOUT
+        self.left = MAX_VALUES
+        self.looks = SHARED * len(data)
 
     def value(self, depth: int) -> Any:
         return self.values(1, depth)[0]
@@ -88,6 +95,9 @@ class _Reader:
         """
         if depth > MAX_DEPTH:
             raise MarshalError(f"nested deeper than {MAX_DEPTH}")
+        self.left -= count
+        if self.left < 0:
+            raise MarshalError(f"more than {MAX_VALUES} values")
         data, text, refs, at = self.data, self.text, self.refs, self.at
         found: list[Any] = []
         for _ in range(count):
@@ -159,7 +169,8 @@ class _Reader:
         return int(number)
 
     def string(self, encoding: str) -> str:
-        return self.take(self.length()).decode(encoding, "surrogatepass")
+        # A lone surrogate is written, too; its escape says as much and can be told.
+        return self.take(self.length()).decode(encoding, "backslashreplace")
 
     def small_tuple(self, depth: int) -> tuple[Any, ...]:
         size = self.data[self.at]
@@ -175,6 +186,8 @@ class _Reader:
             key = self.value(depth + 1)
             if key is _NULL:
                 return found
+            if not isinstance(key, str):  # a tuple may take forever to hash
+                raise MarshalError(f"at byte {self.at}: a key that is no string")
             found[key] = self.value(depth + 1)
 
     def long(self, _depth: int) -> int:
@@ -199,7 +212,12 @@ class _Reader:
         tables = isinstance(consts, tuple) and isinstance(names, tuple)
         if not (whole and tables and isinstance(exceptions, bytes)):
             raise MarshalError(f"at byte {self.at}: a code object that is none")
-        "".join(names)  # fails for what is no string, faster than a look at each
+        if not _STRINGS.issuperset(map(type, names)):
+            raise MarshalError(f"at byte {self.at}: a name that is no string")
+        # Many code objects may share one long part, and each of them is looked through.
+        self.looks -= len(code) + len(consts) + len(names) + len(exceptions)
+        if self.looks < 0:
+            raise MarshalError("the same parts belong to more and more code objects")
         return Code(name, code, consts, names, exceptions)
 
 
@@ -208,6 +226,7 @@ _REFERENCE, _NONE = b"rN"
 _SHORT = frozenset(b"zZ") | {tag | _FLAG_REF for tag in b"zZ"}
 _BYTES = frozenset((ord("s"), ord("s") | _FLAG_REF))
 _NULL = object()
+_STRINGS = frozenset((str,))
 _CONTAINERS = frozenset(b"()[{<>c")
 _READ: dict[int, Callable[[_Reader, int], Any]] = {
     ord("0"): lambda _reader, _depth: _NULL,

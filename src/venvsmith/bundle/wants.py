@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,10 +43,13 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
 
     A package of one file has no folder of its own, so nothing can be told of it.
     """
-    by_top: defaultdict[str, list[str]] = defaultdict(list)
-    for path in bundle.files:
-        by_top[path.partition("/")[0]].append(path)
-    installed = _installed(bundle)
+    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    for module, code in _reached(graph):
+        wanted[module.partition(".")[0]] |= {_name(ask.what) for ask in code.data}
+    frozen = _by_package(bundle.files, wanted)
+    names = frozenset[str]().union(*wanted.values())
+    anywhere = [path for path in bundle.files if _name(path) in names]
+    installed = _by_package(_installed(bundle), wanted)
     if LIBRARY not in bundle.files:
         yield MissingPart(what=LIBRARY, asker="Python itself", expected=LIBRARY)
     for module, code in _reached(graph):
@@ -53,13 +57,12 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
         if not graph.modules.is_package(top):
             continue
         knows = folders_at_hand(graph, module, code)
-        there = by_top.get(top, [])
         for ask in code.data:
             known = ask.names & knows
-            if not known or _holds(there, ask.what):
+            if not known or _holds(frozen.get(top, ()), ask.what):
                 continue
             # `files("other")` reaches into any package; which one is an argument.
-            if known <= RESOURCE_CALLS and _holds(bundle.files, ask.what):
+            if known <= RESOURCE_CALLS and _holds(anywhere, ask.what):
                 continue
             # Where the installed files are known, a name among none of them is written, not read.
             if top in installed and not _holds(installed[top], ask.what):
@@ -73,15 +76,32 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
             )
 
 
-def _installed(bundle: Bundle) -> dict[str, list[str]]:
-    """Return the files that each top-level package had where it was frozen, by its RECORD."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+def _installed(bundle: Bundle) -> Iterator[str]:
+    """Yield the files that packages had where they were frozen, by their RECORD."""
     for path in bundle.files:
         if path.endswith(".dist-info/RECORD") and path.count("/") == 1:
-            for row in bundle.text(path).splitlines():
-                name = row.partition(",")[0]
-                found[name.partition("/")[0]].append(name)
+            for row in io.StringIO(bundle.text(path)):
+                yield row.rstrip().partition(",")[0]
+
+
+def _by_package(paths: Iterable[str], wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return, for each top-level package that has any, its paths to files of the wanted names."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        top = path.partition("/")[0]
+        if top in wanted:
+            below = found.setdefault(top, set())
+            if _name(path) in wanted[top]:
+                below.add(path)
     return found
+
+
+def _holds(paths: Iterable[str], what: str) -> bool:
+    return any(path == what or path.endswith(f"/{what}") for path in paths)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def missing_metadata(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
@@ -120,14 +140,12 @@ def elves(bundle: Bundle) -> dict[str, Elf]:
     found = {}
     for path in sorted(bundle.files):
         name = path.rpartition("/")[2]
-        if not bundle.has(path):  # a link to nothing: whoever needs it will be told
-            continue
         if not (name.endswith((".so", ".pyd", ".dll", ".dylib")) or ".so." in name):
             continue
         try:
             with bundle.open(path) as handle:
                 fact = object_of(path, handle)
-        except (OSError, KeyError) as exc:
+        except OSError as exc:
             fact = Elf(path=path, machine="", error=str(exc))
         if fact is not None:
             found[path] = fact
@@ -153,13 +171,13 @@ def missing_libraries(
     """
     seen: set[str] = set()
     python = bundle.archive.library
-    if ".so" in python and not bundle.has(python):
+    if ".so" in python and python not in bundle.files:
         seen.add(python)
         yield MissingLibrary(name=python, chain=(bundle.archive.path.name,))
     for path in sorted(objects):
         if objects[path].exports_init is None:
             continue
-        certain = _module_of(path) in graph.reached
+        certain = module_of(path) in graph.reached
         for name, chain in _gaps(bundle, objects, path):
             if name not in seen:
                 seen.add(name)
@@ -193,9 +211,9 @@ def _find(bundle: Bundle, objects: dict[str, Elf], chain: tuple[str, ...], name:
             if "ORIGIN" in place:
                 origin = place.replace("${ORIGIN}", folder).replace("$ORIGIN", folder)
                 path = _normal(f"{origin}/{name}")
-                if bundle.has(path):
+                if path in bundle.files:
                     return path
-    if bundle.has(name):
+    if name in bundle.files:
         return name
     # What lies elsewhere in the bundle is loaded before by who ships it: torch loads its own.
     return next((path for path in objects if path.endswith(f"/{name}")), None)
@@ -215,7 +233,8 @@ def _of_system(name: str) -> bool:
     return name.partition(".")[0] in ON_EVERY_SYSTEM or name.startswith(ON_DESKTOPS)
 
 
-def _module_of(path: str) -> str:
+def module_of(path: str) -> str:
+    """Return the module that a file in the bundle brings, by its path."""
     folder, _, file = path.partition("/lib-dynload/")
     whole = file if file and "/" not in folder else path
     head, _, name = whole.rpartition("/")
@@ -240,10 +259,6 @@ def folders_at_hand(graph: Graph, module: str, code: ModuleCode) -> set[str]:
         if other is not None:
             knows |= other.folders & set(entry.names)
     return knows
-
-
-def _holds(paths: Iterable[str], what: str) -> bool:
-    return any(path == what or path.endswith(f"/{what}") for path in paths)
 
 
 def _part(graph: Graph, module: str, ask: Ask, *, expected: str) -> MissingPart:
