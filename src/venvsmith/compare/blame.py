@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.data.modules import modules_of
 from venvsmith.model.comparison import FOLDER
-from venvsmith.rules.framework.modules import modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

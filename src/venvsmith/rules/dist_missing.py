@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.data.modules import modules_of, names_of
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
-from venvsmith.rules.framework.modules import modules_of
+from venvsmith.rules.framework.mends import brought
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class DistMissing(Rule):
             yield self._missing(ctx, name, name, ctx.expected.source)
         pinned = {canonicalize_name(name) for name in ctx.expected.pins or {}}
         for module in sorted({m.partition(".")[0] for m in ctx.expected.imports}):
-            name = canonicalize_name(module)
-            if name not in pinned and self._nobody_brings(ctx, module):
+            if not names_of(module) & pinned and self._nobody_brings(ctx, module):
+                name = canonicalize_name(module)
                 yield self._missing(ctx, name, name, f"import {module}", module=module)
 
     @staticmethod
@@ -87,7 +88,7 @@ class DistMissing(Rule):
             subject=name,
             message=f"{said[0].upper()}{said[1:]}." if module else f"{said}.",
             cause=_cause(ctx, pruned=pruned),
-            fix=_fix(ctx, wanted, pruned=pruned),
+            fix=_fix(ctx, wanted, module, pruned=pruned),
             evidence={
                 "wanted": wanted,
                 "modules": sorted({*modules_of(name), *([module] if module else [])}),
@@ -138,6 +139,8 @@ def _cause(ctx: Context, *, pruned: bool) -> str:
     return "It was never installed into this environment, or removed again."
 
 
-def _fix(ctx: Context, wanted: str, *, pruned: bool) -> str:
-    line = f"uv pip install --python {ctx.env.path}/bin/python {wanted}"
-    return f"RUN {line} after uv sync, or RUN uv sync --inexact" if pruned else f"RUN {line}"
+def _fix(ctx: Context, wanted: str, module: str | None, *, pruned: bool) -> str:
+    line = f"RUN uv pip install --python {ctx.env.path}/bin/python {wanted}"
+    if module:
+        line = brought(ctx, module)
+    return f"{line} after uv sync, or RUN uv sync --inexact" if pruned else line

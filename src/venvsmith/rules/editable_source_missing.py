@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.data.modules import modules_of
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
-from venvsmith.rules.framework.modules import modules_of
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import failing_names
 from venvsmith.rules.framework.import_evidence import evidence_of
+from venvsmith.rules.framework.mends import brought
 from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Rule
 
@@ -115,9 +116,8 @@ def _fix(ctx: Context, result: ImportResult) -> str:
         missing = f"--hidden-import {result.missing}" if result.missing else "Look at that line"
         return f"{missing}, and ask again: APP venvsmith-diagnose {result.module}"
     if result.missing:
-        name = result.missing.partition(".")[0].replace("_", "-")
         if ctx.view.owners(result.missing):
             name = ctx.view.owners(result.missing)[0].name
             return f"RUN uv pip install --python {python} --reinstall {name}"
-        return f"RUN uv pip install --python {python} {name}"
+        return brought(ctx, result.missing)
     return f"Look at the line above, and try: {python} -c 'import {result.module}'"

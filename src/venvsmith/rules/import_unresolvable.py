@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.mends import brought
 from venvsmith.rules.framework.roots import import_severity, optional
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.start import starts
@@ -54,7 +55,6 @@ class ImportUnresolvable(Rule):
             if gap.module in seen or optional(view, gap.module, owner_names):
                 continue
             seen.add(gap.module)
-            top = gap.module.partition(".")[0]
             chain = " -> ".join((*gap.chain, gap.module)) if gap.chain else gap.importer
             owner = f" of {gap.distribution}" if gap.distribution else ""
             yield self.finding(
@@ -65,9 +65,7 @@ class ImportUnresolvable(Rule):
                     "nothing here brings."
                 ),
                 cause=f"Reached by {chain}.",
-                fix=(
-                    f"RUN uv pip install --python {ctx.env.path}/bin/python {top.replace('_', '-')}"
-                ),
+                fix=brought(ctx, gap.module),
                 severity=self._severity(ctx, gap),
                 evidence={
                     "module": gap.module,
@@ -101,7 +99,7 @@ class ImportUnresolvable(Rule):
                     "its metadata do not require."
                 ),
                 cause=f"Its import stands at {at}.",
-                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python {max(names)}",
+                fix=brought(ctx, missing),
                 severity=import_severity(ctx, result),
                 evidence={"module": missing, "distribution": user.name, "chain": []},
             )

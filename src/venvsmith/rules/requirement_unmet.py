@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvsmith.data.modules import modules_of, stand_ins
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
-from venvsmith.rules.framework.modules import modules_of, stand_ins
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import by_system, version_of
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.data.modules import modules_of, names_of
 from venvsmith.model.finding import (
     Finding,
     ReportedEnvironment,
@@ -13,7 +14,6 @@ from venvsmith.model.finding import (
     ReportedPython,
     Verdict,
 )
-from venvsmith.rules.framework.modules import modules_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

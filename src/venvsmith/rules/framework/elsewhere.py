@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from venvsmith.data.modules import names_of
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
-from venvsmith.rules.framework.modules import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

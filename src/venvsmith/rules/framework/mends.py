@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from venvsmith.data.modules import distribution_of
+
 if TYPE_CHECKING:
     from venvsmith.rules.framework.context import Context
 
@@ -19,6 +21,15 @@ _SET = re.compile(r"(?<![\w-])ENV (?=\w+=)")
 def typed(mend: str) -> str:
     """Return a mend with commands of a shell in place of a Dockerfile's instructions."""
     return _SET.sub("export ", _EMPTY.sub(r"unset \1", _RUN.sub("", mend)))
+
+
+def brought(ctx: Context, module: str) -> str:
+    """Return the mend of a module that nothing brings: what to install for it."""
+    top = module.partition(".")[0]
+    name = distribution_of(top)
+    if name is None:
+        return f"Install what brings {module} into {ctx.env.path}: many distributions share {top}"
+    return f"RUN uv pip install --python {ctx.env.path}/bin/python {name}"
 
 
 def remade(ctx: Context, in_image: str, *, minor: str | None = None) -> str:

@@ -17,9 +17,9 @@ from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from venvsmith.data.modules import names_of
 from venvsmith.model.facts import NO_PYTHON, SystemPackage
 from venvsmith.model.platforms import marker_environment
-from venvsmith.rules.framework.modules import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
