@@ -88,3 +88,34 @@ def library_of(prefix: str) -> str | None:
     return next(
         (str(name) for name in names if name == prefix or name.startswith(f"{prefix}.")), None
     )
+
+
+@cache
+def libraries_at_run_time() -> Mapping[str, str]:
+    """Return system packages of which Python packages load a library when they run, with its name.
+
+    No build needs them.
+    """
+    table = _table()["libraries"]
+    named: dict[str, str] = {}
+    for library, package in table["packages"].items():
+        named.setdefault(package, library)
+    return {**table["others"], **{name: named[name] for name in table["at-run-time"]}}
+
+
+@cache
+def programs_of_packages() -> Mapping[str, tuple[str, ...]]:
+    """Return system packages with the programs that images call by name."""
+    return {name: tuple(found) for name, found in _table()["packages"]["programs"].items()}
+
+
+@cache
+def in_full_images() -> frozenset[str]:
+    """Return the packages with programs that the images have which are not slim."""
+    return frozenset(_table()["packages"]["in-full-images"])
+
+
+@cache
+def in_alpine() -> frozenset[str]:
+    """Return the packages with programs that busybox stands in for."""
+    return frozenset(_table()["packages"]["in-alpine"])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from venvsmith.data.knowledge import programs_of_packages
 from venvsmith.dockerfile.forecast import target_of
 from venvsmith.dockerfile.installs import SYSTEM, events
-from venvsmith.dockerfile.packages import PROGRAMS
 from venvsmith.dockerfile.pips import VENV_LIMIT
 from venvsmith.dockerfile.shell import SHELLS
 from venvsmith.dockerfile.starts import Call, starts
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 _REWRITES = re.compile(r"\b(?:sed|perl)\b|relocat|venv-pack|virtualenv-clone|update-path")
 """What may put the scripts right again."""
 _PYTHON = re.compile(r"python[0-9.]*")
-_OTHERS = frozenset(name for names in PROGRAMS.values() for name in names) | {
-    *SHELLS,
-    *("cat", "echo", "java", "ls", "sleep", "tail", "true", "uv", "uvx"),
-}
-"""Programs that no environment is meant to bring."""
+_OTHERS = SHELLS | {"cat", "echo", "java", "ls", "sleep", "tail", "true", "uv", "uvx"}
+"""Programs that no environment is meant to bring, besides those of system packages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +115,6 @@ def _is_broken(call: Call, old: str, new: str, entries: Sequence[str]) -> bool:
     if "/" in call.path:
         in_new = call.path.startswith(f"{new}/bin/")
         return call.path.startswith(f"{old}/bin/") or (in_new and not is_python)
-    if f"{new}/bin" in entries:
-        return not is_python and call.program not in _OTHERS
-    return f"{old}/bin" in entries and call.program not in _OTHERS
+    if call.program in _OTHERS or any(call.program in p for p in programs_of_packages().values()):
+        return False
+    return not is_python if f"{new}/bin" in entries else f"{old}/bin" in entries

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.dockerfile.installs import SYSTEM, Event, events
-from venvsmith.dockerfile.packages import (
-    IN_ALPINE,
-    IN_FULL_IMAGES,
-    LIBRARIES,
-    PROGRAMS,
-    packages,
+from venvsmith.data.knowledge import (
+    in_alpine,
+    in_full_images,
+    libraries_at_run_time,
+    programs_of_packages,
 )
+from venvsmith.dockerfile.installs import SYSTEM, Event, events
+from venvsmith.dockerfile.packages import packages
 from venvsmith.dockerfile.pythons import Base, base_of
 from venvsmith.dockerfile.starts import Call, calls
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, stage_name
@@ -176,8 +176,9 @@ class DockerfileWrongStage(Rule):
         chains = {
             one.index for index in sources for one in reading.chain(reading.facts.stages[index])
         }
+        libraries = libraries_at_run_time()
         for name, package in elsewhere.items():
-            if name not in LIBRARIES or name in here or package.stage not in chains:
+            if name not in libraries or name in here or package.stage not in chains:
                 continue
             if _is_runtime_of(name, here):
                 continue
@@ -188,7 +189,7 @@ class DockerfileWrongStage(Rule):
                 severity="warning",
                 message=(
                     f"{name} is installed in stage {other} (line {package.line}) only; the "
-                    f"environment moves on to stage {stage_name(final)} without {LIBRARIES[name]}."
+                    f"environment moves on to stage {stage_name(final)} without {libraries[name]}."
                 ),
                 cause="A library is looked for when the program runs, not when it is built.",
                 fix=f"Below line {final.line} (FROM {final.base}): {_install(package)}",
@@ -210,20 +211,25 @@ def _elsewhere(reading: Reading) -> Mapping[str, Package]:
 
 def _provider(program: str, elsewhere: Mapping[str, Package]) -> Package | None:
     return next(
-        (package for name, package in elsewhere.items() if program in PROGRAMS.get(name, ())), None
+        (
+            package
+            for name, package in elsewhere.items()
+            if program in programs_of_packages().get(name, ())
+        ),
+        None,
     )
 
 
 def _siblings(program: str) -> set[str]:
-    return {name for name, programs in PROGRAMS.items() if program in programs}
+    return {name for name, programs in programs_of_packages().items() if program in programs}
 
 
 def _has(base: Base, package: str) -> bool:
     if base.kind == "image" and package in {"python3-pip", "py3-pip"}:
         return True
-    if base.libc == "musl" and package in IN_ALPINE:
+    if base.libc == "musl" and package in in_alpine():
         return True
-    return not base.slim and package in IN_FULL_IMAGES
+    return not base.slim and package in in_full_images()
 
 
 def _copied(copies: list[Copy], program: str) -> bool:
