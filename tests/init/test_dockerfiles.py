@@ -323,7 +323,8 @@ def _accounted(text: str, result: Draft) -> list[str]:
     stages = [i for stage in facts.stages for i in stage.instructions]
     for instruction in (*facts.global_args, *facts.unknown, *stages):
         ends = [h.line + h.content.count("\n") for h in instruction.heredocs]
-        span = range(instruction.line, max([instruction.end_line, *ends]) + 1)
+        ends += [piece.line for piece in instruction.pieces]
+        span = range(instruction.line, max([instruction.line, *ends]) + 1)
         if not lines.intersection(span):
             missing.append(f"{instruction.line}: {instruction.keyword} {instruction.args}")
     return missing + [f"FROM {stage.base}" for stage in facts.stages if stage.line not in lines]

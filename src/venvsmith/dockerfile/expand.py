@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ESCAPE = "\\"
+"""What takes the meaning from the next character of a word. A Dockerfile's ``escape`` directive
+makes it another one in all instructions but RUN; its parser follows that for lines and flags, here
+it is not followed."""
 _NESTING = 8
 """Levels of ``${a:-${b}}`` that are looked into."""
 _REACH = 4096
@@ -31,13 +35,13 @@ class Variable:
     word: str = ""
 
 
-def variables(text: str, escape: str = "\\") -> Iterator[Variable]:
+def variables(text: str) -> Iterator[Variable]:
     """Yield the variables that a shell or BuildKit would expand, outside single quotes."""
     position = 0
     quote = ""
     while position < len(text):
         char = text[position]
-        if char == escape and quote != "'":
+        if char == ESCAPE and quote != "'":
             position += 2
             continue
         if char in "\"'":
@@ -151,14 +155,14 @@ def _cut(variable: Variable, value: str) -> str | None:
     return None
 
 
-def unquote(word: str, escape: str = "\\") -> str:
+def unquote(word: str) -> str:
     """Return a word without its quotes and escapes."""
     out: list[str] = []
     quote = ""
     position = 0
     while position < len(word):
         char = word[position]
-        if char == escape and quote != "'" and position + 1 < len(word):
+        if char == ESCAPE and quote != "'" and position + 1 < len(word):
             position += 1
             out.append(word[position])
         elif quote:
@@ -174,7 +178,7 @@ def unquote(word: str, escape: str = "\\") -> str:
     return "".join(out)
 
 
-def split_words(text: str, escape: str = "\\") -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split at white space outside quotes; quotes and escapes are kept."""
     words: list[str] = []
     word: list[str] = []
@@ -182,7 +186,7 @@ def split_words(text: str, escape: str = "\\") -> list[str]:
     position = 0
     while position < len(text):
         char = text[position]
-        if char == escape and quote != "'" and position + 1 < len(text):
+        if char == ESCAPE and quote != "'" and position + 1 < len(text):
             word.append(char)
             position += 1
             char = text[position]

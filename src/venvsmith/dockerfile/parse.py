@@ -84,7 +84,6 @@ def parse(text: str, path: str) -> DockerfileFacts:
         stages=stages,
         global_args=global_args,
         unknown=tuple(i for i in instructions if i.keyword not in KEYWORDS),
-        escape=directives.escape,
         syntax=directives.syntax,
     )
 
@@ -164,7 +163,6 @@ class _Lines:
         head = Instruction(
             keyword=keyword.upper(),
             line=first.line,
-            end_line=self._at if len(pieces) == 1 else pieces[-1].line,
             pieces=(Piece(line=first.line, text=args), *rest),
         )
         return self._dispatched(head)
@@ -178,7 +176,7 @@ class _Lines:
             head = replace(head, exec_form=_exec_form(head))
         if head.keyword in _HEREDOC_KEYWORDS and "<<" in head.args:
             head = replace(head, heredocs=tuple(self._heredocs(head)))
-        return replace(head, end_line=max(self._at, head.end_line))
+        return head
 
     def _heredocs(self, head: Instruction) -> Iterator[Heredoc]:
         for word in split_words(head.args):

@@ -58,12 +58,12 @@ class Step:
         """Return a word with the variables of this place, without quotes."""
         return unquote(expand(text, self.env))
 
-    def path(self, text: str, workdir: str | None = None) -> str | None:
+    def path(self, text: str) -> str | None:
         """Return an absolute path for a word, or None where it depends on what is unknown."""
         raw = expand(text, self.env)
         if has_unknown(raw):
             return None
-        return posixpath.normpath(posixpath.join(workdir or self.workdir, unquote(raw)))
+        return posixpath.normpath(posixpath.join(self.workdir, unquote(raw)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

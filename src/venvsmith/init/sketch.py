@@ -62,7 +62,6 @@ class Sketch:
     python: str = ""
     python_why: str = ""
     base: BaseSketch | None = None
-    base_env: dict[str, str] = field(default_factory=dict)
     platforms: list[str] = field(default_factory=list)
     venv: str = ""
     exclude_newer: str = ""

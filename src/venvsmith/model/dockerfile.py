@@ -44,7 +44,6 @@ class Instruction:
     keyword: str
     """In upper case."""
     line: int
-    end_line: int
     pieces: tuple[Piece, ...] = ()
     """The arguments by physical line; joined without separator they are `args`."""
     flags: tuple[Flag, ...] = ()
@@ -116,7 +115,6 @@ class DockerfileFacts:
     """ARG instructions before the first FROM."""
     unknown: tuple[Instruction, ...] = ()
     """Lines whose first word is no instruction."""
-    escape: str = "\\"
     syntax: str | None = None
     """The frontend of a ``# syntax=`` line."""
     context: BuildContext | None = None

@@ -28,7 +28,6 @@ class Scene:
     """Pyprojects that were read."""
     exported: bool = False
     """Whether a requirements file was made out of a lock on the way."""
-    imports: list[str] = field(default_factory=list)
 
     def is_final(self, step: Step) -> bool:
         """Tell whether a step's result is part of the image."""
