@@ -68,8 +68,8 @@ def _main(fd, names, torch):
                 devices=tuple("%d.%d" % torch.cuda.get_device_capability(index)
                               for index in range(torch.cuda.device_count())) if cuda else (),
                 available=bool(cuda)))
-        except BaseException as exc:
-            say(torch=dict(error=cut(exc, 500)))
+        except BaseException:
+            pass  # a torch that cannot tell: nothing is known of its devices
     say(done=True)
 _fd, _names, _torch = int(sys.argv[1]), sys.argv[3:], sys.argv[2] == "1"
 sys.argv = ["-c"]
