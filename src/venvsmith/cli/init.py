@@ -112,7 +112,8 @@ def _questions(folder: Path) -> Answers:
     """Ask what a configuration from nothing needs; Enter takes the default."""
     from venvsmith.config import formats  # noqa: PLC0415
     from venvsmith.init import Answers  # noqa: PLC0415
-    from venvsmith.init.compose import DEFAULT_PYTHON, slug  # noqa: PLC0415
+    from venvsmith.init.compose import slug  # noqa: PLC0415
+    from venvsmith.init.sketch import DEFAULT_PYTHON  # noqa: PLC0415
 
     def ask(text: str, default: str, check: Callable[[str], str]) -> str:
         answer: str = click.prompt(text, default=default, value_proc=check, err=True)

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from venvsmith.init.emit import Field, Section, emit
 from venvsmith.init.heavy import heavy_of, name_of
-from venvsmith.init.sketch import BaseSketch, Note, Place, Sketch
+from venvsmith.init.sketch import DEFAULT_PYTHON, BaseSketch, Note, Place, Sketch
 
-DEFAULT_PYTHON: Final = "3.12"
 DEFAULT_UID: Final = 1001
 BASE: Final = "slim"
 _NO_IMPORT: Final = frozenset({"torchcodec", "torchdata", "paddlepaddle", "tensorflow-cpu"})

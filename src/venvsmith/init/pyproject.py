@@ -15,9 +15,8 @@ from venvsmith.errors import UsageError
 from venvsmith.init.heavy import backend_of_url
 from venvsmith.init.poetry import requirement_of
 from venvsmith.init.requirements import Requirements, inside, read_text, without_credentials
-from venvsmith.init.sketch import Sketch
+from venvsmith.init.sketch import DEFAULT_PYTHON, Sketch
 
-DEFAULT_MINOR: Final = 12
 NEWEST_MINOR: Final = 14
 OLDEST_MINOR: Final = 8
 _DEVELOPMENT: Final = re.compile(
@@ -285,7 +284,7 @@ class _Pyproject:
 
 
 def minor_for(specifier: str) -> str | None:
-    """Return the Python minor for a ``requires-python``: 3.12, or the nearest that it allows."""
+    """Return the Python minor for a ``requires-python``: the usual one, or the nearest allowed."""
     try:
         allowed = SpecifierSet(specifier)
     except InvalidSpecifier:
@@ -297,4 +296,5 @@ def minor_for(specifier: str) -> str | None:
     ]
     if not fitting:
         return None
-    return f"3.{min(fitting, key=lambda minor: abs(minor - DEFAULT_MINOR))}"
+    usual = int(DEFAULT_PYTHON.partition(".")[2])
+    return f"3.{min(fitting, key=lambda minor: abs(minor - usual))}"

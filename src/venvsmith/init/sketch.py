@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 Place = Literal["project", "indexes", "base", "variant", "stage", "image"]
 """The part of the configuration to which a note belongs."""
 Outcome = Literal["carried", "replaced", "noted"]
 
 
+DEFAULT_PYTHON: Final = "3.12"
+"""The minor version where nothing says which."""
 SHOWN = 70
 """Characters of what was written that a note repeats."""
 

@@ -13,14 +13,13 @@ from venvsmith.dockerfile.installs import events
 from venvsmith.dockerfile.packages import packages
 from venvsmith.dockerfile.pythons import Base, base_of, reference
 from venvsmith.init.heavy import heavy_of
-from venvsmith.init.sketch import BaseSketch
+from venvsmith.init.sketch import DEFAULT_PYTHON, BaseSketch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from venvsmith.init.container.scene import Scene
 
-DEFAULT_PYTHON: Final = "3.12"
 _EXACT: Final = re.compile(r"python(3\.\d+)(?:-.+)?")
 _TAGGED: Final = re.compile(r"(?:^|[-_])(?:python|py)-?(3\.\d+)")
 _PYTORCH: Final = re.compile(r"(\d+\.\d+\.\d+)-cuda(\d+)\.(\d+)")

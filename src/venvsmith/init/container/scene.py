@@ -83,6 +83,19 @@ class Scene:
         return [path for path in found if inside(path, self.context) is not None and path.exists()]
 
 
+@dataclass(kw_only=True, slots=True)
+class Command:
+    """A command of a RUN, for the readers of single programs."""
+
+    cwd: str
+    """The folder it runs in; the step's own where that cannot be known."""
+    line: int
+    text: str
+    """As it may be shown: without credentials."""
+    argv: list[str]
+    conditional: bool
+
+
 def _bind_mounts(step: Step) -> list[dict[str, str]]:
     found = []
     for flag in step.instruction.flags:
