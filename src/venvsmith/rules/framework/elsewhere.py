@@ -37,7 +37,8 @@ def claims(finding: Finding, other: Finding, ctx: Context) -> bool:
     """Tell whether the other finding is the want of one of the finding's names."""
     names = finding.evidence["names"]
     if other.rule == "dist-missing":
-        return canonicalize_name(other.subject) in names
+        wanted = {name for module in other.evidence["modules"] for name in names_of(module)}
+        return not wanted.isdisjoint(names) or canonicalize_name(other.subject) in names
     if other.rule == "requirement-unmet":
         return other.evidence.get("required") in names
     if other.rule in IMPORTS:
