@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from frozen_archives import Archive, Pyz, code, library
@@ -203,6 +204,20 @@ def test_what_stands_in_several_places_is_read_once(tmp_path: Path) -> None:
     facts = gather(tmp_path / "app", ref="app", static=True).environments[0].bundle
     assert facts is not None
     assert facts.scripts == ("app",)
+
+
+def test_names_that_are_no_text_can_be_told(tmp_path: Path) -> None:
+    """Of entries, and of modules: a name that stands for itself may hold a lone surrogate."""
+    odd = b"\xff\xed\xa0\x80".decode("utf-8", "surrogateescape")
+    script = code("def f():\n  import gone").replace(b"\xda\4gone", b"\xf5\5\0\0\0\xed\xa0\x80xy")
+    whole = Archive(script=script)
+    whole.extra = [(odd, "s", code("import other"), None), (f"{odd}.so", "b", b"x", None)]
+    (tmp_path / "app").write_bytes(whole.data())
+    (environment,) = gather(tmp_path / "app", ref="app", static=True).environments
+    assert environment.bundle is not None
+    names = [gap.module for gap in environment.bundle.missing_modules]
+    assert names == [r"\xed\xa0\x80xy", "other"]
+    msgspec.json.encode(environment)
 
 
 def test_words_in_tuples_are_looked_for_once(tmp_path: Path) -> None:

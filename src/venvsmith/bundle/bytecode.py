@@ -184,7 +184,8 @@ def _read(steps: Instructions, found: ModuleCode, function: str, seen: set[int])
     """
     code = steps.code
     seen.add(id(code))
-    _statements(steps, found, function)
+    if steps.has(steps.ops.import_name) or steps.has(steps.ops.store_global):
+        _statements(steps, found, function)
     nested = []
     names_data = False
     for const in code.consts:
@@ -267,9 +268,9 @@ def _import(steps: Instructions, at: int, function: str) -> Import:
     last = steps.before(at)
     first = steps.before(last)
     names = steps.const(last)
+    module = steps.name(at)
     if not isinstance(names, tuple):
         names = ()
-    module = steps.name(at)
     if len(module) > LONGEST or not all(map(_is_short, names)):
         raise MarshalError(f"{steps.code.name} imports what is no name")
     return Import(

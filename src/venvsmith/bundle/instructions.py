@@ -57,6 +57,10 @@ class Instructions:
         """Return the instructions of a code object in this one: a function, a class."""
         return Instructions(code, self.ops, self._python)
 
+    def has(self, operation: int) -> bool:
+        """Tell whether an operation stands somewhere."""
+        return operation in self._ops
+
     def where(self, *operations: int, start: int = 0) -> Iterator[int]:
         """Yield where operations stand, in order.
 
@@ -84,16 +88,18 @@ class Instructions:
     def before(self, at: int) -> int:
         """Return the instruction before one, leaving out what only stands between."""
         at -= 1
-        end = max(-1, at - NOISE)
-        while at > end and (self._ops[at] in self.ops.noise or self._is_extension(at)):
+        end = at - NOISE
+        while at >= 0 and (self._ops[at] in self.ops.noise or self._is_extension(at)) and at > end:
             at -= 1
         return at
 
     def after(self, at: int) -> int:
         """Return the instruction after one, in the same way; the number of all at the end."""
         at += 1
-        end = min(len(self._ops), at + NOISE)
-        while at < end and (self._ops[at] in self.ops.noise or self._is_extension(at)):
+        last, end = len(self._ops), at + NOISE
+        while (
+            at < last and (self._ops[at] in self.ops.noise or self._is_extension(at)) and at < end
+        ):
             at += 1
         return at
 
@@ -198,11 +204,12 @@ class Instructions:
         if self.code.name != "<module>":
             return _in_order(jumps)
         # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.
-        ends = {min(end, len(self._ops)) for _, end in jumps}
+        last = len(self._ops)
+        ends = {end for _, end in jumps if end <= last}
         returned = [end for end in ends if self.op(self.before(end)) in ops.returns]
         if self.starts:
             jumps = [jump for jump in jumps if not self._asks_for_main(jump[0] - 1)]
-        return _in_order(jumps + [(end, len(self._ops)) for end in returned])
+        return _in_order(jumps + [(end, last) for end in returned])
 
     def _asks_for_main(self, at: int) -> bool:
         """Tell whether a jump passes over what ``if __name__ == "__main__"`` holds."""
