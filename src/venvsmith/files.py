@@ -79,6 +79,20 @@ def write_files(changes: Mapping[Path, bytes | None]) -> frozenset[Path]:
     return frozenset(todo)
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that the user named: whole or not at all, where it is a plain file.
+
+    A pipe, a terminal or a device such as ``/dev/null`` is written into.
+
+    :raises SurroundingsError: where the disk or the pipe refuses.
+    """
+    if not path.exists() or path.is_file():
+        write_files({path: content})
+        return
+    with _failing_at(path):
+        path.write_bytes(content)
+
+
 @contextlib.contextmanager
 def locked(folder: Path, timeout: float | None = None) -> Iterator[None]:
     """Hold a folder against other runs of venvsmith, and finish what a killed one began.

@@ -85,6 +85,17 @@ def test_link_is_written_through(tmp_path: Path) -> None:
     assert real.read_bytes() == b"new"
 
 
+def test_output_goes_into_a_pipe_and_into_no_file_in_its_place(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        files.write_output(pipe, b"told")
+        assert reader.communicate(timeout=30)[0] == b"told"
+    assert pipe.is_fifo()
+    files.write_output(tmp_path / "plain", b"told")
+    assert (tmp_path / "plain").read_bytes() == b"told"
+
+
 def test_refused_write_leaves_every_old_content(tmp_path: Path) -> None:
     first, blocked = tmp_path / "first", tmp_path / "folder"
     first.write_bytes(b"old")

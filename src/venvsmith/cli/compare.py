@@ -73,9 +73,9 @@ def command(
     if output is None:
         click.echo(text, nl=False)
     else:
-        from venvsmith.files import write_files  # noqa: PLC0415
+        from venvsmith.files import write_output  # noqa: PLC0415
 
-        write_files({output: text.encode()})
+        write_output(output, text.encode())
         shared.say(f"{'same' if comparison.same else 'differ'}: {output}")
     return 0 if comparison.same else 1
 

@@ -111,16 +111,16 @@ def command(
     if output is None:
         click.echo(text, nl=False)
     else:
-        from venvsmith.files import write_files  # noqa: PLC0415
+        from venvsmith.files import write_output  # noqa: PLC0415
 
-        write_files({output: text.encode()})
+        write_output(output, text.encode())
         shared.say(f"{report.verdict}: {output}")
     return exit_code(report)
 
 
 def _write_sbom(shared: Shared, facts: Facts, given: dict[str, Any]) -> None:
     """Write what the target holds, with the hashes of the lock that was named, if one was."""
-    from venvsmith.files import write_files  # noqa: PLC0415 - lazy command
+    from venvsmith.files import write_output  # noqa: PLC0415 - lazy command
     from venvsmith.lock import read_lock  # noqa: PLC0415
     from venvsmith.report.sbom import emit_sbom  # noqa: PLC0415
     from venvsmith.verify.expectations import hashed_pins  # noqa: PLC0415
@@ -131,7 +131,7 @@ def _write_sbom(shared: Shared, facts: Facts, given: dict[str, Any]) -> None:
     elif given["stage"] is not None:
         project = shared.project()
         pins = read_lock(project, _key(project, given["stage"], given["variant"])).pins
-    write_files({given["sbom"]: emit_sbom(facts, pins).encode()})
+    write_output(given["sbom"], emit_sbom(facts, pins).encode())
     shared.say(f"wrote {given['sbom']}")
 
 
