@@ -132,10 +132,25 @@ def test_each_python_has_its_own_numbers_for_a_comparison() -> None:
         "from importlib import metadata\nmetadata.version('mine')\n",
         "from importlib.metadata import version\nversion('mine')\n",
         "import importlib.metadata as m\nm.version('mine')\n",
+        "import importlib.metadata\nversion = importlib.metadata.version('mine')\n",
     ],
 )
 def test_metadata_are_asked_for_however_the_module_is_named(tmp_path: Path, call: str) -> None:
     assert told(tmp_path, "import mine", {"mine": call}) == ["error bundle-metadata-missing mine"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "def require(name): ...\nrequire('python')\n",
+        "import tools\ntools.version('linux')\n",
+        "from tools import inner\ninner.version('linux')\n",
+    ],
+)
+def test_a_function_of_the_same_name_asks_for_no_metadata(tmp_path: Path, call: str) -> None:
+    own = f"from importlib.metadata import version\n{call}"
+    sources = {"mine": own, "tools": "inner = 1\ndef version(name): ...\n"}
+    assert told(tmp_path, "import mine", sources) == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ RESOURCE_CALLS = frozenset(
 """Functions that reach into a package's folder, of the modules in `_RESOURCES`."""
 _RESOURCES = ("importlib.resources", "importlib_resources", "pkgutil", "pkg_resources")
 _METADATA = ("importlib.metadata", "importlib_metadata", "pkg_resources")
+_METADATA_MODULES = frozenset(module.rpartition(".")[2] for module in _METADATA)
 _METADATA_CALLS = frozenset(
     {"version", "distribution", "metadata", "requires", "get_distribution", "require"}
 )
@@ -308,6 +309,8 @@ def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
             continue
         called = steps.called_with(at)
         if called in _METADATA_CALLS and _NAME.match(text):
+            if _is_others(steps, at, found):
+                continue
             into = found.metadata
         elif called in _IMPORT_CALLS and _DOTTED.match(text):
             into = found.dynamic
@@ -316,6 +319,16 @@ def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
         else:
             continue
         into.append(_ask(steps, at, text, spot))
+
+
+def _is_others(steps: Instructions, at: int, found: ModuleCode) -> bool:
+    """Tell whether a call named as one of `importlib.metadata` is another module's or its own."""
+    call = steps.before(at)
+    taken = {name for entry in found.imports for name in entry.names}
+    if steps.op(call) not in steps.ops.load_attr:
+        return steps.name(call) in found.defines and steps.name(call) not in taken
+    of = steps.name(steps.before(call))
+    return of in (taken | {entry.module for entry in found.imports}) - _METADATA_MODULES
 
 
 def _jit_scripts(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
