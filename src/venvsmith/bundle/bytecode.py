@@ -89,6 +89,8 @@ class Ask:
 
     :param names: identifiers that the same code uses, for a data file.
     :param dispensable: whether the same code writes files, or looks whether one is there.
+    :param call: the function that is asked, for a distribution.
+    :param of: what that function is an attribute of; empty for none.
     """
 
     what: str
@@ -96,6 +98,8 @@ class Ask:
     guarded: bool = False
     conditional: bool = False
     dispensable: bool = False
+    call: str = ""
+    of: str = ""
     names: frozenset[str] = frozenset()
 
     @property
@@ -147,8 +151,8 @@ def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleC
     top = Instructions(code, OPCODES[python], python, starts=starts)
     _namespace(top, found)
     _read(top, found, "", set())
-    if found.metadata and not any(_takes(entry, _METADATA) for entry in found.imports):
-        found.metadata.clear()
+    if found.metadata:
+        found.metadata = _of_distributions(found)
     found.folders |= _resource_calls(found.imports)
     knows = found.folders | {"__file__", "__path__"}
     knows |= {name for entry in found.imports for name in entry.names}
@@ -159,6 +163,18 @@ def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleC
     makes = found.finds_modules or "__getattr__" in found.defines
     found.open_ended = found.open_ended or makes
     return found
+
+
+def _of_distributions(found: ModuleCode) -> list[Ask]:
+    """Return what is asked of `importlib.metadata`: not of a function of the same name."""
+    if not any(_takes(entry, _METADATA) for entry in found.imports):
+        return []
+    taken = {name for entry in found.imports for name in entry.names}
+    others = (taken | {entry.module for entry in found.imports}) - _METADATA_MODULES
+    own = found.defines.keys() - taken
+    return [
+        ask for ask in found.metadata if ask.of not in others and (ask.of or ask.call not in own)
+    ]
 
 
 def _takes(entry: Import, modules: tuple[str, ...]) -> bool:
@@ -309,26 +325,16 @@ def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
             continue
         called = steps.called_with(at)
         if called in _METADATA_CALLS and _NAME.match(text):
-            if _is_others(steps, at, found):
-                continue
-            into = found.metadata
-        elif called in _IMPORT_CALLS and _DOTTED.match(text):
+            call = replace(spot, of=steps.owner(steps.before(at)), call=called)
+            found.metadata.append(_ask(steps, at, text, call))
+            continue
+        if called in _IMPORT_CALLS and _DOTTED.match(text):
             into = found.dynamic
         elif DATA_NAME.match(text):
             into = found.data
         else:
             continue
         into.append(_ask(steps, at, text, spot))
-
-
-def _is_others(steps: Instructions, at: int, found: ModuleCode) -> bool:
-    """Tell whether a call named as one of `importlib.metadata` is another module's or its own."""
-    call = steps.before(at)
-    taken = {name for entry in found.imports for name in entry.names}
-    if steps.op(call) not in steps.ops.load_attr:
-        return steps.name(call) in found.defines and steps.name(call) not in taken
-    of = steps.name(steps.before(call))
-    return of in (taken | {entry.module for entry in found.imports}) - _METADATA_MODULES
 
 
 def _jit_scripts(steps: Instructions, found: ModuleCode, spot: Ask) -> None:

@@ -146,6 +146,17 @@ class Instructions:
         loads = {ops.load_name, ops.load_global, *ops.load_attr}
         return self.name(before) if self.op(before) in loads else ""
 
+    def owner(self, at: int) -> str:
+        """Return the name of what an instruction loads an attribute of; ``?`` where that has none.
+
+        Empty where it loads no attribute.
+        """
+        if self.op(at) not in self.ops.load_attr:
+            return ""
+        before = self.before(at)
+        loads = {self.ops.load_name, self.ops.load_global, *self.ops.load_attr}
+        return self.name(before) if self.op(before) in loads else "?"
+
     def _op_after(self, at: int) -> int:
         following = self.after(at)
         return self._ops[following] if following < len(self._ops) else -1
