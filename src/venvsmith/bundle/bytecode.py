@@ -1,18 +1,18 @@
 """What one module's bytecode says of itself: what it imports, defines, opens and asks for.
 
-Nothing runs. An import is *firm* where importing the module must carry it out: at the top level,
-under no condition, in no ``try`` and no ``with``.
+Nothing runs.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 from venvsmith.bundle.instructions import Instructions
 from venvsmith.bundle.marshalled import Code, MarshalError
+from venvsmith.bundle.modulecode import Ask, Import, ModuleCode
 from venvsmith.bundle.opcodes import OPCODES, Version
 
 DATA_NAME = re.compile(
@@ -56,88 +56,6 @@ _TELLING = _ASKING | _WRITES_NAMES_LATER | _FINDS_MODULES
 """Names without which a function has nothing to tell but these."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
 _DOTTED = re.compile(r"\.*[A-Za-z_][\w.]*$")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Import:
-    """One import: ``import module`` or ``from module import names``.
-
-    :param module: as written, without the dots that ``level`` counts.
-    :param level: how many packages upwards it starts; 0 for an absolute one.
-    :param names: what ``from`` takes.
-    :param function: the function in which it stands, empty at the top level.
-    :param guarded: in a ``try`` or ``with``.
-    :param conditional: jumped over under some condition.
-    """
-
-    module: str
-    level: int = 0
-    names: tuple[str, ...] = ()
-    function: str = ""
-    guarded: bool = False
-    conditional: bool = False
-
-    @property
-    def firm(self) -> bool:
-        """Tell whether importing the module must carry this out."""
-        return not (self.function or self.guarded or self.conditional)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
-    """Something that code asks for by a name in it: a data file, a distribution, a module.
-
-    :param names: identifiers that the same code uses, for a data file.
-    :param dispensable: whether the same code writes files, or looks whether one is there.
-    :param call: the function that is asked, for a distribution.
-    :param of: what that function is an attribute of; empty for none.
-    """
-
-    what: str
-    function: str = ""
-    guarded: bool = False
-    conditional: bool = False
-    dispensable: bool = False
-    call: str = ""
-    of: str = ""
-    names: frozenset[str] = frozenset()
-
-    @property
-    def firm(self) -> bool:
-        """Tell whether importing the module must ask for it."""
-        return not (self.function or self.guarded or self.conditional)
-
-
-@dataclass(kw_only=True, slots=True)
-class ModuleCode:
-    """What a module's code says.
-
-    :ivar defines: names of its namespace, each with how often it is bound.
-    :ivar open_ended: whether it may define others: a star import, ``__getattr__``, ``globals()``.
-    :ivar finds_modules: whether modules below it may come from elsewhere than a file.
-    :ivar data: names of data files in code that knows the module's own folder, or calls what does.
-    :ivar folder_names: words in code that has ``__file__`` itself: maybe folders beside it.
-    :ivar by_variable: whether it imports modules by names that it computes.
-    :ivar strings: words at its top level, where it does.
-    :ivar folders: functions and variables from which the module's own folder can be had, those of
-        ``importlib.resources`` among them.
-    :ivar metadata: distributions whose metadata it asks for.
-    :ivar dynamic: modules that it imports by a string, with the dots of a relative one.
-    :ivar scripted: functions that TorchScript compiles, for which it reads the source.
-    """
-
-    imports: list[Import] = field(default_factory=list)
-    defines: dict[str, int] = field(default_factory=dict)
-    open_ended: bool = False
-    finds_modules: bool = False
-    data: list[Ask] = field(default_factory=list)
-    folders: set[str] = field(default_factory=set)
-    folder_names: list[Ask] = field(default_factory=list)
-    by_variable: bool = False
-    words: set[str] = field(default_factory=set)
-    metadata: list[Ask] = field(default_factory=list)
-    dynamic: list[Ask] = field(default_factory=list)
-    scripted: list[Ask] = field(default_factory=list)
 
 
 def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleCode:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from venvsmith.bundle.bytecode import ModuleCode
 from venvsmith.bundle.contents import LIBRARY, module_names
 from venvsmith.bundle.graph import builtin_modules, parse, version
+from venvsmith.bundle.modulecode import ModuleCode
 from venvsmith.bundle.packed import over
 from venvsmith.collect.probe import compiled, forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from venvsmith.bundle.bytecode import Ask, Import, ModuleCode, read_module
+from venvsmith.bundle.bytecode import read_module
 from venvsmith.bundle.marshalled import MarshalError, read_code
+from venvsmith.bundle.modulecode import Ask, Import, ModuleCode
 from venvsmith.bundle.opcodes import Version
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import MissingModule

@@ -22,9 +22,9 @@ from venvsmith.bundle.wants import folders_at_hand
 from venvsmith.errors import JudgedError
 
 if TYPE_CHECKING:
-    from venvsmith.bundle.bytecode import Ask, ModuleCode
     from venvsmith.bundle.graph import Graph
     from venvsmith.bundle.installed import InstalledModules
+    from venvsmith.bundle.modulecode import Ask, ModuleCode
     from venvsmith.bundle.traced import Trace
 
 LARGEST = 64

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from venvsmith.bundle.bytecode import ModuleCode, read_module
+from venvsmith.bundle.bytecode import read_module
 from venvsmith.bundle.contents import module_names
 from venvsmith.bundle.marshalled import read_code
+from venvsmith.bundle.modulecode import ModuleCode
 from venvsmith.collect.probe import elf
 from venvsmith.collect.probe.tree import Tree
 from venvsmith.errors import UsageError

@@ -18,9 +18,9 @@ from venvsmith.model.bundle import MissingLibrary, MissingPart
 from venvsmith.model.facts import Elf
 
 if TYPE_CHECKING:
-    from venvsmith.bundle.bytecode import Ask, ModuleCode
     from venvsmith.bundle.contents import Bundle
     from venvsmith.bundle.graph import Graph
+    from venvsmith.bundle.modulecode import Ask, ModuleCode
     from venvsmith.collect.probe.tree import Handle
 
 ON_EVERY_SYSTEM = frozenset(
