@@ -141,6 +141,7 @@ def test_the_local_engine_refuses_what_it_does_not_do(
 
 def test_a_file_to_copy_that_is_not_there_stops_a_build_before_it_begins(folder: Path) -> None:
     change(folder, 'from = "templates"', 'from = "not-there"')
+    change(folder, r"\[images\.pages\]", '[images.early]\nstage = "markup"\n\n[images.pages]')
     said = venvsmith(folder, "build", "--engine", "local", code=2)
     assert said.splitlines()[-1] == (
         "venvsmith: config: venvsmith.toml: images.pages.copy[0].from: there is no 'not-there'"

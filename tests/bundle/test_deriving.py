@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec import _core
 
 from venvsmith.bundle.hook import Hook, text_of
 from venvsmith.bundle.hooks import derive
@@ -130,9 +130,7 @@ def test_metadata_of_each_distribution_of_a_namespace_are_collected(tmp_path: Pa
 
 
 def test_libraries_that_a_run_opened_are_collected(tmp_path: Path) -> None:
-    library = Path(sys.base_prefix) / "lib" / "libpython3.so"
-    if not library.exists():
-        pytest.skip("this Python has no shared library, which stands for any here")
+    library = Path(_core.__file__)  # any shared library
     there = installed(tmp_path, {"pk/__init__.py": "", "pk/lib/x": "", "pk.libs/x": ""})
     places = ("pk/lib/libown-1.so.2", "pk.libs/libbeside.so")
     for place in places:

@@ -131,19 +131,22 @@ def build_here(
     sandbox = find_sandbox()
     if sandbox is None:
         say("no sandbox works here: the venv's final path will not be rehearsed")
-    done = []
-    for name in sorted(chosen):
-        folder = project.root / ".venvsmith" / "local" / name
+    folders = {name: project.root / ".venvsmith" / "local" / name for name in sorted(chosen)}
+    plans = []
+    for name, folder in folders.items():
         work, prefix = (str(folder / "work"), str(folder / "root")) if not sandbox else (None, "")
         (plan,) = make_plans(project, flat=True, only={name}, work=work, prefix=prefix)
-        if platform.machine() not in {own.machine for own in plan.platforms}:
+        if platform.machine() in {own.machine for own in plan.platforms}:
+            plans.append(plan)
+        else:
             say(f"left out {name}: it is for {' and '.join(map(str, plan.platforms))}")
-            continue
-        refuse_missing(project, [plan])
+    refuse_missing(project, plans)
+    done = []
+    for plan in plans:
         built = build_local(
             plan,
             project=project,
-            folder=folder,
+            folder=folders[plan.name],
             sandbox=sandbox,
             uv_cache=_uv_cache(),
             say=say,

@@ -78,7 +78,7 @@ def make_plans(
     """
     with locked(project.root):  # another run may be writing the locks
         locks = read_locks(project)
-        _refuse_drift(project)
+        _refuse_drift(project if keep is None else replace(project, output=keep))
         assets = read_assets(project, keep=keep)
         layering = _layering(project, locks, keep=keep, recut=recut)
     where = {} if work is None else {"work": work}

@@ -98,7 +98,7 @@ PAGES: dict[str, Page] = {
             ("Do the registry and Hugging Face take what I have?", "venvsmith preflight --probe"),
             (
                 "What is amiss, for a script",
-                """venvsmith preflight --format json | jq '.checks[] | select(.status != "ok")'""",
+                """venvsmith preflight --format json | jq '.checks[] | select(.status!="ok")'""",
             ),
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -10,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
-
-import msgspec
 
 from venvsmith import process
 from venvsmith.errors import SurroundingsError, UsageError
@@ -114,7 +113,7 @@ def inspect_image(reference: str) -> dict[str, Any]:
             "no such image in the local engine", where=reference,
             hint=f"docker pull {reference}, or build it first", code="no-such-target",
         )  # fmt: skip
-    found: list[dict[str, Any]] = msgspec.json.decode(done.stdout)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
     return found[0]
 
 
@@ -128,7 +127,7 @@ def history(image_id: str) -> tuple[str, ...]:
     done = call("history", "--no-trunc", "--format", "{{json .CreatedBy}}", image_id)
     if done.returncode:
         return ()
-    lines = [msgspec.json.decode(line) for line in done.stdout.splitlines() if line.strip()]
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
     return tuple(str(line) for line in reversed(lines))
 
 
