@@ -197,6 +197,21 @@ def test_a_copy_fails_for_its_place_and_not_for_a_package_that_it_lacks() -> Non
     assert "Because: idna" not in text
 
 
+@pytest.mark.parametrize(("a", "b"), [("", "/b"), ("/app", "/app/.venv"), ("/b/.venv", "/b")])
+def test_a_folder_that_holds_the_other_or_anything_is_no_place_to_be_copied_from(
+    a: str, b: str
+) -> None:
+    found = finding(
+        "interpreter-dangling", f"{b}/bin/python", f"{b}/bin/python leads to {a}/bin/python3.10.",
+        interpreter=f"{a}/bin/python3.10",
+    )  # fmt: skip
+    sides = (
+        Snapshot(name="a", folder=a, findings=(), parts={"python": {"version": "3.11.2"}}),
+        Snapshot(name="b", folder=b, findings=(found,), parts={"python": {"version": "3.10.1"}}),
+    )
+    assert [one.name for one in compare(*sides).differences] == ["version"]
+
+
 @pytest.mark.parametrize(
     ("files_alone", "same"), [("3.11", True), ("3.12", False), ("3.1", False), ("3.11.3", False)]
 )

@@ -5,6 +5,7 @@ Pure: two snapshots in, a `Comparison` out.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from venvsmith.compare.blame import because_of, speaks_of
@@ -103,11 +104,21 @@ def _files(a: Snapshot, b: Snapshot) -> Iterator[Difference]:
 
 
 def _copied(a: Snapshot, b: Snapshot) -> Iterator[Difference]:
-    """Yield the folders of both, where a finding of one side speaks of the other's."""
-    if a.folder != b.folder and any(
-        speaks_of(finding, theirs.folder)
-        for mine, theirs in ((a, b), (b, a))
-        for finding in mine.findings
+    """Yield the folders of both, where a finding of one side speaks of the other's.
+
+    Of two that lie in each other, a path does not tell which one it speaks of.
+    """
+    one, other = PurePosixPath(a.folder), PurePosixPath(b.folder)
+    nested = one.is_relative_to(other) or other.is_relative_to(one)
+    if (
+        a.folder
+        and b.folder
+        and not nested
+        and any(
+            speaks_of(finding, theirs.folder)
+            for mine, theirs in ((a, b), (b, a))
+            for finding in mine.findings
+        )
     ):
         yield Difference(kind="python", name=FOLDER, a=a.folder, b=b.folder)
 

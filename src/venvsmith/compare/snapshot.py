@@ -37,7 +37,7 @@ class Snapshot:
     parts: Mapping[DifferenceKind, Part]
     findings: tuple[Finding, ...]
     folder: str = ""
-    """Where the environment lies."""
+    """Where a virtual environment lies; empty for a Python as such, whose folders hold others."""
     harmed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Packages, and files of theirs below site-packages, to `GONE` or `EDITED`."""
     unchecked: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ def of_report(report: Report, name: str) -> Snapshot:
         name=name,
         parts={"python": _python(env), "package": _packages(env)},
         findings=report.findings,
-        folder=env.path,
+        folder=env.path if env.kind == "venv" else "",
         harmed=_harmed(report.findings, env.path),
         unchecked=_unchecked(report),
         why_not=f"{name} is a saved report, which does not say",
@@ -87,7 +87,7 @@ def of_facts(facts: Facts, report: Report, name: str) -> Snapshot:
             "system": _system(facts.system, facts.target.config),
         },
         findings=report.findings,
-        folder=env.path,
+        folder=env.path if reported.kind == "venv" else "",
         harmed=_harmed(report.findings, env.path),
         unchecked=_unchecked(report),
         wanted=_wanted(env, report.findings),
