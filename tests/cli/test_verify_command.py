@@ -43,14 +43,16 @@ def test_a_healthy_venv_passes(venv: Path) -> None:
 
 def test_what_was_asked_for_and_is_absent_fails_with_its_name(venv: Path, tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
-    lock.write_text("tiny==1.0 \\\n    --hash=sha256:00\nother==2.0\n")
+    address = "git+https://git.example.com/foo"
+    lock.write_text(f"tiny==1.0 \\\n    --hash=sha256:00\nother==2.0\nfoo @ {address}\n")
     output = tmp_path / "report.json"
     done = venvsmith(
         "verify", f"venv:{venv}", "--lock", str(lock), "--format", "json", "--output", str(output)
     )
     report = json.loads(output.read_text())
-    assert (done.returncode, report["verdict"], report["score"]) == (1, "fail", 50)
-    assert [(f["rule"], f["subject"]) for f in report["findings"]] == [("dist-missing", "other")]
+    assert (done.returncode, report["verdict"], report["score"]) == (1, "fail", 33)
+    told = [(f["rule"], f["subject"]) for f in report["findings"]]
+    assert told == [("dist-missing", "foo"), ("dist-missing", "other")]
 
 
 def test_a_lock_that_says_more_than_pins_is_held_against_what_applies(

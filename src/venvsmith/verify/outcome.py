@@ -47,9 +47,9 @@ def score_of(
         if ctx.environment is None:
             continue
         expected = ctx.expected
-        locked = _expected(ctx.view, packages[ctx.env.path])
-        good += sum(p.available for p in locked)
-        total += len(locked)
+        wanted = _expected(ctx.view, packages[ctx.env.path])
+        good += sum(p.available for p in wanted)
+        total += len(wanted)
         if any(missing.what == "runs" for missing in ctx.facts.missing):
             continue  # nothing was to run: what was not tried neither works nor fails
         total += len(expected.imports) + len(expected.commands)
@@ -108,7 +108,7 @@ def _packages(view: View, *, blind: bool) -> tuple[ReportedPackage, ...]:
     # A frozen package need not have its metadata along: its modules are what counts.
     frozen = {name for top in bundle.packages for name in names_of(top)} if bundle else set()
     failed = _failed(view) if bundle else frozenset()
-    known = set(pins) | set(view.by_name)
+    known = set(pins) | view.expected.named | set(view.by_name)
     asked = {m: _names(m) for m in view.expected.imports} if bundle else {}
     known |= {canonicalize_name(m) for m, names in asked.items() if not names & known}
     return tuple(
@@ -135,19 +135,19 @@ def _failed(view: View) -> frozenset[str]:
 
 
 def _expected(view: View, packages: Iterable[ReportedPackage]) -> list[ReportedPackage]:
-    """Return the locked packages that should be there.
+    """Return the packages that should be there: the pins, and what is expected by name alone.
 
     An application is frozen with what its code imports, not with all that is locked: what it holds
     counts, and what its code looks for in vain.
     """
-    locked = [p for p in packages if p.locked is not None]
+    expected = [p for p in packages if p.locked is not None or p.name in view.expected.named]
     bundle = view.env.bundle
     if bundle is None:
-        return locked
+        return expected
     wanted = {gap.module.partition(".")[0] for gap in bundle.missing_modules}
     asked = {canonicalize_name(m.partition(".")[0]) for m in view.expected.imports}
     return [
         p
-        for p in locked
+        for p in expected
         if p.available or p.name in asked or not wanted.isdisjoint(modules_of(p.name))
     ]
