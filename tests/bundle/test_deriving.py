@@ -182,6 +182,33 @@ def test_a_venv_without_the_stage_is_refused_and_earlier_hooks_stay(
     assert (tmp_path / "hooks" / "hook-pk.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_mine.pth", "{source}\n"),
+        (
+            "__editable___mine_1_finder.py",
+            "MAPPING: dict[str, str] = {{'mine': '{source}/mine'}}\n",
+        ),
+    ],
+    ids=["a folder", "an import hook"],
+)
+def test_what_an_editable_imports_and_opens_has_hooks(tmp_path: Path, name: str, text: str) -> None:
+    there = installed(tmp_path, {"pk/__init__.py": OPENS, "pk/a.yaml": "", "other/x.py": ""})
+    source = tmp_path / "source"
+    for path, content in {
+        "mine/__init__.py": f"import pk\n{OPENS}",
+        "mine/a.yaml": "",
+    }.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(content)
+    (there.folder / name).write_text(text.format(source=source))
+    output, problem = hooks(tmp_path, 'imports = ["mine"]\n')
+    assert problem is None, output
+    written = {path.name for path in (tmp_path / "hooks").glob("hook-*.py")}
+    assert written == {"hook-mine.py", "hook-pk.py"}
+
+
 def test_sources_that_this_python_cannot_read_are_told(tmp_path: Path) -> None:
     later = "def f[T](x: T) -> T:\n    return <later syntax>\n"
     installed(

@@ -54,7 +54,7 @@ def derive(
         raise JudgedError(
             f"not installed there: {', '.join(absent)}",
             where=str(installed.folder),
-            hint="install the stage into it, not as an editable, or leave --venv out",
+            hint="install the stage into it, or leave --venv out",
             code="not-installed",
         )
     collected = _Collected(installed=installed, graph=graph, known=known)

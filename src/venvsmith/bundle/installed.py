@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import marshal
+import os
 import stat
 import sys
 import warnings
 from collections import defaultdict
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from venvsmith.bundle.contents import module_names
 from venvsmith.bundle.marshalled import read_code
 from venvsmith.bundle.modulecode import ModuleCode
 from venvsmith.collect.probe import elf
+from venvsmith.collect.probe.dists import editable_paths
+from venvsmith.collect.probe.scripts import pth_lines
 from venvsmith.collect.probe.tree import Tree
 from venvsmith.errors import UsageError
 
@@ -34,14 +38,15 @@ MAX_SOURCE = 16 * 1024 * 1024
 class InstalledModules:
     """All modules of a venv's site-packages, and of the standard library.
 
-    :ivar files: paths below site-packages.
+    :ivar files: paths below site-packages, or below the folder of an editable's source.
     :ivar known: full names of the modules and packages that they bring.
     :ivar unread: modules whose source this Python could not compile, each with the reason.
     """
 
-    def __init__(self, venv: Path) -> None:
+    def __init__(self, venv: Path, *, editables: bool = False) -> None:
         """Look into a venv.
 
+        :param editables: whether the sources of editable installs count as installed too.
         :raises UsageError: where it is none.
         """
         found = sorted(venv.glob("lib/python3.*/site-packages"))
@@ -50,13 +55,9 @@ class InstalledModules:
                 "no lib/python3.*/site-packages is in it", where=str(venv), code="no-venv"
             )
         self.folder = found[-1]
-        self.tree = Tree((str(self.folder),))
-        self.files = frozenset(
-            f"{folder}/{name}".lstrip("/")
-            for folder, entries in self.tree.walk("/", [])
-            for name, info in entries
-            if not stat.S_ISDIR(info.mode) and "__pycache__" not in folder
-        )
+        sources = _sources(self.folder) if editables else ()
+        self.tree = Tree((str(self.folder), *sources))
+        self.files = frozenset(_files(self.tree))
         self.known = frozenset(module_names(self.files))
         self.unread: dict[str, str] = {}
 
@@ -201,6 +202,36 @@ class InstalledModules:
             for module in modules:
                 found.setdefault(module, name)
         return found
+
+
+def _files(tree: Tree) -> Iterator[str]:
+    """Yield the files of a tree but those in hidden folders at its top: `.venv`, `.git`."""
+    for _, top in islice(tree.walk("/", []), 1):
+        for name, info in top:
+            if not stat.S_ISDIR(info.mode):
+                yield name
+                continue
+            for folder, entries in () if name.startswith(".") else tree.walk(f"/{name}", []):
+                if "__pycache__" not in folder:
+                    yield from (
+                        f"{folder}/{file}".lstrip("/")
+                        for file, found in entries
+                        if not stat.S_ISDIR(found.mode)
+                    )
+
+
+def _sources(site: Path) -> tuple[str, ...]:
+    """Return the folders outside site-packages from which its editables are imported.
+
+    Lines of ``.pth`` files name them, or setuptools' import hooks name the packages in them.
+    """
+    here, whole = str(site.absolute()), Tree()
+    lines = [line["line"].strip() for line in pth_lines(whole, here, {}) if not line["is_code"]]
+    named = [Path(os.path.normpath(site.absolute() / line)) for line in lines]
+    paths = map(Path, editable_paths(whole, here))
+    folders = (*named, *(path.parent for path in paths if path not in named))
+    outside = (p for p in folders if p.is_dir() and not p.is_relative_to(here))
+    return tuple(dict.fromkeys(map(str, outside)))
 
 
 def _is_of_python(module: str) -> bool:

@@ -65,8 +65,9 @@ def hooks(
     Derived from the installed packages: modules imported by name, data files that code opens,
     libraries opened at run time, metadata that is asked for, sources that TorchScript reads. What
     PyInstaller in that venv has a hook for is left to it. A venv without the stage's imports is
-    refused, and nothing is written. Beside the hooks lies venvsmith_diagnose.py: one line in the
-    application's entry script lets `venvsmith verify bundle:` ask it what it can import.
+    refused, and nothing is written; an editable's are found in its source. Beside the hooks lies
+    venvsmith_diagnose.py: one line in the application's entry script lets `venvsmith verify
+    bundle:` ask it what it can import.
     """
     from venvsmith.bundle.hook import text_of  # noqa: PLC0415 - `--help` must not pay
     from venvsmith.bundle.hooks import derive  # noqa: PLC0415
@@ -80,7 +81,7 @@ def hooks(
         from venvsmith.build.course import build_stage_here  # noqa: PLC0415
 
         venv = build_stage_here(project, stage, variant, say=shared.say)
-    installed = InstalledModules(venv)
+    installed = InstalledModules(venv, editables=True)
     ancestry = project.ancestry(stage)
     imports = list(dict.fromkeys(name for s in ancestry for name in s.imports))
     roots = imports or _all_of(installed, project, stage)

@@ -301,7 +301,7 @@ PAGES: dict[str, Page] = {
         ),
         exits=(
             (0, "written"),
-            (1, "the spec excludes what the stage needs"),
+            (1, "the venv lacks the stage, or the spec excludes what it needs"),
             (4, SURROUNDINGS),
         ),
         examples=(

@@ -144,14 +144,17 @@ def _direct_url(tree: Tree, site: str, folder: str, fact: Fact) -> List[str]:
     if not editable:
         return []
     source = re.sub(r"^file://(localhost)?", "", url)
-    paths = _finder_paths(tree, site, fact["name"]) or [source]
+    paths = editable_paths(tree, site, fact["name"]) or [source]
     fact["editable"] = source
     fact["editable_exists"] = all(_module_exists(tree, path) for path in paths)
     return paths
 
 
-def _finder_paths(tree: Tree, site: str, name: str) -> List[str]:
-    """Return the paths in the import hook or ``.pth`` that setuptools writes for an editable."""
+def editable_paths(tree: Tree, site: str, name: str = "") -> List[str]:
+    """Return the paths in the import hook or ``.pth`` that setuptools writes for an editable.
+
+    Those of all editables where none is named.
+    """
     found: List[str] = []
     for file in tree.names(site):
         if not file.startswith("__editable__") or normalise(name) not in normalise(file):
