@@ -49,6 +49,8 @@ def wheel(folder: Path, name: str, version: str, code: str) -> Path:
 
 def venv(path: Path, *wheels: Path) -> str:
     subprocess.run([*UV, "venv", "--python", sys.executable, str(path)], check=True)
+    if not wheels:
+        return f"venv:{path}"
     argv = [*UV, "pip", "install", "--no-index", "--python", str(path / "bin/python")]
     subprocess.run([*argv, *map(str, wheels)], check=True)
     return f"venv:{path}"
@@ -226,11 +228,27 @@ def test_a_minor_is_no_other_version_than_its_own_patch(files_alone: str, *, sam
 def test_a_finding_that_the_other_side_was_not_checked_for_is_told_so() -> None:
     found = (finding("import-failed", "shop"),)
     why = "nothing of the target is to be run"
-    a = Snapshot(name="a", parts={}, findings=(), unchecked={"import-failed": why})
     b = Snapshot(name="b", parts={}, findings=found)
-    text = render_comparison(compare(a, b), "text")
-    assert f"A was not checked for it: {why}" in text
-    assert "No difference that is known" not in text
+    for subject, is_told in (("", True), ("shop", True), ("other", False)):
+        left = {("import-failed", subject): why}
+        a = Snapshot(name="a", parts={}, findings=(), unchecked=left)
+        text = render_comparison(compare(a, b), "text")
+        assert (f"A was not checked for it: {why}" in text) is is_told
+        assert ("No difference that is known" not in text) is is_told
+
+
+def test_what_a_side_left_out_says_nothing_of_what_it_was_checked_for(
+    pair: tuple[str, str], tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("shop==1.0\n-e ./src\n")
+    saved = tmp_path / "a.json", tmp_path / "b.json"
+    for target, file in zip((pair[0], venv(tmp_path / "empty")), saved, strict=True):
+        argv = ("verify", target, "--static", "--lock", str(lock), "--format", "json")
+        venvsmith(*argv, "--output", str(file))
+    text = venvsmith("compare", *map(str, saved)).stdout
+    assert "shop==1.0 is in" in text
+    assert "was not checked for it" not in text
 
 
 def test_what_fails_on_both_sides_is_no_difference() -> None:

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from venvsmith.errors import UnsafeInputError, UsageError
+from venvsmith.model.expected import Expected
 from venvsmith.target.dockerfile import dockerfile_facts
+from venvsmith.verify import Options, judge
 
 DOCKERFILE = f"""\
 FROM python:3.11-slim@sha256:{"0" * 64}
@@ -44,6 +47,10 @@ def project(tmp_path: Path) -> Path:
 def verify(file: Path, *more: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "venvsmith", "verify", f"dockerfile:{file}", *more]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    return " ".join(done.stdout.split())
 
 
 def rules_told(file: Path) -> list[tuple[str, str]]:
@@ -93,14 +100,42 @@ def test_exit_codes_of_a_good_a_failing_and_an_unanswered_dockerfile(tmp_path: P
     good.write_text("FROM python:3.11-slim\nRUN pip install rich\n")
     assert verify(good).returncode == 0
     asked = verify(good, "--import", "rich")
-    assert (asked.returncode, "judge its image" in asked.stdout) == (5, True)
+    assert (asked.returncode, "judge its image" in told(asked)) == (5, True)
     (tmp_path / "lock.txt").write_text("rich==14.0.0\n")
     held = verify(good, "--lock", str(tmp_path / "lock.txt"))
-    assert (held.returncode, "judge its image" in held.stdout) == (5, True)
+    assert (held.returncode, "lock.txt was not compared" in told(held)) == (5, True)
+    still = verify(good, "--lock", str(tmp_path / "lock.txt"), "--static")
+    assert (still.returncode, "lock.txt was not compared" in told(still)) == (5, True)
     good.write_text("FROM python:3.11-slim\nrich\n")
     failed = verify(good)
     assert failed.returncode == 1
     assert "Line 2 starts with 'rich'" in failed.stdout
+
+
+def test_what_a_stage_promises_is_left_open_unless_only_the_files_are_to_be_judged(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM python:3.11-slim\nRUN pip install rich\n")
+    facts = dockerfile_facts(str(file))
+    commands = (("rich", "--help"), ("rich", "-V"))
+    stage = Expected(pins={"rich": "1"}, imports=("rich",), commands=commands, source="app.txt")
+
+    def left_of(**options: Any) -> tuple[str, set[tuple[str, str, bool]]]:
+        report = judge(facts, expectations=[stage], options=Options(**options))
+        left = {(s.rule, s.subject, s.asked) for s in report.checks.skipped}
+        return report.verdict, left - {("dockerfile-no-venv-ignore", "", False)}
+
+    subjects = (
+        ("dist-missing", ""), ("import-failed", "rich"),
+        ("command-failed", "rich --help"), ("command-failed", "rich -V"),
+    )  # fmt: skip
+    assert left_of() == ("inconclusive", {(*each, True) for each in subjects})
+    assert left_of(static=True) == ("pass", {(*each, False) for each in subjects})
+    verdict, left = left_of(static=True, asked=Expected(imports=("rich",)))
+    assert (verdict, {each for each in left if each[2]}) == (
+        "inconclusive", {("import-failed", "rich", True)},
+    )  # fmt: skip
 
 
 def test_what_is_not_there_or_no_dockerfile_is_told_in_one_line(tmp_path: Path) -> None:

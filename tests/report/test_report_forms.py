@@ -127,7 +127,7 @@ def test_text_tells_what_was_asked_for_and_not_checked_first_and_each_reason_onc
     skipped = (
         *(
             Skipped(rule="import-failed", reason=f"{name} was not imported: {still}", asked=True)
-            for name in ("torch", "numpy", "scipy", "torchaudio", "whisperx")
+            for name in ("torch", "torch", "numpy", "scipy", "torchaudio", "whisperx")
         ),
         Skipped(rule="dist-unlocked", reason=no_lock),
         Skipped(rule="version-drift", reason=no_lock),

@@ -151,5 +151,5 @@ def _failures(
             fix=finding.fix,
             because=because_of(finding, follow, side, differences),
             explains=len(follow),
-            unchecked=theirs.unchecked.get(finding.rule, ""),
+            unchecked=theirs.why_unchecked(finding),
         )

@@ -40,13 +40,18 @@ class Snapshot:
     """Where a virtual environment lies; empty for a Python as such, whose folders hold others."""
     harmed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Packages, and files of theirs below site-packages, to `GONE` or `EDITED`."""
-    unchecked: Mapping[str, str] = field(default_factory=dict)
-    """Rules that could not be checked, and why."""
+    unchecked: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Rules and subjects that could not be checked, to why; no subject is the whole rule."""
     wanted: frozenset[str] = frozenset()
     """Names of libraries that the environment looks for outside itself."""
     why_not: str = "not known"
     frozen: bool = False
     """Whether it, or the other side, is a frozen application."""
+
+    def why_unchecked(self, finding: Finding) -> str:
+        """Return why it was not checked for a finding of the other side; empty where it was."""
+        whole = self.unchecked.get((finding.rule, ""), "")
+        return self.unchecked.get((finding.rule, finding.subject), whole)
 
 
 def of_report(report: Report, name: str) -> Snapshot:
@@ -122,11 +127,11 @@ def _harmed(findings: Iterable[Finding], folder: str) -> dict[tuple[str, str], s
     }
 
 
-def _unchecked(report: Report) -> dict[str, str]:
+def _unchecked(report: Report) -> dict[tuple[str, str], str]:
     """Return what was not checked; of several environments, it is not known of which."""
     if len(report.environments) > 1:
         return {}
-    return {skipped.rule: skipped.reason for skipped in report.checks.skipped}
+    return {(each.rule, each.subject): each.reason for each in report.checks.skipped}
 
 
 def _libraries(system: System) -> Part:

@@ -47,6 +47,8 @@ class Skipped:
     reason: str
     asked: bool = False
     """Whether it was asked for: the verdict stays open then."""
+    subject: str = ""
+    """The one thing that the rule was not checked for; empty where it is the whole rule."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

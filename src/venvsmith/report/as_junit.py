@@ -29,7 +29,8 @@ def form(report: Report, *, color: bool = False, width: int = 0) -> str:  # noqa
     for finding in report.findings:
         counts[_case(suite, finding, failing)] += 1
     for skipped in report.checks.skipped:
-        case = ET.SubElement(suite, "testcase", classname="venvsmith", name=_text(skipped.rule))
+        name = _text(f"{skipped.rule} {skipped.subject}".rstrip())
+        case = ET.SubElement(suite, "testcase", classname="venvsmith", name=name)
         ET.SubElement(case, "skipped", message=_text(skipped.reason))
         counts["skipped"] += 1
     suite.set("tests", str(len(suite)))

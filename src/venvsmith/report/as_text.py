@@ -204,7 +204,7 @@ def _ignored(page: _Page, ignored: Sequence[Finding]) -> None:
 
 def _foot(page: _Page, report: Report, grave: Sequence[Finding]) -> None:
     page.line()
-    asked = [skipped.reason for skipped in report.checks.skipped if skipped.asked]
+    asked = list(dict.fromkeys(each.reason for each in report.checks.skipped if each.asked))
     for reason in asked[:SHOWN_ALIKE]:
         page.lines(wrapped(f"Not checked: {reason}", width=page.width, hanging="  "))
     if asked[SHOWN_ALIKE:]:

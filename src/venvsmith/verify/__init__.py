@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "examine", "exit_code", "judge"]
 
+NOT_BUILT = "a Dockerfile is read, not built: judge its image"
 NO_ENVIRONMENT = "no Python environment was found in this target"
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 5}
 
@@ -72,8 +74,12 @@ def judge(
     environments = tuple(
         environment_of(ctx.view, findings) for ctx in everything if ctx.environment is not None
     )
-    open_questions = _unbuilt(said) if facts.dockerfile else _unanswered(everything, options)
-    is_open = bool(open_questions) or any(missing.what == "files" for missing in facts.missing)
+    unanswered = (
+        tuple(_unbuilt(said, options)) if facts.dockerfile else _unanswered(everything, options)
+    )
+    is_open = any(each.asked for each in unanswered) or any(
+        missing.what == "files" for missing in facts.missing
+    )
     if not facts.environments and not findings and facts.dockerfile is None:
         raise NothingCheckedError(
             NO_ENVIRONMENT,
@@ -90,8 +96,11 @@ def judge(
         findings=findings,
         checks=Checks(
             ran=run.ran,
-            skipped=_told_once(
-                (*open_questions, *elsewhere), (*_left_out(everything), *run.skipped)
+            skipped=(
+                *unanswered,
+                *elsewhere,
+                *_left_out(everything),
+                *(each for each in run.skipped if each.rule not in {s.rule for s in elsewhere}),
             ),
         ),
         timings={
@@ -153,10 +162,11 @@ def _of_application(
         own = [c for c in commands if c in options.asked.commands or env.bundle.starts(c)]
         remaining[env.path] = replace(expected[env.path], commands=tuple(own))
         skipped += [
-            Skipped(
-                rule="command-failed",
-                reason=f"{shlex.join(argv)} was not run: {argv[0]} is a program of the stage's "
-                "image; APP, or its executable's name, starts this application",
+            _not_run(
+                argv,
+                f"{argv[0]} is a program of the stage's image; APP, or its executable's name, "
+                "starts this application",
+                asked=False,
             )
             for argv in commands
             if argv not in own
@@ -178,12 +188,12 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
         ran = {c.argv for c in ctx.env.commands}
         reason = _why(ctx)
         found.extend(
-            _open("import-failed", f"{module} was not imported: {reason}")
+            _not_imported(module, reason)
             for module in ctx.expected.imports
             if module in wanted.imports and module not in tried
         )
         found.extend(
-            _open("command-failed", f"{argv[0]} was not run: {reason}")
+            _not_run(argv, reason)
             for argv in ctx.expected.commands
             if argv in wanted.commands and argv not in ran
         )
@@ -194,30 +204,39 @@ def _left_out(everything: Sequence[Context]) -> Iterator[Skipped]:
     """Yield the lines of a lockfile that name nothing to look for."""
     lines = dict.fromkeys(line for ctx in everything for line in ctx.expected.left_out)
     for line in lines:
-        yield Skipped(rule="dist-missing", reason=f"{line} names no distribution to look for")
+        reason = f"{line} names no distribution to look for"
+        yield Skipped(rule="dist-missing", reason=reason, subject=line)
 
 
-def _unbuilt(said: Sequence[Expected]) -> tuple[Skipped, ...]:
-    """Return what was asked of a Dockerfile and only its image could answer."""
-    return tuple(
-        _open(rule, "a Dockerfile is read, not built: judge its image")
-        for rule, asked in (
-            ("dist-missing", any(expected.pins is not None for expected in said)),
-            ("import-failed", any(expected.imports for expected in said)),
-            ("command-failed", any(expected.commands for expected in said)),
+def _unbuilt(said: Sequence[Expected], options: Options) -> Iterator[Skipped]:
+    """Yield what is expected of a Dockerfile and only its image could answer.
+
+    Under ``--static`` only what the same command line named counts as asked for, ``--lock`` too.
+    """
+    expected = reduce(united, said)
+    if expected.pins is not None:
+        yield Skipped(
+            rule="dist-missing",
+            reason=f"{expected.source} was not compared with what is installed: {NOT_BUILT}",
+            asked=bool(expected.locked) or not options.static,
         )
-        if asked
-    )
+    for module in expected.imports:
+        asked = module in options.asked.imports or not options.static
+        yield _not_imported(module, NOT_BUILT, asked=asked)
+    for argv in expected.commands:
+        asked = argv in options.asked.commands or not options.static
+        yield _not_run(argv, NOT_BUILT, asked=asked)
 
 
-def _open(rule: str, reason: str) -> Skipped:
-    return Skipped(rule=rule, reason=reason, asked=True)
+def _not_imported(module: str, why: str, *, asked: bool = True) -> Skipped:
+    reason = f"{module} was not imported: {why}"
+    return Skipped(rule="import-failed", reason=reason, subject=module, asked=asked)
 
 
-def _told_once(asked: Sequence[Skipped], skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
-    """Return all that was not checked: what was asked for stands for the rule as a whole."""
-    rules = {each.rule for each in asked}
-    return (*asked, *(each for each in skipped if each.rule not in rules))
+def _not_run(argv: Sequence[str], why: str, *, asked: bool = True) -> Skipped:
+    shown = shlex.join(argv)
+    reason = f"{shown} was not run: {why}"
+    return Skipped(rule="command-failed", reason=reason, subject=shown, asked=asked)
 
 
 def _why(ctx: Context) -> str:
