@@ -182,6 +182,26 @@ def own():
 """
 
 
+PATH = "p = os.path.join(HERE, 'a.json')"
+UNLESS = "if not os.path.exists(p):"
+LOOKS_ELSE_RAISES = """\
+def own():
+    path = os.path.join(HERE, 'a.json')
+    if os.path.exists(path):
+        return open(path)
+    else:
+        raise ValueError(path)
+"""
+LOOKS_AROUND = """\
+def own(folders):
+    for folder in (*folders, HERE):
+        if os.path.exists(os.path.join(folder, 'a.json')):
+            return folder
+    print('none')
+    raise FileNotFoundError('a.json')
+"""
+
+
 @pytest.mark.parametrize(
     ("function", "severity"),
     [
@@ -192,13 +212,29 @@ def own():
         (TRIES, "info"),
         ("P = os.path.join(HERE, 'a.json')\nif os.path.exists(P):\n    open(P)\n", "info"),
         ("from os.path import exists\nopen(os.path.join(HERE, 'a.json'))\n", "error"),
+        (f"def own():\n    {PATH}\n    {UNLESS}\n        raise FileNotFoundError(p)\n", "error"),
+        (f"def own():\n    {PATH}\n    {UNLESS}\n        raise KeyError('gone')\n", "error"),
+        (f"def own():\n    {PATH}\n    assert os.path.exists(p), 'gone'\n", "error"),
+        (LOOKS_ELSE_RAISES, "error"),
+        (TRIES.replace("return None", "raise KeyError('gone') from None"), "error"),
+        (LOOKS_AROUND, "warning"),
+        (f"{PATH}\n{UNLESS}\n    raise RuntimeError(p)\n", "error"),
+        (f"{PATH}\n{UNLESS}\n    p = None\n", "info"),
     ],
 )
-def test_a_file_that_code_writes_or_looks_for_first_may_be_missing(
+def test_a_file_that_code_does_without_may_be_missing_unless_it_raises(
     tmp_path: Path, function: str, severity: str
 ) -> None:
     found = told(tmp_path, "import mine", {"mine": HERE + function})
     assert found == [f"{severity} bundle-data-missing a.json"]
+
+
+def test_a_file_without_which_an_indirect_import_raises_is_missed(
+    tmp_path: Path,
+) -> None:
+    needs = f"{HERE}{PATH}\n{UNLESS}\n    raise RuntimeError(p)\n"
+    found = told(tmp_path, "import mine", {"mine": "import other", "other": needs})
+    assert found == ["error bundle-data-missing a.json"]
 
 
 def test_a_resource_of_another_package_lies_there(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ _WRITES_NAMES_LATER = frozenset({"globals", "setattr", "exec"})
 """The same for its functions, which may run while it is imported."""
 _FINDS_MODULES = frozenset({"meta_path", "initpkg"})
 """With one of these at hand a module may let others be found where no file is: an importer."""
-_LOOKS_FIRST = frozenset(
-    {"exists", "isfile", "is_file", "lexists", "FileNotFoundError", "OSError", "IOError"}
-)
-"""Names of code that can do without a file."""
+_LOOKS = frozenset({"exists", "isfile", "is_file", "lexists"})
+_ABSENCE = frozenset({"FileNotFoundError", "OSError", "IOError"})
+_LOOKS_FIRST = _LOOKS | _ABSENCE
+"""Names of code that can do without a file, unless it raises for want of one."""
 _WRITES_FILES = frozenset({"write_text", "write_bytes"})
 _WRITING = re.compile(r"^[wxa][bt+]*$")
 """How `open` is told to write."""
@@ -164,7 +164,8 @@ def _promises(code: Code, found: ModuleCode) -> None:
 def _asks(steps: Instructions, found: ModuleCode, function: str) -> None:
     """Note what one code object asks for besides its imports."""
     names = frozenset(steps.code.names)
-    spot = Ask(what="", function=function, names=names, dispensable=_does_without(steps, function))
+    without, insists = _without_file(steps, function)
+    spot = Ask(what="", function=function, names=names, dispensable=without, insists=insists)
     _constants(steps, found, spot)
     if "jit" in names and "script" in names:
         _jit_scripts(steps, found, spot)
@@ -218,21 +219,35 @@ def _import(steps: Instructions, at: int, function: str) -> Import:
     )
 
 
-def _does_without(steps: Instructions, function: str) -> bool:
-    """Tell whether code looks whether a file is there, or, in a function, writes files."""
+def _without_file(steps: Instructions, function: str) -> tuple[bool, bool]:
+    """Tell whether code goes on without a file, and whether it raises for want of one.
+
+    It looks whether one is there, or handles that none is. A function that writes files goes on.
+    """
     names = frozenset(steps.code.names)
-    if not function:
-        # Here all that the module imports and defines has a name: only what is used counts.
-        loads = (
-            ()
-            if names.isdisjoint(_LOOKS_FIRST)
-            else steps.where(steps.ops.load_name, *steps.ops.load_attr)
-        )
-        return any(steps.name(at) in _LOOKS_FIRST for at in loads)
-    opens = "open" in names and any(
+    if function and _writes(steps, names):
+        return True, False
+    if names.isdisjoint(_LOOKS_FIRST):
+        return False, False
+    ops = steps.ops
+    ends = []
+    for at in steps.where(ops.load_name, ops.load_global, *ops.load_attr):
+        name = steps.name(at)
+        if name in _LOOKS:
+            ends.append(steps.raises_if(at, either=True))
+        elif name in _ABSENCE:
+            ends.append(steps.raises_after(at) or steps.raises_if(at, either=False))
+    # What a module imports has a name and need not be used; a function's own imports are locals.
+    unseen = bool(function) and not ends
+    return unseen or not all(ends), any(ends)
+
+
+def _writes(steps: Instructions, names: frozenset[str]) -> bool:
+    if not names.isdisjoint(_WRITES_FILES):
+        return True
+    return "open" in names and any(
         _is_short(const) and _WRITING.match(const) for const in steps.code.consts
     )
-    return opens or not names.isdisjoint(_LOOKS_FIRST | _WRITES_FILES)
 
 
 def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:

@@ -134,12 +134,12 @@ class Instructions:
         It is the only one, or the package follows it: ``import_module(".x", __package__)``.
         """
         ops = self.ops
-        following = self._op_after(at)
+        following = self._op_of(self.after(at))
         if following in (ops.load_name, ops.load_global):
             package = self.after(at)
             if self.name(package) not in {"__package__", "__name__"}:
                 return ""
-            following = self._op_after(package)
+            following = self._op_of(self.after(package))
         if following not in ops.calls:
             return ""
         before = self.before(at)
@@ -157,9 +157,37 @@ class Instructions:
         loads = {self.ops.load_name, self.ops.load_global, *self.ops.load_attr}
         return self.name(before) if self.op(before) in loads else "?"
 
-    def _op_after(self, at: int) -> int:
-        following = self.after(at)
-        return self._ops[following] if following < len(self._ops) else -1
+    def _op_of(self, at: int) -> int:
+        """Return the operation of an instruction; -1 behind the last."""
+        return self._ops[at] if at < len(self._ops) else -1
+
+    def raises_after(self, at: int) -> bool:
+        """Tell whether what follows an instruction raises before it branches or returns."""
+        return self._op_of(self._end_after(at)) == self.ops.raises
+
+    def raises_if(self, at: int, *, either: bool) -> bool:
+        """Tell whether code raises next where the condition that follows an instruction holds.
+
+        :param either: or where it does not.
+        """
+        jump = self._end_after(at)
+        if self._op_of(jump) not in self.ops.jumps_forward | self.ops.jumps_absolute:
+            return False
+        return self.raises_after(jump) or (either and self.raises_after(self._target(jump) - 1))
+
+    def _end_after(self, at: int) -> int:
+        """Return where a straight run of instructions ends; the number of all at the end."""
+        ops = self.ops
+        jumps = (*ops.jumps_forward, *ops.jumps_absolute, *ops.jumps_back)
+        return next(self.where(ops.raises, *ops.returns, *jumps, start=at + 1), len(self._ops))
+
+    def _target(self, jump: int) -> int:
+        """Return where a jump leads."""
+        steps = self.arg(jump) * self.ops.unit // 2
+        if self.op(jump) in self.ops.jumps_absolute:
+            return steps
+        has_room = self._python >= CACHED_JUMPS and self._ops[jump + 1 : jump + 2] == CACHE
+        return jump + 1 + steps + has_room
 
     def is_called(self, at: int) -> bool:
         """Tell whether the attribute that an instruction loads is called, or decorates."""
@@ -203,15 +231,9 @@ class Instructions:
     @cached_property
     def _jumped(self) -> Stretches:
         """What jumps pass over, each from behind the jump to its target."""
-        ops, unit = self.ops, self.ops.unit
-        forward = self.where(*ops.jumps_forward)
-        jumps = [(at + 1, at + 1 + self.arg(at) * unit // 2) for at in forward]
-        if self._python >= CACHED_JUMPS:
-            room = [self._ops[start : start + 1] == CACHE for start, _ in jumps]
-            jumps = [(start, end + one) for (start, end), one in zip(jumps, room, strict=True)]
-        if ops.jumps_absolute:
-            absolute = self.where(*ops.jumps_absolute)
-            jumps += [(at + 1, self.arg(at) * unit // 2) for at in absolute]
+        ops = self.ops
+        every = self.where(*ops.jumps_forward, *ops.jumps_absolute)
+        jumps = [(at + 1, self._target(at)) for at in every]
         if self.code.name != "<module>":
             return _in_order(jumps)
         # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.

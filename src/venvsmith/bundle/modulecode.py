@@ -39,7 +39,8 @@ class Ask:
     """Something that code asks for by a name in it: a data file, a distribution, a module.
 
     :param names: identifiers that the same code uses, for a data file.
-    :param dispensable: whether the same code writes files, or looks whether one is there.
+    :param dispensable: whether the same code writes files, or goes on where one is not there.
+    :param insists: whether the same code raises where a file is not there.
     :param call: the function that is asked, for a distribution.
     :param of: what that function is an attribute of; empty for none.
     """
@@ -49,6 +50,7 @@ class Ask:
     guarded: bool = False
     conditional: bool = False
     dispensable: bool = False
+    insists: bool = False
     call: str = ""
     of: str = ""
     names: frozenset[str] = frozenset()

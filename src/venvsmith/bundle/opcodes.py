@@ -15,9 +15,10 @@ Version = tuple[int, int]
 class Opcodes:
     """Instruction numbers of one version.
 
-    ``jumps_forward`` are relative; ``jumps_absolute`` name their target. ``unit`` is how many
-    bytes one step of a jump has. ``noise`` stands between what belongs together. The first of
-    ``load_attr`` loads an attribute; before 3.12 a second one loads a method to be called.
+    ``jumps_forward`` and ``jumps_back`` are relative; ``jumps_absolute`` name their target.
+    ``unit`` is how many bytes one step of a jump has. ``noise`` stands between what belongs
+    together. The first of ``load_attr`` loads an attribute; before 3.12 a second one loads a method
+    to be called.
     """
 
     import_name: int
@@ -31,11 +32,13 @@ class Opcodes:
     extended_arg: int
     compare: int
     jump_if_false: int
+    raises: int
     returns: frozenset[int]
     calls: frozenset[int]
     noise: frozenset[int]
     jumps_forward: frozenset[int]
     jumps_absolute: frozenset[int] = frozenset()
+    jumps_back: frozenset[int] = frozenset()
     unit: int = 2
     global_shift: int = 0
     attr_shift: int = 0
@@ -56,6 +59,7 @@ _38 = Opcodes(
     extended_arg=144,
     compare=107,
     jump_if_false=114,
+    raises=130,
     returns=frozenset({83}),
     calls=frozenset({131, 141, 161}),
     noise=frozenset({9}),
@@ -70,6 +74,7 @@ _311 = replace(
     noise=frozenset({0, 2, 9, 151, 166, 172}),
     jumps_forward=frozenset({93, 110, 111, 112, 114, 115, 123, 128, 129}),
     jumps_absolute=frozenset(),
+    jumps_back=frozenset({134, 140, 173, 174, 175, 176}),
     global_shift=1,
 )
 _312 = replace(
@@ -79,6 +84,7 @@ _312 = replace(
     load_attr=(106,),
     noise=frozenset({0, 2, 9, 151, 172}),
     jumps_forward=frozenset({93, 110, 114, 115, 123, 128, 129}),
+    jumps_back=frozenset({134, 140}),
     attr_shift=1,
     compare_shift=4,
     intrinsic=173,
@@ -95,10 +101,12 @@ _313 = Opcodes(
     extended_arg=71,
     compare=58,
     jump_if_false=97,
+    raises=101,
     returns=frozenset({36, 103}),
     calls=frozenset({53, 57}),
     noise=frozenset({0, 30, 34, 149}),
     jumps_forward=frozenset({72, 79, 97, 98, 99, 100, 104}),
+    jumps_back=frozenset({77, 78}),
     global_shift=1,
     attr_shift=1,
     compare_shift=5,
@@ -116,10 +124,12 @@ _314 = Opcodes(
     extended_arg=69,
     compare=56,
     jump_if_false=100,
+    raises=104,
     returns=frozenset({35}),
     calls=frozenset({52, 55}),
     noise=frozenset({0, 27, 33, 128}),
     jumps_forward=frozenset({70, 77, 100, 101, 102, 103, 106}),
+    jumps_back=frozenset({75, 76}),
     global_shift=1,
     attr_shift=1,
     compare_shift=5,

@@ -69,10 +69,14 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
                 continue
             part = _part(graph, module, ask, expected=f"{top}/…/{ask.what}")
             # A name at the top level is a constant, unless something there opens files.
-            opens = ask.firm and not _OPENS.isdisjoint(ask.names)
-            by_chance = ask.dispensable or (not ask.function and ask.conditional)
+            opens = ask.firm and (ask.insists or not _OPENS.isdisjoint(ask.names))
+            by_chance = not ask.function and ask.conditional
+            by_chance = by_chance or (ask.dispensable and not ask.insists)
             yield replace(
-                part, certain=opens and not by_chance, direct=part.direct and not by_chance
+                part,
+                certain=opens and not by_chance,
+                direct=part.direct and not by_chance,
+                doubtful=ask.dispensable and ask.insists,
             )
 
 

@@ -35,6 +35,7 @@ class MissingPart:
     :param expected: where in the bundle it would lie, as far as that can be told.
     :param certain: whether starting the application, or importing what was asked for, asks for it.
     :param direct: whether the asker belongs to a package that the application itself imports.
+    :param doubtful: whether that code has a way to go on without it, and one that raises.
     """
 
     what: str
@@ -43,6 +44,7 @@ class MissingPart:
     expected: str = ""
     certain: bool = True
     direct: bool = True
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from venvsmith.model.bundle import MissingPart
-    from venvsmith.model.finding import Finding
+    from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
 
@@ -54,7 +54,8 @@ class BundleDataMissing(Rule):
     ## When it is fine
     Where only a function reads the file that the application never calls. What belongs to no
     package that the application imports is told as information, and so is a file in code that
-    writes files, or looks whether one is there.
+    writes files, or looks whether one is there and goes on without it. Code that raises where it
+    finds none needs it; code that does both is a warning.
     """
 
     name = "bundle-data-missing"
@@ -74,7 +75,7 @@ class BundleDataMissing(Rule):
             message=f"{asker(part)} opens {part.what}, which is not in this bundle.",
             cause=_cause(ctx, part),
             fix=AGAIN if part.what == LIBRARY else collected(ctx, part),
-            severity="error" if part.certain or part.direct else "info",
+            severity=_severity(part),
             evidence=told(part),
         )
 
@@ -83,6 +84,12 @@ class BundleDataMissing(Rule):
         if finding.subject == LIBRARY:
             return other.rule in {"import-failed", "command-failed"}
         return fails_for(other, finding, finding.subject)
+
+
+def _severity(part: MissingPart) -> Severity:
+    if not (part.certain or part.direct):
+        return "info"
+    return "warning" if part.doubtful else "error"
 
 
 def _cause(ctx: Context, part: MissingPart) -> str:

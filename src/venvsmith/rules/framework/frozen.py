@@ -21,10 +21,14 @@ AGAIN = "Freeze the application again, or copy its files again"
 def once(parts: Iterable[MissingPart]) -> Iterator[MissingPart]:
     """Yield each missing part once, the most certain asker first."""
     seen: set[str] = set()
-    for part in sorted(parts, key=lambda part: (not part.certain, not part.direct)):
+    for part in sorted(parts, key=_uncertainty):
         if part.what not in seen:
             seen.add(part.what)
             yield part
+
+
+def _uncertainty(part: MissingPart) -> tuple[bool, ...]:
+    return not (part.certain or part.direct), part.doubtful, not part.certain, not part.direct
 
 
 def asker(part: MissingPart) -> str:
