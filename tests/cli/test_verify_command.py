@@ -95,6 +95,18 @@ def test_static_leaves_what_was_asked_for_open(venv: Path) -> None:
     assert venvsmith("verify", f"venv:{venv}", "--static").returncode == 0
 
 
+def test_a_command_has_all_the_time_that_the_others_leave_it(venv: Path) -> None:
+    shared = ("verify", f"venv:{venv}", "--timeout", "4", "--format", "json")
+    long = venvsmith(*shared, "--command", "sleep 2.6", "--command", "true")
+    assert (long.returncode, json.loads(long.stdout)["score"]) == (0, 100)
+    endless = venvsmith(*shared, "--command", "sleep 30", "--command", "true")
+    report = json.loads(endless.stdout)
+    assert (endless.returncode, report["verdict"]) == (5, "inconclusive")
+    assert [each["subject"] for each in report["checks"]["skipped"] if each["asked"]] == [
+        "sleep 30"
+    ]
+
+
 def test_an_ignored_rule_needs_a_name_that_exists_and_a_reason(venv: Path, tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text("tiny==1.1\n")

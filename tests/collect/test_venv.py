@@ -250,7 +250,7 @@ def test_commands_run_with_the_venv_on_the_path(venv: Venv, gather: Callable[...
 
     assert [(result.returncode, result.output.strip()) for result in done[:1]] == [(4, "hello")]
     assert done[0].resolved == str(tool)
-    assert [result.returncode for result in done] == [4, 127, None]
+    assert [(r.returncode, r.cut_off) for r in done] == [(4, False), (127, False), (None, False)]
 
 
 def test_a_command_that_hangs_leaves_time_for_the_others_and_costs_no_other_fact(
@@ -264,9 +264,24 @@ def test_a_command_that_hangs_leaves_time_for_the_others_and_costs_no_other_fact
 
     assert facts.missing == ()
     assert len(env.bin_names) == 2002
-    assert [(c.argv[0], c.returncode) for c in env.commands] == [
-        ("sleep", None), ("true", 0), ("sleep", None),
+    assert [(c.argv[0], c.returncode, c.cut_off) for c in env.commands] == [
+        ("sleep", None, True), ("true", 0, False), ("sleep", None, True),
     ]  # fmt: skip
+
+
+def test_an_import_may_take_most_of_the_time_and_one_that_never_ends_leaves_some(
+    venv: Venv, gather: Callable[..., Facts]
+) -> None:
+    venv.add("slow", {"slow.py": "import time\ntime.sleep(3.5)"})
+    venv.add("hang", {"hang.py": "import time\ntime.sleep(60)"})
+    then = {"": (("true",),)}
+    slow = only(gather("slow", commands=then, timeout=5.0))
+    assert ([i.status for i in slow.imports], slow.commands[0].returncode) == (["ok"], 0)
+    hung = only(gather("hang", commands=then, timeout=2.0))
+    assert [(i.status, i.cut_off) for i in hung.imports] == [("timeout", True)]
+    assert hung.commands[0].returncode == 0
+    alone = only(gather("hang", timeout=2.0))
+    assert [(i.status, i.cut_off) for i in alone.imports] == [("timeout", False)]
 
 
 def test_the_manifest_names_what_is_to_work(venv: Venv, gather: Callable[..., Facts]) -> None:

@@ -34,7 +34,10 @@ REPORT_LIMIT = 64 * 1024 * 1024
 @imports_option("Import it on both sides; may be repeated.")
 @commands_option("Run it on both sides; may be repeated.")
 @static_option
-@timeout_option("Seconds that running things in one target may take.")
+@timeout_option(
+    "Seconds for all that runs in one target: each run may take what is left, less a little for "
+    "those that come after it."
+)
 @text_or_json("Of what is told.")
 @output_option
 @click.pass_obj

@@ -47,7 +47,10 @@ FORMATS = ("text", "json", "junit", "sarif", "github", "html")
     help="Variant of --stage; needed where it has several.",
 )  # fmt: skip
 @static_option
-@timeout_option("Seconds that running things in the target may take.")
+@timeout_option(
+    "Seconds for all that runs in the target: each run may take what is left, less a little for "
+    "those that come after it."
+)
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning"]), default="error", show_default=True,
     help="The least severity that makes the verdict 'fail'.",

@@ -27,7 +27,7 @@ class CollectRequest:
     :param commands: commands to run, in the same way.
     :param static: run nothing of the target.
     :param timeout: seconds for all that runs, imports and commands together. One that hangs
-        leaves some of it to the others.
+        leaves some of it to the others, and is marked as cut off.
     """
 
     venvs: tuple[str, ...] = ()

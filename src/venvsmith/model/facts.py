@@ -284,6 +284,8 @@ class ImportResult:
     seconds: float = 0.0
     output: str = ""
     """The end of what it printed, for a crash."""
+    cut_off: bool = False
+    """``timeout`` says nothing of it: other runs had the time, or waited for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -298,6 +300,8 @@ class CommandResult:
     seconds: float = 0.0
     resolved: str | None = None
     """The file that PATH gave."""
+    cut_off: bool = False
+    """That it did not end says nothing of it: other runs had the time, or waited for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -45,6 +45,8 @@ class CommandFailed(Rule):
 
     ## When it is fine
     Where the command needs a network, a device or arguments; then check another one (`--help`).
+    One that was stopped so that others could run is a note, and whether it works stays open: all
+    that runs shares `--timeout`.
     """
 
     name = "command-failed"
@@ -66,7 +68,9 @@ class CommandFailed(Rule):
             message=f"{shown} {_outcome(ctx, result)}.",
             cause=_cause(ctx, result),
             fix=_fix(ctx, result),
-            severity="error" if result.argv in ctx.expected.commands else "info",
+            severity=(
+                "error" if result.argv in ctx.expected.commands and not result.cut_off else "info"
+            ),
             evidence={
                 "argv": list(result.argv),
                 "returncode": result.returncode,

@@ -10,7 +10,8 @@ from venvsmith.rules.framework.rule import Need, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvsmith.model.finding import Finding
+    from venvsmith.model.facts import ImportResult
+    from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
 
@@ -33,7 +34,8 @@ class ImportTimeout(Rule):
         RUN python -m compileall -q /venv/lib
 
     ## When it is fine
-    On a slow machine: give more time with `--timeout`.
+    On a slow machine: give more time with `--timeout`. All that runs shares it: an import that was
+    stopped so that others could run is a note, and what was asked of it stays open.
     """
 
     name = "import-timeout"
@@ -53,6 +55,12 @@ class ImportTimeout(Rule):
                         "venvsmith verify --timeout 1800, or see where it stands: "
                         f"{ctx.env.path}/bin/python -X importtime -c 'import {result.module}'"
                     ),
-                    severity="error" if result.module in ctx.view.asked else "warning",
+                    severity=_severity(ctx, result),
                     evidence=evidence_of(ctx, result),
                 )
+
+
+def _severity(ctx: Context, result: ImportResult) -> Severity:
+    if result.cut_off:
+        return "info"
+    return "error" if result.module in ctx.view.asked else "warning"

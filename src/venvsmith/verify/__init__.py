@@ -16,6 +16,7 @@ from venvsmith.collect import CollectRequest, collect
 from venvsmith.diagnose import diagnose
 from venvsmith.errors import NothingCheckedError
 from venvsmith.model.expected import Expected
+from venvsmith.model.facts import CommandResult, ImportResult
 from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 from venvsmith.target import kind_of, open_target
@@ -162,10 +163,10 @@ def _of_application(
         own = [c for c in commands if c in options.asked.commands or env.bundle.starts(c)]
         remaining[env.path] = replace(expected[env.path], commands=tuple(own))
         skipped += [
-            _not_run(
+            _of_command(
                 argv,
-                f"{argv[0]} is a program of the stage's image; APP, or its executable's name, "
-                "starts this application",
+                f"was not run: {argv[0]} is a program of the stage's image; APP, or its "
+                "executable's name, starts this application",
                 asked=False,
             )
             for argv in commands
@@ -184,18 +185,19 @@ def _unanswered(everything: Sequence[Context], options: Options) -> tuple[Skippe
         if ctx.environment is None:
             continue
         wanted = options.asked if options.static else united(options.asked, ctx.expected)
-        tried = {i.module for i in ctx.env.imports if i.status != "skipped"}
-        ran = {c.argv for c in ctx.env.commands}
-        reason = _why(ctx)
+        why = _why(ctx)
+        imports = {i.module: _why_open(i) for i in ctx.env.imports}
+        commands = {c.argv: _why_open(c) for c in ctx.env.commands}
         found.extend(
-            _not_imported(module, reason)
+            _of_import(module, said)
             for module in ctx.expected.imports
-            if module in wanted.imports and module not in tried
+            if (said := imports.get(module, f"was not imported: {why}"))
+            and module in wanted.imports
         )
         found.extend(
-            _not_run(argv, reason)
+            _of_command(argv, said)
             for argv in ctx.expected.commands
-            if argv in wanted.commands and argv not in ran
+            if (said := commands.get(argv, f"was not run: {why}")) and argv in wanted.commands
         )
     return tuple(found)
 
@@ -222,21 +224,28 @@ def _unbuilt(said: Sequence[Expected], options: Options) -> Iterator[Skipped]:
         )
     for module in expected.imports:
         asked = module in options.asked.imports or not options.static
-        yield _not_imported(module, NOT_BUILT, asked=asked)
+        yield _of_import(module, f"was not imported: {NOT_BUILT}", asked=asked)
     for argv in expected.commands:
         asked = argv in options.asked.commands or not options.static
-        yield _not_run(argv, NOT_BUILT, asked=asked)
+        yield _of_command(argv, f"was not run: {NOT_BUILT}", asked=asked)
 
 
-def _not_imported(module: str, why: str, *, asked: bool = True) -> Skipped:
-    reason = f"{module} was not imported: {why}"
-    return Skipped(rule="import-failed", reason=reason, subject=module, asked=asked)
+def _of_import(module: str, said: str, *, asked: bool = True) -> Skipped:
+    return Skipped(rule="import-failed", reason=f"{module} {said}", subject=module, asked=asked)
 
 
-def _not_run(argv: Sequence[str], why: str, *, asked: bool = True) -> Skipped:
+def _of_command(argv: Sequence[str], said: str, *, asked: bool = True) -> Skipped:
     shown = shlex.join(argv)
-    reason = f"{shown} was not run: {why}"
-    return Skipped(rule="command-failed", reason=reason, subject=shown, asked=asked)
+    return Skipped(rule="command-failed", reason=f"{shown} {said}", subject=shown, asked=asked)
+
+
+def _why_open(result: ImportResult | CommandResult) -> str:
+    """Say why a run has no answer, neither good nor bad; nothing where it has one."""
+    if result.cut_off:
+        return f"was stopped after {result.seconds:.0f} s: all that runs shares --timeout"
+    if isinstance(result, ImportResult) and result.status == "skipped":
+        return f"was not imported: {result.message or 'nothing could run'}"
+    return ""
 
 
 def _why(ctx: Context) -> str:

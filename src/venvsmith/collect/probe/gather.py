@@ -18,8 +18,6 @@ from .tree import Fact, Tree, User
 SURROGATE = re.compile("[\ud800-\udfff]")
 NICE = 10
 ARCHIVE_MEMORY = 4 * 1024**3
-SHARE = 0.6
-"""Of all the time, what one run may take that others wait for."""
 READING = 15.0
 """Seconds after the runs' end until the reading of the files must have ended, too."""
 SITE_PATTERNS = ("dist-packages", "site-packages")
@@ -161,9 +159,13 @@ class Course:
             fact = self.static(places, workers)
         else:
             worker = forks.Worker(lambda: json.dumps(self.static(places, workers)).encode(), NICE)
-            results = [
-                self._runs(place, index, last=index == len(places) - 1)
+            commands = [
+                [argv for argv in self._asked("commands", place, index) if argv]
                 for index, place in enumerate(places)
+            ]
+            results = [
+                self._runs(place, index, wanted, sum(1 + len(c) for c in commands[index + 1 :]))
+                for index, (place, wanted) in enumerate(zip(places, commands))
             ]
             try:
                 fact = json.loads(worker.result(self.deadline + READING))
@@ -204,10 +206,11 @@ class Course:
         found, _ = roots.roots_of(facts, [])
         return list(dict.fromkeys(name for name, _ in found))[:MAX_ROOTS]
 
-    def _runs(self, place: Place, index: int, *, last: bool) -> Fact:
+    def _runs(self, place: Place, index: int, wanted: List[List[str]], waiting: int) -> Fact:
         """Run what was asked of an environment.
 
-        :param last: no other environment waits.
+        :param wanted: its commands.
+        :param waiting: how many runs come after all of its own.
         """
         begin = time.monotonic()
         env = dict(self.start.env)
@@ -216,24 +219,23 @@ class Course:
             env["PATH"] = place.path + "/bin:" + env.get("PATH", "/usr/bin:/bin")
         if index:
             env["VIRTUAL_ENV"] = place.path
-        limit = SHARE * (self.deadline - self.begin)
-        setting = runs.Setting(env, self.start.workdir, self.deadline, limit)
-        imports = runs.Imports(place.python, setting)
+        whole = self.deadline - self.begin
+        setting = runs.Setting(env, self.start.workdir, self.deadline, whole)
+        imports = runs.Imports(place.python, setting, waiting + len(wanted))
         imports.start(self._asked("imports", place, index) or self._roots(place))
         self.seconds["imports"] = round(
             self.seconds.get("imports", 0.0) + time.monotonic() - begin, 3
         )
         begin = time.monotonic()
-        wanted = [argv for argv in self._asked("commands", place, index) if argv]
         path = [folder for folder in env.get("PATH", "").split(":") if folder.startswith("/")]
         commands: List[Fact] = []
-        for argv in wanted:
+        for number, argv in enumerate(wanted, 1):
             if setting.is_over():
                 self.missing.append({"what": "commands", "reason": "no time was left"})
                 break
             resolved = discover.which(self.tree, argv[0], path)
-            is_last = last and len(commands) == len(wanted) - 1
-            commands.append(runs.command(argv, resolved, setting, last=is_last))
+            others = waiting + len(wanted) - number
+            commands.append(runs.command(argv, resolved, setting, others))
         self.seconds["commands"] = round(
             self.seconds.get("commands", 0.0) + time.monotonic() - begin, 3
         )

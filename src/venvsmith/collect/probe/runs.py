@@ -17,6 +17,8 @@ from .tree import Fact
 TAIL = 8 * 1024
 MAX_RESULTS = 8 * 1024 * 1024
 GRACE = 0.2
+KEPT = 2.0
+"""Seconds kept for each run that waits, as long as they are no tenth of the time left."""
 STATUSES = ("ok", "failed", "namespace")
 """What an import child can say of a module; the rest is seen from outside."""
 FLOOD = 256 * 1024 * 1024
@@ -30,20 +32,23 @@ class Setting(NamedTuple):
     cwd: Optional[str]
     deadline: float
     """When everything must have ended, on the monotonic clock."""
-    limit: float
-    """Seconds for one run that others wait for."""
+    whole: float
+    """Seconds for all runs together."""
 
     def is_over(self) -> bool:
         """Return whether no time is left to start anything."""
         return time.monotonic() > self.deadline
 
-    def left(self, *, last: bool = False) -> float:
-        """Return how many seconds a run may take.
+    def share(self, waiting: int) -> Tuple[float, bool]:
+        """Return how many seconds a run may take, and whether these are all that could be asked.
 
-        :param last: nothing comes after it, so that it may take all.
+        They are not where some are kept for others, or where others have had most of them.
+
+        :param waiting: how many runs come after it.
         """
         left = self.deadline - time.monotonic()
-        return max(0.5, left if last else min(self.limit, left))
+        seconds = max(0.5, left - min(KEPT * waiting, left / 10))
+        return seconds, seconds >= left and seconds >= self.whole / 2
 
 
 class Ended(NamedTuple):
@@ -54,6 +59,21 @@ class Ended(NamedTuple):
     results: bytes
     seconds: float
     flooded: bool = False
+    cut_off: bool = False
+    """Whether it was stopped for want of time that other runs had or wait for."""
+
+
+def run_in_turn(
+    argv: Sequence[str], setting: Setting, waiting: int, *, results: bool = False
+) -> Ended:
+    """Run a program as `run` does, in its share of the time.
+
+    :param waiting: how many runs come after it.
+    """
+    seconds, is_full = setting.share(waiting)
+    ended = run(argv, setting, seconds, results=results)
+    stopped = ended.returncode is None and not ended.flooded
+    return ended._replace(cut_off=stopped and not is_full)
 
 
 def run(argv: Sequence[str], setting: Setting, timeout: float, *, results: bool = False) -> Ended:
@@ -135,16 +155,18 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 class Imports:
     """The outcome of starting an interpreter and importing modules with it."""
 
-    def __init__(self, python: str, setting: Setting) -> None:
+    def __init__(self, python: str, setting: Setting, waiting: int) -> None:
+        """:param waiting: how many runs come after all imports."""
         self._python = python
         self._setting = setting
+        self._waiting = waiting
         self.run: Fact = {}
         self.torch: Optional[Fact] = None
         self.results: Dict[str, Fact] = {}
 
-    def _once(self, names: Sequence[str]) -> Tuple[Ended, List[Fact]]:
+    def _once(self, names: Sequence[str], others: int) -> Tuple[Ended, List[Fact]]:
         argv = [self._python, "-X", "faulthandler", "-c", child.SOURCE, "{fd}", "1", *names]
-        ended = run(argv, self._setting, self._setting.left(), results=True)
+        ended = run_in_turn(argv, self._setting, others + self._waiting, results=True)
         return ended, read_answers(ended.results)
 
     def start(self, names: Sequence[str]) -> None:
@@ -152,7 +174,7 @@ class Imports:
 
         A failure that no earlier import can have caused is not tried again.
         """
-        ended, answers = self._once(names)
+        ended, answers = self._once(names, max(0, len(names) - 1))
         self.run = _interpreter_run(ended, answers)
         current, succeeded, again = None, False, []
         for answer in answers:
@@ -172,18 +194,19 @@ class Imports:
             return
         if current is not None and rest:
             self.results[current] = _broken(current, ended)
-            if rest[0] == names[0]:  # nothing came before it
+            if rest[0] == names[0] or ended.cut_off:  # nothing came before it, or it had its time
                 rest.remove(current)
-        for name in [name for name in names if name in again or name in rest]:
-            self._alone(name)
+        alone = [name for name in names if name in again or name in rest]
+        for number, name in enumerate(alone, 1):
+            self._alone(name, len(alone) - number)
 
-    def _alone(self, name: str) -> None:
+    def _alone(self, name: str, others: int) -> None:
         if self._setting.is_over():
             self.results.setdefault(
                 name, {"module": name, "status": "skipped", "message": "no time was left"}
             )
             return
-        ended, answers = self._once([name])
+        ended, answers = self._once([name], others)
         result = next((_result(item) for item in answers if item.get("module") == name), None)
         self.results[name] = result or _broken(name, ended)
 
@@ -198,6 +221,7 @@ def _broken(name: str, ended: Ended) -> Fact:
     fact: Fact = {"module": name, "output": ended.output, "seconds": ended.seconds}
     if ended.returncode is None:
         fact["status"] = "timeout"
+        fact["cut_off"] = ended.cut_off
         fact["message"] = (
             "it printed without end" if ended.flooded else f"no end after {ended.seconds:.0f} s"
         )
@@ -234,13 +258,13 @@ def _interpreter_run(ended: Ended, answers: List[Fact]) -> Fact:
     return fact
 
 
-def command(argv: Sequence[str], resolved: Optional[str], setting: Setting, *, last: bool) -> Fact:
+def command(argv: Sequence[str], resolved: Optional[str], setting: Setting, waiting: int) -> Fact:
     """Run one command as a user would and return a `model.facts.CommandResult`.
 
-    :param last: nothing else waits for its end.
+    :param waiting: how many runs come after it.
     """
-    ended = run(argv, setting, setting.left(last=last))
+    ended = run_in_turn(argv, setting, waiting)
     return {
         "argv": list(argv), "returncode": ended.returncode, "output": ended.output,
-        "seconds": round(ended.seconds, 3), "resolved": resolved,
+        "seconds": round(ended.seconds, 3), "resolved": resolved, "cut_off": ended.cut_off,
     }  # fmt: skip
