@@ -101,9 +101,9 @@ def test_a_command_has_all_the_time_that_the_others_leave_it(venv: Path) -> None
     assert (long.returncode, json.loads(long.stdout)["score"]) == (0, 100)
     endless = venvsmith(*shared, "--command", "sleep 30", "--command", "true")
     report = json.loads(endless.stdout)
-    assert (endless.returncode, report["verdict"]) == (5, "inconclusive")
-    assert [each["subject"] for each in report["checks"]["skipped"] if each["asked"]] == [
-        "sleep 30"
+    assert (endless.returncode, report["score"]) == (1, 50)
+    assert [(each["rule"], each["subject"]) for each in report["findings"]] == [
+        ("command-failed", "sleep 30")
     ]
 
 

@@ -265,7 +265,7 @@ def test_a_command_that_hangs_leaves_time_for_the_others_and_costs_no_other_fact
     assert facts.missing == ()
     assert len(env.bin_names) == 2002
     assert [(c.argv[0], c.returncode, c.cut_off) for c in env.commands] == [
-        ("sleep", None, True), ("true", 0, False), ("sleep", None, True),
+        ("sleep", None, False), ("true", 0, False), ("sleep", None, True),
     ]  # fmt: skip
 
 
@@ -278,7 +278,7 @@ def test_an_import_may_take_most_of_the_time_and_one_that_never_ends_leaves_some
     slow = only(gather("slow", commands=then, timeout=5.0))
     assert ([i.status for i in slow.imports], slow.commands[0].returncode) == (["ok"], 0)
     hung = only(gather("hang", commands=then, timeout=2.0))
-    assert [(i.status, i.cut_off) for i in hung.imports] == [("timeout", True)]
+    assert [(i.status, i.cut_off) for i in hung.imports] == [("timeout", False)]
     assert hung.commands[0].returncode == 0
     alone = only(gather("hang", timeout=2.0))
     assert [(i.status, i.cut_off) for i in alone.imports] == [("timeout", False)]

@@ -285,7 +285,7 @@ class ImportResult:
     output: str = ""
     """The end of what it printed, for a crash."""
     cut_off: bool = False
-    """``timeout`` says nothing of it: other runs had the time, or waited for it."""
+    """It was stopped with less than half of the time: ``timeout`` says nothing of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -301,7 +301,7 @@ class CommandResult:
     resolved: str | None = None
     """The file that PATH gave."""
     cut_off: bool = False
-    """That it did not end says nothing of it: other runs had the time, or waited for it."""
+    """It was stopped with less than half of the time, which says nothing of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -45,8 +45,8 @@ class CommandFailed(Rule):
 
     ## When it is fine
     Where the command needs a network, a device or arguments; then check another one (`--help`).
-    One that was stopped so that others could run is a note, and whether it works stays open: all
-    that runs shares `--timeout`.
+    All that runs shares `--timeout`: a command that was stopped with less than half of it is a
+    note, and whether it works stays open.
     """
 
     name = "command-failed"

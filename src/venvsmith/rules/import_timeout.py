@@ -35,7 +35,7 @@ class ImportTimeout(Rule):
 
     ## When it is fine
     On a slow machine: give more time with `--timeout`. All that runs shares it: an import that was
-    stopped so that others could run is a note, and what was asked of it stays open.
+    stopped with less than half of it is a note, and what was asked of it stays open.
     """
 
     name = "import-timeout"

@@ -40,15 +40,15 @@ class Setting(NamedTuple):
         return time.monotonic() > self.deadline
 
     def share(self, waiting: int) -> Tuple[float, bool]:
-        """Return how many seconds a run may take, and whether these are all that could be asked.
+        """Return how many seconds a run may take, and whether these are at least half of all.
 
-        They are not where some are kept for others, or where others have had most of them.
+        Of less than that, nobody can say that it should have been enough.
 
         :param waiting: how many runs come after it.
         """
         left = self.deadline - time.monotonic()
         seconds = max(0.5, left - min(KEPT * waiting, left / 10))
-        return seconds, seconds >= left and seconds >= self.whole / 2
+        return seconds, seconds >= self.whole / 2
 
 
 class Ended(NamedTuple):
@@ -60,7 +60,7 @@ class Ended(NamedTuple):
     seconds: float
     flooded: bool = False
     cut_off: bool = False
-    """Whether it was stopped for want of time that other runs had or wait for."""
+    """Whether it was stopped with less than half of the time, because others had the rest."""
 
 
 def run_in_turn(
