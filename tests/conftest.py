@@ -12,6 +12,9 @@ import pytest
 
 from registries import serving
 
+# What the tests start hundreds of times is compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @cache
 def engine_trouble() -> str | None:
