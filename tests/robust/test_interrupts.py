@@ -134,3 +134,21 @@ def interrupt(root: Path, words: list[str], number: signal.Signals, after: float
     ]
     assert rubbish == []
     assert list((root.parent / "temp").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--version"], 0), (["no-such-command"], 2)], ids=["done", "refused"]
+)
+def test_a_run_that_ended_keeps_its_code_whatever_comes_while_python_ends(
+    number: signal.Signals, words: list[str], code: int
+) -> None:
+    script = (
+        "import atexit, os, sys\n"
+        "from venvsmith.__main__ import main\n"
+        f"atexit.register(os.kill, os.getpid(), {int(number)})\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
