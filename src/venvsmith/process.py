@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import IO
 
 GRACE_SECONDS = 3.0
@@ -133,41 +133,29 @@ def run(
     ended = None if stop is not None else _ended_by.get()
     _refuse_once_set(ended)
     start = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            command.argv,
-            stdin=subprocess.PIPE if command.stdin is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if command.env is None else dict(command.env),
-            cwd=command.cwd,
-            start_new_session=True,
-        )
-    except OSError as exc:
-        if exc.errno not in _NOT_STARTED:
-            raise
-        code = NOT_FOUND if exc.errno == errno.ENOENT else NOT_STARTABLE
-        return Completed(command=command, returncode=code, stderr=str(exc).encode())
     out = _Sink(limit=command.output_limit, on_line=on_output)
     err = _Sink(limit=command.output_limit, on_line=on_line)
-    threads = [Thread(target=_feed, args=(process, command.stdin), daemon=True)]
-    for sink, pipe in ((out, process.stdout), (err, process.stderr)):
-        if pipe is not None:
-            threads.append(Thread(target=sink.drain, args=(pipe,), daemon=True))
+    process: subprocess.Popen[bytes] | None = None
     timed_out = False
     try:
-        for thread in threads:
-            thread.start()
+        # One that has started and is not known yet could not be stopped.
+        with _signals_later():
+            process = _start(command)
+            readers = _attend(process, command.stdin, out, err)
         if not _wait(process, command, (out, err), stop or ended):
             _refuse_once_set(ended)
             timed_out = not (command.stop_when_full and (out.truncated or err.truncated))
             _stop(process)
-    except BaseException:
-        _stop(process)
+    except BaseException as exc:
+        if process is not None:
+            _stop(process)
+        elif isinstance(exc, OSError) and exc.errno in _NOT_STARTED:
+            code = NOT_FOUND if exc.errno == errno.ENOENT else NOT_STARTABLE
+            return Completed(command=command, returncode=code, stderr=str(exc).encode())
         raise
-    for thread in threads[1:]:
+    for reader in readers:
         # A grandchild that left the group may hold the pipe open; its output is not ours.
-        thread.join(GRACE_SECONDS)
+        reader.join(GRACE_SECONDS)
     return Completed(
         command=command,
         returncode=process.returncode,
@@ -213,6 +201,55 @@ def environment(
 def _refuse_once_set(ended: Event | None) -> None:
     if ended is not None and ended.is_set():
         raise KeyboardInterrupt
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command.argv,
+        stdin=subprocess.PIPE if command.stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=None if command.env is None else dict(command.env),
+        cwd=command.cwd,
+        start_new_session=True,
+    )
+
+
+def _attend(
+    process: subprocess.Popen[bytes], data: bytes | None, out: _Sink, err: _Sink
+) -> tuple[Thread, ...]:
+    """Begin to feed a program and to read what it writes; return the threads that read."""
+    feeder = Thread(target=_feed, args=(process, data), daemon=True)
+    readers = tuple(
+        Thread(target=sink.drain, args=(pipe,), daemon=True)
+        for sink, pipe in ((out, process.stdout), (err, process.stderr))
+    )
+    for thread in (feeder, *readers):
+        thread.start()
+    return readers
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Put off what would interrupt this thread to the end of the block.
+
+    A signal that is ignored stays so, as programs that are started inherit that.
+    """
+    if current_thread() is not main_thread():  # no signal interrupts another one
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in caught:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in caught.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _wait(

@@ -7,12 +7,12 @@ import pkgutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from venvsmith import errors
+from waiting import eventually
 
 THREE_MISTAKES = """\
 [project]
@@ -124,14 +124,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_an_interrupt_ends_with_130_and_one_line(tmp_path: Path) -> None:
     slow = tmp_path / "bin" / "python"
     slow.parent.mkdir()
-    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.write_text('#!/bin/sh\ntouch "$0.begun"\nexec sleep 600\n')
     slow.chmod(0o755)
     (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\n")
     argv = [sys.executable, "-m", "venvsmith", "verify", f"venv:{tmp_path}"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(1.5)
+        eventually(slow.with_name("python.begun").exists)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.split(b"\n") == [b"", b"venvsmith: interrupted", b""]
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -32,13 +33,13 @@ while True:
         write_files({root / "locks/a": body, root / "locks/b": body, root / "c": body})
 """
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from venvsmith.files import locked
 
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(0.6)
+    sys.stdin.read()
 """
 
 
@@ -213,22 +214,17 @@ def test_hostile_journal_is_refused(tmp_path: Path, journal: str) -> None:
 
 
 def test_second_run_waits_and_gives_up_in_time(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            HOLDER,
-            str(tmp_path),
-        ],
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    with pytest.raises(SurroundingsError) as caught, files.locked(tmp_path, timeout=0.1):
-        pass
-    assert caught.value.code == "lock-timeout"
-    with files.locked(tmp_path, timeout=10), files.locked(tmp_path, timeout=0):
-        pass
-    holder.stdout.close()
-    assert holder.wait() == 0
+    argv = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(SurroundingsError) as caught, files.locked(tmp_path, timeout=0.1):
+            pass
+        assert caught.value.code == "lock-timeout"
+        Timer(0.2, holder.stdin.close).start()
+        with files.locked(tmp_path, timeout=60), files.locked(tmp_path, timeout=0):
+            pass
+    assert holder.returncode == 0
     assert contents(tmp_path) == {}

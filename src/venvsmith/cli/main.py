@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from venvsmith.errors import VenvsmithError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
     from venvsmith.model.project import Project
 
@@ -155,16 +153,11 @@ def cli(ctx: click.Context, config: Path | None, quiet: bool, verbose: bool, col
     ctx.obj = Shared(config=config, verbosity=int(verbose) - int(quiet), color=color)
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - signal's signature
-    raise SystemExit(128 + number)
-
-
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the contract's code.
 
     :param argv: the arguments without the program's name; the process's own where None.
     """
-    signal.signal(signal.SIGTERM, _terminate)
     sys.stdout = _QuietPipe(sys.stdout)
     if instruction := os.environ.get("_VENVSMITH_COMPLETE"):
         from venvsmith.cli.complete import answer_shell  # noqa: PLC0415 - only for a shell
