@@ -1,5 +1,7 @@
 """What a failing index or network looks like in the words of uv and pip, and what it means.
 
+And what of an address may be shown: all that a tool prints may hold one with a password.
+
 A fault of the network is worth a retry (exit 4); a file that is gone or is another one than was
 locked is not (exit 1). The tools exit alike for both, so their words are all there is to tell by.
 """
@@ -9,14 +11,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from venvsmith.errors import JudgedError, SurroundingsError
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from venvsmith.errors import VenvsmithError
 
-_URL = re.compile(r"[a-z+]+://[^\s`'\"<>)\]]+")
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/]*@")
+"""All up to the last @ of the host's part: a password may hold one, or whatever ends an address."""
+_URL = re.compile(
+    r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://(?:[^\s/]*@)?"
+    r"(?:\[[\w:.%]*\]|[^\s`'\"<>)\]])[^\s`'\"<>)\]]*"
+)
 _RETRY = "look at the index, the proxy and the network, then run again"
 
 
@@ -171,12 +180,35 @@ def redact_urls(text: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Return an address without user, password and query."""
-    if "://" not in url:
+    """Return an address without user, password, query and fragment; what is none, as it is."""
+    scheme, slashes, rest = url.partition("://")
+    if not slashes:
         return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    host, slash, path = rest.partition("/")
+    bare = f"{host.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme.lower()}://{re.split('[?#]', bare)[0]}"
+
+
+def without_credentials(text: str, *, mark: str = "") -> str:
+    """Return the text with no user and no password in its addresses, and all else left there.
+
+    :param mark: what stands in their place.
+    """
+    return _CREDENTIALS.sub(mark, text)
+
+
+def credentials_in(url: str) -> str:
+    """Return user and password of an address as they are written there; empty where it has none."""
+    found = _CREDENTIALS.search(url)
+    return found[0][:-1] if found is not None else ""
+
+
+def parts_of(url: str) -> SplitResult | None:
+    """Return the parts of an address that anyone may have written; None where it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 def _groups(found: re.Match[str]) -> dict[str, str]:

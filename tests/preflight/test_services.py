@@ -31,6 +31,7 @@ class Service(BaseHTTPRequestHandler):
 
     asked: list[tuple[str, str]]
     status = 200
+    realm = "http://{host}/token"
 
     def do_GET(self) -> None:
         given = self.headers.get("Authorization", "")
@@ -38,7 +39,7 @@ class Service(BaseHTTPRequestHandler):
         host = self.headers["Host"]
         if self.path == "/v2/" and self.status == 200:
             self.send_response(401)
-            realm = f'Bearer realm="http://{host}/token",service="here"'
+            realm = f'Bearer realm="{self.realm.format(host=host)}",service="here"'
             self.send_header("Www-Authenticate", realm)
             self.end_headers()
             return
@@ -55,9 +56,11 @@ class Service(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def service(status: int = 200) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def service(
+    status: int = 200, realm: str = Service.realm
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     asked: list[tuple[str, str]] = []
-    handler = type("Here", (Service,), {"asked": asked, "status": status})
+    handler = type("Here", (Service,), {"asked": asked, "status": status, "realm": realm})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_address[1]}", asked
@@ -138,6 +141,14 @@ def test_a_login_is_proved_at_the_registrys_token_service(
         assert path == "/token?service=here&scope=repository%3Aacme%2Fasr%3Apull%2Cpush"
         assert given == f"Basic {auth}"
         assert auth not in row.message
+
+
+@pytest.mark.parametrize("realm", ["http://elsewhere.example/token", "https://[nowhere"])
+def test_a_login_goes_to_no_service_that_is_no_safe_address(realm: str, tmp_path: Path) -> None:
+    with service(realm=realm) as (host, asked):
+        row = login(tmp_path, host, {host: {"auth": LOGIN}}, probe=True)
+    assert (row.status, row.message) == ("unknown", "logged in, in a way that is not probed")
+    assert [given for _, given in asked] == [""]
 
 
 def test_a_registry_without_logins_and_one_out_of_reach(registry: str, tmp_path: Path) -> None:

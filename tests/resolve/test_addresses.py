@@ -213,7 +213,7 @@ def test_mistakes_are_told(shop: Workshop) -> None:
     with pytest.raises(JudgedError, match=r"to a wheel: FileNotFoundError: .*acme\.py") as caught:
         shop.lock()
     assert caught.value.code == "build-failed"
-    shop.stage("base", "./nowhere", "x @ /abs/x", "acme @ ./acme/acme.py")
+    shop.stage("base", "./nowhere", "x @ /abs/x", "acme @ ./acme/acme.py", "x @ https://[x/y.whl")
     with pytest.raises(ConfigError) as wrong:
         shop.lock()
     assert wrong.value.problems == (
@@ -226,4 +226,5 @@ def test_mistakes_are_told(shop: Workshop) -> None:
             "stages.base.requires[2]",
             "there is no folder, wheel or source archive './acme/acme.py'",
         ),
+        ("stages.base.requires[3]", "'https://[x/y.whl' is no address"),
     )

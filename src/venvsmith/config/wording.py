@@ -9,11 +9,12 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from venvsmith.network import without_credentials
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_CREDENTIALS = re.compile(r"://[^/\s]*@")
 _SHOWN = 60
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that make a line read otherwise than it works (CVE-2021-42574)."""
@@ -27,7 +28,7 @@ def join(path: str, key: str) -> str:
 
 def shown(value: str) -> str:
     """Return a string in quotes, shortened, harmless to a terminal, credentials masked."""
-    value = _CREDENTIALS.sub("://***@", value)
+    value = without_credentials(value, mark="***@")
     return json.dumps(value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "\u2026")
 
 

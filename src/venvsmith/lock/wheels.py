@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -22,6 +22,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from venvsmith.lock.folder import source_files
 from venvsmith.lock.pyproject import ProblemError, read_own_project
 from venvsmith.lock.record import read_record
+from venvsmith.network import parts_of, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +168,10 @@ def _entry(project: Project, key: str, entry: Mapping[str, str]) -> Built:
 
 
 def _spelled(url: str, root: Path) -> str:
-    parts = urlsplit(url)
+    parts = parts_of(url)
+    if parts is None:
+        message = f"'{redact_url(url)}' is no address"
+        raise ProblemError(message)
     if parts.password or (parts.username and "ssh" not in parts.scheme):
         message = (
             f"credentials do not belong into the address of {parts.hostname}: let git's "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from venvsmith.network import without_credentials
 from venvsmith.preflight.programs import number_of
 from venvsmith.preflight.report import Row
 
@@ -52,15 +52,11 @@ def _unreachable(at: Situation, engine: Engine) -> Row:
     if "permission denied" in engine.trouble.lower():
         mend = "let this user speak to it: sudo usermod -aG docker $USER, then log in again"
     elif host:
-        mend = f"DOCKER_HOST is {_shown(host)}: is that the engine you mean, and is it up?"
+        named = without_credentials(host)
+        mend = f"DOCKER_HOST is {named}: is that the engine you mean, and is it up?"
     elif at.machine.system in {"darwin", "windows"}:
         mend = "start Docker Desktop"
     return _row("engine", "docker", "missing", engine.trouble, mend)
-
-
-def _shown(host: str) -> str:
-    """Return an address without a password, if there is one."""
-    return re.sub(r"//[^/@]*@", "//", host)
 
 
 def _engine(engine: Engine) -> Row:

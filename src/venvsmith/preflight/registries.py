@@ -7,10 +7,11 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from venvsmith.config import tags_of
 from venvsmith.model.reference import HUB, registry_tags
+from venvsmith.network import parts_of
 from venvsmith.preflight.report import Row
 from venvsmith.preflight.tokens import read_dotenv
 from venvsmith.push import login as push
@@ -233,7 +234,8 @@ def _where_to_log_in(api: str, challenge: str, login: Login) -> str:
         return api
     parts = dict(_CHALLENGE.findall(challenge))
     realm = parts.get("realm", "")
-    if urlsplit(realm).scheme != "https" and not _local(urlsplit(realm).netloc):
+    service = parts_of(realm)
+    if service is None or (service.scheme != "https" and not _local(service.netloc)):
         return ""
     scope = f"repository:{login.repository}:pull,push"
     query = urlencode({"service": parts.get("service", ""), "scope": scope})

@@ -7,6 +7,7 @@ import re
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from venvsmith.network import without_credentials
 from venvsmith.preflight.report import Row
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _whoami(at: Situation, name: str, value: str, source: str) -> Row:
     """Ask Hugging Face (or the mirror that HF_ENDPOINT names) whose token it is."""
     hub = at.machine.env.get("HF_ENDPOINT", "").rstrip("/") or HUB
     reply = at.machine.get(f"{hub}/api/whoami-v2", {"Authorization": f"Bearer {value}"})
-    shown = re.sub(r"//[^/@]*@", "//", hub)
+    shown = without_credentials(hub)
     if reply.status == 200:  # noqa: PLR2004
         return _row(name, "ok", f"in {source}; {shown} knows it{_owner(reply.body)}")
     if reply.status in {401, 403}:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from venvsmith.network import credentials_in
 from venvsmith.patience import TOOL, patience
 
 if TYPE_CHECKING:
@@ -61,8 +61,6 @@ def with_wheels(request: Request) -> tuple[str, ...]:
 
 def secrets_of(url: str) -> tuple[str, ...]:
     """Return the parts of an address that must not be shown."""
-    credentials = re.search(r"://([^@/]+)@", url)
-    if credentials is None:
-        return ()
-    user, _, password = credentials[1].partition(":")
-    return tuple(part for part in (password, credentials[1], user) if part)
+    login = credentials_in(url)
+    user, _, password = login.partition(":")
+    return tuple(part for part in (password, login, user) if part)

@@ -6,7 +6,7 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockValidationError
 from packaging.tags import Tag, compatible_tags, cpython_tags, create_compatible_tags_selector
@@ -15,6 +15,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from venvsmith.errors import JudgedError, SurroundingsError
 from venvsmith.lock.sizes import Sizes, kept_sizes, place_of
 from venvsmith.model.platforms import DEFAULT_MANYLINUX
+from venvsmith.network import parts_of
 from venvsmith.resolve.lengths import Lengths
 from venvsmith.resolve.protocol import Request
 
@@ -142,7 +143,7 @@ def _tagged(package: Package) -> Iterator[tuple[PackageWheel, frozenset[Tag]]]:
 
 def _size_on_disk(file: PackageWheel | PackageSdist, folders: list[Path]) -> int | None:
     places = [folder / file.filename for folder in folders]
-    url = urlsplit(file.url or "")
-    if url.scheme == "file":
+    url = parts_of(file.url or "")
+    if url is not None and url.scheme == "file":
         places.append(Path(unquote(url.path)))
     return next((place.stat().st_size for place in places if place.is_file()), None)

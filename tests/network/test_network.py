@@ -1,0 +1,63 @@
+"""Whatever a tool prints, no password in it is shown, and looking for one takes no time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from venvsmith.config.wording import shown
+from venvsmith.network import (
+    network_error,
+    parts_of,
+    redact_url,
+    redact_urls,
+    without_credentials,
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "bare", "all_else"),
+    [
+        ("https://u:p@h/a?t=1#f", "https://h/a", "https://h/a?t=1#f"),
+        ("https://u:p@ss@h/x", "https://h/x", "https://h/x"),
+        ("https://u:p)w'#?]@h/x", "https://h/x", "https://h/x"),
+        ("HTTPS://tok@h", "https://h", "HTTPS://h"),
+        ("git+ssh://git@h/r.git@v1", "git+ssh://h/r.git@v1", "git+ssh://h/r.git@v1"),
+        ("http://[::1]:8080/x", "http://[::1]:8080/x", "http://[::1]:8080/x"),
+        ("http://u:p@[fe80::1%25eth0]/x?t", "http://[fe80::1%25eth0]/x", None),
+        ("https://[x/y.whl", "https://[x/y.whl", "https://[x/y.whl"),
+        ("http://[::1", "http://[::1", "http://[::1"),
+        ("https://h/@scope/x", "https://h/@scope/x", "https://h/@scope/x"),
+        ("file:///srv/simple", "file:///srv/simple", "file:///srv/simple"),
+        ("../wheels", "../wheels", "../wheels"),
+    ],
+)
+def test_an_address_is_shown_without_what_logs_in(
+    address: str, bare: str, all_else: str | None
+) -> None:
+    assert redact_url(address) == bare
+    assert all_else is None or without_credentials(address) == all_else
+    sentence = f"Failed to fetch: `{address}` (see log)"
+    assert redact_urls(sentence) == f"Failed to fetch: `{bare}` (see log)"
+
+
+def test_a_value_of_the_configuration_says_where_a_login_stood() -> None:
+    assert shown("https://u:p@ss@h/x") == '"https://***@h/x"'
+
+
+def test_what_is_no_address_has_no_parts() -> None:
+    assert parts_of("https://[x/y.whl") is None
+
+
+def test_an_index_at_an_address_of_ipv6_is_named_in_its_error() -> None:
+    error = network_error("error sending request for url (http://u:p@[::1]:8080/simple/x/)")
+    assert error is not None
+    assert (error.code, error.where) == ("index-unreachable", "http://[::1]:8080/simple/x/")
+
+
+def test_a_long_word_or_a_thousand_addresses_take_no_time() -> None:
+    start = time.monotonic()
+    for text in ("a" * 200_000, "a+" * 100_000, "x://" * 50_000, "http://" + "@[" * 100_000):
+        redact_urls(text)
+    assert time.monotonic() - start < 2
