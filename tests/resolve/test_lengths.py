@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
-from venvsmith.resolve.lengths import Lengths
+from venvsmith.resolve.lengths import REMEMBERED, Lengths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +54,34 @@ def test_lengths_come_over_one_connection_which_may_end_between(
     server.server_close()
     with Lengths(offline=True) as lengths, pytest.raises(OSError):  # noqa: PT011
         lengths.of(f"{at}/x")
+
+
+def test_what_is_remembered_does_not_grow_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = tmp_path / "venvsmith/lengths.json"
+
+    class Told(Lengths):
+        """Asks nobody: each file is as long as its address."""
+
+        def _ask(self, url: str) -> str:
+            return str(len(url))
+
+    with Told(offline=False) as lengths:
+        for number in range(REMEMBERED):
+            lengths.of(f"https://h/{number:06}")
+    with Told(offline=False) as lengths:
+        assert lengths.of("https://h/latest") == 16
+        assert lengths.of("https://h/signed?until=noon") == 27
+        assert lengths.of("https://[h/none") is None
+    kept = json.loads(cache.read_text())
+    assert len(kept) == REMEMBERED
+    assert "https://h/000000" not in kept
+    assert kept["https://h/latest"] == 16
+    assert "signed" not in cache.read_text()
+    assert [path.name for path in cache.parent.iterdir()] == ["lengths.json"]
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))  # a file: nothing can lie below it
+    with Told(offline=False) as lengths:
+        assert lengths.of("https://h/another") == 17

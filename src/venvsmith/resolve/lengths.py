@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import ssl
-import tempfile
 import urllib.error
 import urllib.request
 from functools import cached_property
@@ -21,8 +20,14 @@ from threading import local
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from venvsmith.errors import VenvsmithError
+from venvsmith.files import write_files
+from venvsmith.network import parts_of
+
 TIMEOUT = 10.0
 """Seconds."""
+REMEMBERED = 20_000
+"""Files whose lengths are kept, the latest: some hundred locks' worth, in 3 MB."""
 
 
 class Lengths:
@@ -47,23 +52,18 @@ class Lengths:
             connection.close()
         if not self._new:
             return
-        with contextlib.suppress(OSError):
-            path = _cache_file()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({**self._known, **self._new}, indent=0, sort_keys=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=path.parent, delete=False, encoding="utf-8"
-            ) as file:
-                file.write(text)
-            Path(file.name).replace(path)
+        latest_last = [*self._known.items(), *sorted(self._new.items())]
+        text = json.dumps(dict(latest_last[-REMEMBERED:]), indent=0)
+        with contextlib.suppress(VenvsmithError):
+            write_files({_cache_file(): text.encode()})
 
     def of(self, url: str) -> int | None:
         """Return what the server says of a file's length in bytes; None where it does not.
 
         :raises OSError: where it cannot be asked now.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"}:
+        parts = parts_of(url)
+        if parts is None or parts.scheme not in {"http", "https"}:
             return None
         # Without user and password: a server that wants them is not told them here.
         bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
@@ -77,7 +77,7 @@ class Lengths:
             raise OSError from exc
         if not length.isdecimal():
             return None
-        if parts.scheme == "https":
+        if parts.scheme == "https" and not parts.query:  # a query is often good for once alone
             self._new[bare] = int(length)
         return int(length)
 
