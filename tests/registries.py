@@ -10,6 +10,7 @@ import base64
 import contextlib
 import http.client
 import json
+import random
 import shutil
 import socket
 import struct
@@ -23,6 +24,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal, Self
+
+from waiting import eventually
 
 USER, PASSWORD = "maintainer", "s3cret-canary"
 # bcrypt of that password, with a cost of 4.
@@ -45,8 +48,7 @@ def serving(folder: Path, *, login: bool = False) -> Iterator[str]:
     """Run a registry whose content lies in a folder; yield its ``host:port``."""
     program = shutil.which("docker-registry")
     assert program, "there is no docker-registry here: run 'make engine'"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{_free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
     text = CONFIG % (folder / "storage", address)
     if login:
@@ -65,16 +67,26 @@ def serving(folder: Path, *, login: bool = False) -> Iterator[str]:
 
 
 def _wait(address: str, running: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
+    def answers() -> bool:
+        assert running.poll() is None, "the registry ended at once"
         try:
-            with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
-                return
-        except urllib.error.HTTPError:
-            return
+            with urllib.request.urlopen(f"http://{address}/v2/", timeout=30):
+                return True
+        except urllib.error.HTTPError as error:
+            with error:
+                return True
         except OSError:
-            assert running.poll() is None, "the registry ended at once"
-            time.sleep(0.05)
-    raise AssertionError(f"the registry at {address} does not answer")
+            return False
+
+    eventually(answers)
+
+
+def _free_port() -> int:
+    """Return a port below those that the kernel gives to whoever connects somewhere meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def ask(address: str, path: str, *, login: bool = False) -> tuple[int, dict[str, str], bytes]:
@@ -85,7 +97,7 @@ def ask(address: str, path: str, *, login: bool = False) -> tuple[int, dict[str,
         basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         request.add_header("Authorization", f"Basic {basic}")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -19,7 +19,7 @@ from indexes import guarded
 from resolve.workshop import LocalIndex
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "service"
-PATIENCE = 40
+PATIENCE = 120
 """Seconds for a container to answer on a busy machine."""
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
@@ -47,7 +47,7 @@ def ask(url: str, data: bytes | None = None) -> dict[str, object]:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            with urllib.request.urlopen(url, data, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, data, timeout=60) as answer:  # noqa: S310
                 found: dict[str, object] = json.load(answer)
                 return found
         except (ConnectionError, urllib.error.URLError):

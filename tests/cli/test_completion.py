@@ -33,6 +33,11 @@ stage = "whisperx"
 """
 
 
+def of_the_engine(folder: Path, *typed: str) -> set[str]:
+    """Return what bash is offered; asked again where a busy engine is slower than a Tab key."""
+    return next((found for _ in range(5) if (found := offered(folder, *typed, docker=True))), set())
+
+
 def offered(folder: Path, *typed: str, docker: bool = False) -> set[str]:
     """Return what bash is offered for a line, broken into words as bash breaks them."""
     script = (
@@ -104,7 +109,7 @@ def test_what_is_wrong_offers_nothing_and_says_nothing(
 
 @pytest.mark.engine
 def test_the_images_of_the_engine_complete_whole_and_behind_their_kind(tmp_path: Path) -> None:
-    whole = offered(tmp_path, "verify", "venvsmith-test/bookw", docker=True)
+    whole = of_the_engine(tmp_path, "verify", "venvsmith-test/bookw")
     assert "venvsmith-test/bookworm:1" in whole
-    assert offered(tmp_path, "verify", "docker", ":", "venvsmith-test/bookw", docker=True) == whole
-    assert offered(tmp_path, "verify", "venvsmith-test/bookworm", ":", docker=True) == {"1"}
+    assert of_the_engine(tmp_path, "verify", "docker", ":", "venvsmith-test/bookw") == whole
+    assert of_the_engine(tmp_path, "verify", "venvsmith-test/bookworm", ":") == {"1"}

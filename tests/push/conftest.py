@@ -98,7 +98,7 @@ class Family:
     def push(self, *words: str) -> Ended:
         begun = time.monotonic()
         running = self.start(*words)
-        out, err = running.communicate(timeout=90)
+        out, err = running.communicate(timeout=180)
         return Ended(code=running.returncode, out=out, err=err, seconds=time.monotonic() - begun)
 
     def real_tags(self, *, login: bool = False) -> tuple[str, str]:

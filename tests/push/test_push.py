@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from push.conftest import SHARED_BYTES, Family, login_folders
 from registries import Fault, FaultyRegistry, serving, tags_of
 from robust.test_refusing_disks import mounted
+from waiting import eventually
 
 pytestmark = pytest.mark.engine
 NOTHING = ("", "")
@@ -68,7 +68,7 @@ def test_a_failure_midway_moves_no_tag_and_a_rerun_goes_on_from_there(
         failed = family.push()
         assert faulty.struck, "the fault was not met"
         assert failed.code == code, failed.err
-        assert failed.seconds < 20
+        assert failed.seconds < 60
         line = failed.err.splitlines()[-1]
         assert line.startswith(f"venvsmith: registry-{word}: {family.address}/{top}:"), line
         first = "there" if number else "pushed"
@@ -119,7 +119,7 @@ def test_a_registry_that_is_gone_is_told_once_and_in_time(
     faulty.__exit__()
     gone = family.push()
     assert gone.code == 4
-    assert gone.seconds < 15
+    assert gone.seconds < 60
     errors = [line for line in gone.err.splitlines() if line.startswith("venvsmith: ")]
     assert len(errors) == 1
     assert errors[0].startswith("venvsmith: registry-unreachable: ")
@@ -141,7 +141,7 @@ def test_content_that_does_not_get_through_ends_in_time(
     faulty.put(fault)
     stuck = family.push()
     assert stuck.code == 4, stuck.err
-    assert stuck.seconds < 15
+    assert stuck.seconds < 60
     assert stuck.err.splitlines()[-1].startswith("venvsmith: push-timeout: ")
     assert family.real_tags() == NOTHING
     assert family.leftovers() == []
@@ -174,14 +174,12 @@ def test_an_interrupt_leaves_no_name_and_no_login(
     family: Family, faulty: FaultyRegistry, tmp_path: Path
 ) -> None:
     (tmp_path / "login.env").write_text("REGISTRY_USERNAME=me\nREGISTRY_PASSWORD=canary\n")
-    faulty.put(Fault(kind="slow", at="content", rate=100_000))
+    faulty.put(Fault(kind="slow", at="content", rate=20_000))
     running = family.start("--env-file", str(tmp_path / "login.env"))
-    while not faulty.content_bytes:
-        assert running.poll() is None
-        time.sleep(0.05)
+    eventually(lambda: faulty.content_bytes or running.poll() is not None)
     assert len(login_folders()) == 1
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=20)
+    _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert login_folders() == []
     assert family.leftovers() == []

@@ -128,13 +128,13 @@ def test_interrupt_ends_the_run_at_once_and_writes_nothing(
             stderr=subprocess.PIPE,
             text=True,
         )
-        silent.accept()[0].close()  # uv is at work
-        start = time.monotonic()
-        running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=60)
+        silent.settimeout(120)
+        connection, _ = silent.accept()  # uv is at work, and waits half a minute for an answer
+        with connection:
+            running.send_signal(signal.SIGINT)
+            _, err = running.communicate(timeout=20)
     assert running.returncode == 130
     assert err.endswith("venvsmith: interrupted\n")
-    assert time.monotonic() - start < 5
     assert not (folder / "locks").exists()
 
 

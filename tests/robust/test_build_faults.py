@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from faults import PASSWORD, USER, Fault, FaultyIndex
 from indexes import gateway
 from robust.test_index_faults import CONFIG, ROWS, as_said
 from robust.test_interrupts import outputs, processes
+from waiting import eventually
 
 LOGIN = {"VENVSMITH_INDEX_OWN_USERNAME": USER, "VENVSMITH_INDEX_OWN_PASSWORD": PASSWORD}
 pytestmark = [pytest.mark.engine, pytest.mark.network]
@@ -75,10 +75,8 @@ def well(project: Project) -> Iterator[None]:
 
 def installing(port: int) -> bool:
     """Tell whether a program of any container still talks to the index."""
-    told = subprocess.run(
-        ["ss", "-tn", "state", "established"], capture_output=True, text=True, check=True
-    ).stdout
-    return f":{port} " in told
+    argv = ["ss", "-Htn", "state", "established", "src", f"{gateway()}:{port}"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout != ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -94,19 +92,14 @@ def test_a_signal_ends_a_build_with_what_it_started(
         env={**os.environ, **LOGIN, "VENVSMITH_MARK": mark}, text=True, stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    while len(project.index.seen) == asked:
-        assert running.poll() is None
-        time.sleep(0.05)
-    begun = time.monotonic()
+    eventually(lambda: len(project.index.seen) > asked or running.poll() is not None, 300)
     running.send_signal(number)
-    told = running.communicate(timeout=60)[1]
-    assert time.monotonic() - begun < 15
+    # The index would end its silence after a minute.
+    told = running.communicate(timeout=40)[1]
     assert running.returncode == 128 + number, told
     assert told.strip() in {"", "venvsmith: interrupted"}
-    assert processes(mark) == {}
-    while installing(project.index.port):
-        assert time.monotonic() - begun < 15, "the engine goes on"
-        time.sleep(0.1)
+    eventually(lambda: processes(mark) == {})
+    eventually(lambda: not installing(project.index.port), 15)
     assert outputs(project.root) == before
 
 

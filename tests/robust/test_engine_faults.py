@@ -23,7 +23,8 @@ COMMANDS = {
     "verify of an image": ["verify", IMAGE, "--static"],
     "push": ["push"],
 }
-SECONDS = 30.0
+SECONDS = 60.0
+"""What no command may take, on a busy machine either."""
 
 
 @contextlib.contextmanager

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,16 +16,10 @@ from robust.test_interrupts import processes
 from venvsmith.engine import OWNER_LABEL
 from venvsmith.folders import Hold, hold
 from venvsmith.scratch import MEMORY, scratch, sweep
+from waiting import eventually
 
 IMAGE = "venvsmith-test/bookworm:1"
-NAP = "import time; time.sleep(60)"
-
-
-def eventually(found: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+NAP = "import time; time.sleep(600)"
 
 
 def start(*words: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[bytes]:
@@ -100,7 +92,7 @@ def test_no_secret_of_a_killed_build_outlives_the_next_command(
         for words in (("lock",), ("build", "--engine", "local", "--no-verify")):
             index.put(None)
             if words != ("lock",):
-                assert start("lock", env={}, cwd=root).wait(60) == 0
+                assert start("lock", env={}, cwd=root).wait(120) == 0
             index.put(Fault(kind="silent"))
             asked = len(index.seen)
             running = start(*words, env=mark, cwd=root)
@@ -112,7 +104,7 @@ def test_no_secret_of_a_killed_build_outlives_the_next_command(
             for left in processes(mark["VENVSMITH_MARK"]):
                 os.kill(left, signal.SIGKILL)
             assert list(tmp_path.glob("venvsmith-run-*")) + in_memory() != []
-            assert start("graph", env={}, cwd=root).wait(60) == 0
+            assert start("graph", env={}, cwd=root).wait(120) == 0
             assert in_memory() == []
             assert list(tmp_path.glob("venvsmith-run-*")) == []
 
@@ -144,10 +136,8 @@ def test_a_signal_ends_a_verification_with_its_container(
     own = f"/{running.pid}/"
     eventually(lambda: any(own in label for label in containers().values()))
     running.send_signal(number)
-    begun = time.monotonic()
     assert running.wait(60) == 128 + number
-    assert time.monotonic() - begun < 15
-    assert processes(mark["VENVSMITH_MARK"]) == {}
+    eventually(lambda: processes(mark["VENVSMITH_MARK"]) == {})
     assert not any(own in label for label in containers().values())
 
 
@@ -160,5 +150,5 @@ def test_the_container_of_a_killed_verify_is_removed_by_the_next_one(tmp_path: P
     running.kill()
     running.wait()
     assert any(own in label for label in containers().values())
-    assert start("verify", IMAGE, env={}, cwd=tmp_path).wait(60) in {0, 1}
+    assert start("verify", IMAGE, env={}, cwd=tmp_path).wait(300) in {0, 1}
     assert not any(own in label for label in containers().values())

@@ -13,6 +13,7 @@ from venvsmith.collect import CollectRequest, collect
 from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError
 from venvsmith.model.facts import Environment, Facts
 from venvsmith.target import kind_of, open_target
+from waiting import eventually
 
 BASE = "venvsmith-test/bookworm:1"
 VENV = "RUN /usr/bin/python3 -m venv --without-pip /venv\nENV PATH=/venv/bin:$PATH\n"
@@ -191,7 +192,7 @@ def test_a_python_that_floods_is_stopped(build: Build) -> None:
     facts = look(image)
     assert facts.environments == ()
     assert facts.probe_problems[0].startswith("output: more than")
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 90
     assert containers() == ""
 
 
@@ -205,7 +206,7 @@ def test_a_hang_ends_and_leaves_no_container(build: Build) -> None:
     begin = time.monotonic()
     env = only(look(image, "bomb", "flood", "hang", timeout=10.0))
     assert {result.status for result in env.imports} <= {"timeout", "failed", "crashed"}
-    assert time.monotonic() - begin < 40
+    assert time.monotonic() - begin < 90
     assert containers() == ""
 
 
@@ -239,12 +240,9 @@ def test_an_interrupt_leaves_no_container(build: Build) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         owner = process.stdout.readline().decode().strip()
-        deadline = time.monotonic() + 20
-        while not containers(owner) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert containers(owner) != ""
+        eventually(lambda: containers(owner))
         process.send_signal(2)
-        process.wait(30)
+        process.wait(60)
     assert containers(owner) == ""
 
 
