@@ -10,6 +10,7 @@ import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from .addresses import without_credentials
 from .tree import Fact, Tree
 
 RECORD_LIMIT = 64 * 1024 * 1024
@@ -140,7 +141,7 @@ def _direct_url(tree: Tree, site: str, folder: str, fact: Fact) -> List[str]:
         fact["error"] = "its direct_url.json is malformed"
         return []
     if url:
-        fact["direct_url"] = re.sub(r"//[^/@]*@", "//", url)
+        fact["direct_url"] = without_credentials(url)
     if not editable:
         return []
     source = re.sub(r"^file://(localhost)?", "", url)

@@ -10,6 +10,7 @@ import struct
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from . import elf, shadows
+from .addresses import without_credentials
 from .discover import Start, which
 from .tree import Fact, Tree
 
@@ -22,7 +23,6 @@ ENV_NAMES = frozenset({
 })  # fmt: skip
 ENV_PREFIXES = ("LD_", "PYTHON", "CONDA_", "UV_")
 SECRET = re.compile(r"TOKEN|SECRET|PASSW|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
-CREDENTIALS = re.compile(r"//[^/@\s]*@")
 MULTIARCH = {"x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu",
              "armv7l": "arm-linux-gnueabihf", "ppc64le": "powerpc64le-linux-gnu",
              "s390x": "s390x-linux-gnu", "riscv64": "riscv64-linux-gnu",
@@ -64,7 +64,7 @@ def describe(tree: Tree, start: Start, programs: List[str], *, inside: bool) -> 
 def shown_env(env: Dict[str, str]) -> Dict[str, str]:
     """Return the variables that decide what Python and the loader do, without credentials."""
     return {
-        name: CREDENTIALS.sub("//", value)[:4000]
+        name: without_credentials(value)[:4000]
         for name, value in sorted(env.items())
         if (name in ENV_NAMES or name.startswith(ENV_PREFIXES)) and not SECRET.search(name)
     }
