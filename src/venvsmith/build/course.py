@@ -22,12 +22,13 @@ from venvsmith.build.reproduce import AGAIN, build_twice, renamed
 from venvsmith.build.trees import expected_trees, record_trees
 from venvsmith.errors import UsageError
 from venvsmith.files import write_files
+from venvsmith.model.plan import LOCAL_BUILDS
 from venvsmith.model.project import Image
 from venvsmith.plan import WORK
 from venvsmith.process import ended_by
 from venvsmith.report.sbom import emit_sbom
 from venvsmith.sandbox import find_sandbox
-from venvsmith.verify import examine
+from venvsmith.verify import Options, examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -131,7 +132,7 @@ def build_here(
     sandbox = find_sandbox()
     if sandbox is None:
         say("no sandbox works here: the venv's final path will not be rehearsed")
-    folders = {name: project.root / ".venvsmith" / "local" / name for name in sorted(chosen)}
+    folders = {name: project.root / LOCAL_BUILDS / name for name in sorted(chosen)}
     plans = []
     for name, folder in folders.items():
         work, prefix = (str(folder / "work"), str(folder / "root")) if not sandbox else (None, "")
@@ -187,11 +188,12 @@ def judge_built(project: Project, targets: Mapping[str, Plan | None]) -> list[Ju
     :raises VenvsmithError: what `verify.examine` raises, for the first that fails.
     """
     interrupted = Event()
+    options = Options(project=project.root)
 
     def judge(target: str, plan: Plan | None) -> Judged:
         expectations = expected_trees(project, plan) if plan is not None else ()
         with ended_by(interrupted):
-            facts, report = examine(target, expectations=expectations)
+            facts, report = examine(target, expectations=expectations, options=options)
         return Judged(facts=facts, report=report, plan=plan)
 
     with ThreadPoolExecutor(min(VERIFIERS, os.cpu_count() or 1)) as pool:

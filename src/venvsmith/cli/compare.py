@@ -66,7 +66,8 @@ def command(
     from venvsmith.verify import Options  # noqa: PLC0415
 
     asked = Expected(imports=imports, commands=commands)
-    options = Options(asked=asked, static=static, timeout=timeout)
+    home = shared.home() if _folder(a, "rootfs") or _folder(b, "rootfs") else None
+    options = Options(asked=asked, static=static, timeout=timeout, project=home)
     left, right = (_snapshot(shared, ref, options) for ref in (a, b))
     if _folder(a, "bundle") or _folder(b, "bundle"):
         left, right = _frozen(left, right, a, b)

@@ -13,7 +13,7 @@ import click
 
 from venvsmith import __version__
 from venvsmith.cli.manual import ManualGroup
-from venvsmith.errors import VenvsmithError
+from venvsmith.errors import UsageError, VenvsmithError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,15 @@ class Shared:
         from venvsmith.config import load  # noqa: PLC0415 - `--version` must not pay for it
 
         return load(self.config)
+
+    def home(self) -> Path | None:
+        """Return the folder of the configuration that applies here, None where there is none."""
+        from venvsmith.config import find  # noqa: PLC0415 - `--version` must not pay for it
+
+        try:
+            return (self.config or find()).parent.resolve()
+        except UsageError:
+            return None
 
     def use_color(self, *, stderr: bool = False) -> bool:
         """Tell whether to colour: asked for, or a terminal that does not refuse it."""

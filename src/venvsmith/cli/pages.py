@@ -18,7 +18,7 @@ TARGETS = (
     ("registry:HOST/NAME:TAG", "an image in a registry: pulled, and removed afterwards"),
     ("oci:DIR[:TAG]", "an OCI layout, as skopeo and buildx write it"),
     ("docker-archive:FILE", "what `docker save` wrote"),
-    ("rootfs:DIR", "the root folder of an image, unpacked"),
+    ("rootfs:DIR", "a root folder: read, and run where this project built it"),
     ("venv:DIR", "a virtual environment on this machine"),
     ("bundle:PATH", "what PyInstaller made: its folder, or its one file"),
     ("dockerfile:FILE", "a Dockerfile, read and not built"),

@@ -86,13 +86,15 @@ def command(
     """Judge an image, a folder or a venv, and name the cause of what fails.
 
     Every venv in TARGET is judged (or, where there is none, the interpreter on PATH): its files
-    are read, and what is asked for is imported and run as the image's own user, without a network.
+    are read, and what is asked for is imported and run: of an image as its own user, without a
+    network; of a venv or a bundle on this machine, as you.
     The cause of what fails comes first, with what mends it; what follows from it hangs under it.
     Nothing is installed, pulled or changed. Without options, a venv is held against what its own
     distributions, and the manifest of the build, promise.
     """
     from venvsmith.model.expected import Expected  # noqa: PLC0415 - lazy command
     from venvsmith.report import render  # noqa: PLC0415
+    from venvsmith.target import kind_of  # noqa: PLC0415
     from venvsmith.verify import Options, examine, exit_code  # noqa: PLC0415
 
     expectations = _expectations(
@@ -104,6 +106,7 @@ def command(
         fail_on=fail_on,
         ignore=_ignored(given["ignored"]),
         timeout=timeout,
+        project=shared.home() if kind_of(target)[0] == "rootfs" else None,
     )
     facts, report = examine(target, expectations=expectations, options=options)
     if given["sbom"] is not None:

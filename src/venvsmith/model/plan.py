@@ -44,6 +44,8 @@ MANIFEST_SCHEMA = "venvsmith/manifest/1"
 """Of the manifest that each venv carries."""
 LOCAL_SCHEMA = "venvsmith/local/1"
 """Of the manifest that the local engine writes beside a root folder."""
+LOCAL_BUILDS = ".venvsmith/local"
+"""Where in a project the local engine leaves them."""
 NETWORK_SECRETS = ("ca", "default-index")
 """Secrets that a machine may bring to every build: its certificates, and the address of the index
 that stands for the public one there."""

@@ -43,12 +43,14 @@ def venv_of(ref: str) -> str | None:
     return str(absolute(rest)) if kind == "venv" else None
 
 
-def open_target(ref: str) -> OpenTarget:
+def open_target(ref: str, *, project: Path | None = None) -> OpenTarget:
     """Open a target by its reference, to look into it.
 
     A Dockerfile and a bundle are not opened: see `dockerfile.dockerfile_facts` and
     `venvsmith.bundle.gather`.
 
+    :param project: the folder of the project that is worked on: of root folders, which are read,
+        those that its local engine left are run.
     :raises UsageError: where it does not exist.
     :raises UnsafeInputError: where it cannot be read safely.
     :raises SurroundingsError: where the engine that holds it cannot be reached.
@@ -62,7 +64,7 @@ def open_target(ref: str) -> OpenTarget:
     if kind == "rootfs":
         from venvsmith.target.host import open_rootfs  # noqa: PLC0415
 
-        return open_rootfs(rest)
+        return open_rootfs(rest, project=project)
     if kind in ("oci", "docker-archive"):
         from venvsmith.target.archive import open_archive  # noqa: PLC0415
 

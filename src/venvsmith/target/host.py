@@ -13,6 +13,7 @@ from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 SLACK = 20.0
 """Seconds beyond the probe's own deadline until it is stopped from here."""
@@ -94,18 +95,19 @@ def open_venv(path: str) -> FolderTarget:
     )
 
 
-def open_rootfs(path: str) -> FolderTarget:
-    """Open a root filesystem of this machine: read, not run, unless the local engine made it.
+def open_rootfs(path: str, *, project: Path | None = None) -> FolderTarget:
+    """Open a root filesystem of this machine: read, not run, but for the project's own builds.
 
+    :param project: the folder of the project that is worked on, if there is one.
     :raises UsageError: where there is no such folder.
-    :raises UnsafeInputError: where its manifest cannot be read.
+    :raises UnsafeInputError: where its manifest is malformed or leads out of the folder.
     """
     from venvsmith.target.local import open_local  # noqa: PLC0415 - it builds on this module
 
     folder = absolute(path)
     if not folder.is_dir():
         raise UsageError("no such folder", where=f"rootfs:{path}")
-    if (local := open_local(folder, ref=path)) is not None:
+    if (local := open_local(folder, ref=path, project=project)) is not None:
         return local
     placement = Placement(
         roots=(str(folder),),

@@ -42,7 +42,8 @@ class Options:
 
     ``asked`` is what the command line named itself: where it could not be checked, the verdict
     stays open. ``ignore`` maps names of rules to the reason for which they do not count;
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds; ``project`` is the folder of the project whose own local builds may
+    be run, where there is one.
     """
 
     asked: Expected = field(default_factory=Expected)
@@ -50,6 +51,7 @@ class Options:
     fail_on: FailOn = "error"
     ignore: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 600.0
+    project: Path | None = None
 
 
 def judge(
@@ -137,7 +139,7 @@ def _facts(target: str, request: CollectRequest, options: Options) -> Facts:
         from venvsmith.target.dockerfile import dockerfile_facts  # noqa: PLC0415
 
         return dockerfile_facts(rest)
-    with open_target(target) as opened:
+    with open_target(target, project=options.project) as opened:
         return collect(opened, request)
 
 
