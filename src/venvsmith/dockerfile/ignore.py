@@ -7,10 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_STARS = 16
-"""Wildcards in one pattern; nobody writes more, and matching them costs ever more."""
+    from collections.abc import Iterable, Sequence
 
 
 def ignores(patterns: Iterable[str], path: str) -> bool:
@@ -20,12 +17,9 @@ def ignores(patterns: Iterable[str], path: str) -> bool:
     """
     left_out = False
     parts = path.split("/")
-    candidates = ["/".join(parts[: n + 1]) for n in range(len(parts))]
     for pattern in patterns:
-        exception = pattern.startswith("!")
-        expression = _expression(pattern.removeprefix("!"))
-        if expression is not None and any(expression.fullmatch(c) for c in candidates):
-            left_out = not exception
+        if _fits(_segments(pattern.removeprefix("!")), parts):
+            left_out = not pattern.startswith("!")
     return left_out
 
 
@@ -41,34 +35,71 @@ def patterns_of(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _fits(pattern: Sequence[re.Pattern[str] | None], parts: Sequence[str]) -> bool:
+    """Tell whether a pattern, folder by folder, fits a path or one of the folders above it."""
+    here = at = 0
+    retry: tuple[int, int] | None = None
+    while here < len(pattern):
+        segment = pattern[here]
+        if segment is None:
+            here += 1
+            retry = (here, at)
+        elif at == len(parts):
+            return False
+        elif segment.fullmatch(parts[at]):
+            here, at = here + 1, at + 1
+        elif retry is None:
+            return False
+        else:  # the last "**" takes one folder more; those before it need no other try
+            retry = (retry[0], retry[1] + 1)
+            here, at = retry
+    return True
+
+
 @lru_cache(256)
-def _expression(pattern: str) -> re.Pattern[str] | None:
-    if pattern.count("*") > _STARS:
-        return None
-    out: list[str] = []
+def _segments(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
+    """Return what each folder of a path has to look like; None for any number of folders."""
+    found: list[re.Pattern[str] | None] = []
+    for segment in pattern.split("/"):
+        if segment.startswith("**"):
+            found.append(None)
+        if segment != "**":
+            found.append(_expression(segment))
+    if found[-1] is None:
+        found.append(_expression("*"))  # "a/**" is all that lies in a, not a itself
+    return tuple(found)
+
+
+def _expression(segment: str) -> re.Pattern[str]:
+    """Return the regular expression for one name.
+
+    Stars are matched as :func:`fnmatch.translate` has it: what stands between two of them is taken
+    where it first fits, and never tried elsewhere, so that the time stays linear.
+    """
+    runs = [""]
     position = 0
-    while position < len(pattern):
-        if pattern.startswith("**", position):
-            position += 2
-            if pattern.startswith("/", position):
-                position += 1
-                out.append("(?:.*/)?")
-            else:
-                out.append(".*")
-            continue
-        char = pattern[position]
-        position += 1
+    while position < len(segment):
+        char = segment[position]
+        end = segment.find("]", position + 2) if char == "[" else -1
         if char == "*":
-            out.append("[^/]*")
+            runs += [""] if runs[-1] or len(runs) == 1 else []
         elif char == "?":
-            out.append("[^/]")
-        elif char == "[" and "]" in pattern[position:]:
-            end = pattern.index("]", position)
-            out.append(f"[{pattern[position:end]}]")
-            position = end + 1
+            runs[-1] += "."
+        elif end > 0 and (choice := _choice(segment[position : end + 1])):
+            runs[-1] += choice
+            position = end
         else:
-            out.append(re.escape(char))
+            runs[-1] += re.escape(char)
+        position += 1
+    if len(runs) == 1:
+        return re.compile(runs[0], re.DOTALL)
+    first, *between, last = runs
+    return re.compile(f"{first}{''.join(f'(?>.*?{run})' for run in between)}.*{last}", re.DOTALL)
+
+
+def _choice(written: str) -> str | None:
     try:
-        return re.compile("".join(out))
+        re.compile(written)
     except re.error:
         return None
+    return written
