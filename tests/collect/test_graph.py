@@ -1,13 +1,14 @@
 """The import graph: what is surely missing is named, what may be guarded is not."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from venvsmith.collect.probe.compiled import NAMELESS, built_in
 from venvsmith.collect.probe.finder import Finder
-from venvsmith.collect.probe.graph import Graph, Owner
+from venvsmith.collect.probe.graph import Graph, Owner, imports_of
 from venvsmith.collect.probe.python import describe
 from venvsmith.collect.probe.tree import Tree
 
@@ -106,6 +107,24 @@ def test_what_may_be_guarded_or_made_at_run_time_is_not_held_against_anyone(
         "cython_pure.abi3.so": "",
     }
     assert missing(tmp_path, files) == []
+
+
+def test_names_in_parentheses_are_read_past_what_comments_say_of_them(tmp_path: Path) -> None:
+    text = "from .pkg import (\n    a,  # (once b)\n    c as d,\n)\nfrom .pkg import e, \\\n  f # g\n"
+    files = {"app/__init__.py": text, "app/pkg/__init__.py": "a = 1\n"}
+    gone = [(f"app.pkg.{name}", "app", line) for name, line in [("c", 1), ("e", 5), ("f", 5)]]
+    assert missing(tmp_path, files) == gone
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from " + "." * 50_000, "from" + " " * 50_000, "from a import (\n" * 50_000],
+    ids=["dots", "spaces", "parentheses"],
+)
+def test_a_source_that_only_looks_like_imports_is_read_in_no_time(text: str) -> None:
+    started = time.monotonic()
+    imports_of(text)
+    assert time.monotonic() - started < 2
 
 
 def test_an_extension_for_another_python_does_not_count(tmp_path: Path) -> None:

@@ -76,3 +76,13 @@ def test_the_second_root_answers_where_the_first_has_nothing(tmp_path: Path) -> 
 
     assert tree.read("/venv/python") == b"host"
     assert tree.names("/") == ["usr", "venv"]
+
+
+def test_a_file_of_the_first_root_hides_no_folder_of_the_second(tmp_path: Path) -> None:
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top/usr").write_text("")
+    (tmp_path / "host/usr").mkdir(parents=True)
+    (tmp_path / "host/usr/python").write_text("host")
+    tree = Tree((str(tmp_path / "top"), str(tmp_path / "host")))
+
+    assert tree.read("/usr/python") == b"host"

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from urllib.parse import unquote
 
 from .addresses import without_credentials
 from .tree import Fact, Tree
@@ -16,7 +17,9 @@ from .tree import Fact, Tree
 RECORD_LIMIT = 64 * 1024 * 1024
 METADATA_LIMIT = 512 * 1024
 MAX_ROWS = 500_000
-MAPPING = re.compile(r"^MAPPING\s*(?::[^=\n]*)?=\s*(\{.*?\})\s*$", re.MULTILINE | re.DOTALL)
+EDITABLE = "__editable__."
+HOOK = re.compile(r"^import (__editable__\w+);", re.MULTILINE)
+MAPPING = re.compile(r"^MAPPING[^=\n]*=[ \t]*(\{[^\n]*\})[ \t\r]*$", re.MULTILINE)
 FOLDER = re.compile(r"^(?P<name>.+?)-(?P<version>[^-]+?)(-py\d.*)?\.(dist|egg)-info$")
 MODULE = re.compile(r"^([A-Za-z_]\w*)(\.(?:cpython-|abi3|pypy)[^/]*)?\.(?:py|so|pyc)$")
 
@@ -144,7 +147,7 @@ def _direct_url(tree: Tree, site: str, folder: str, fact: Fact) -> List[str]:
         fact["direct_url"] = without_credentials(url)
     if not editable:
         return []
-    source = re.sub(r"^file://(localhost)?", "", url)
+    source = unquote(re.sub(r"^file://(localhost)?", "", url))
     paths = editable_paths(tree, site, fact["name"]) or [source]
     fact["editable"] = source
     fact["editable_exists"] = all(_module_exists(tree, path) for path in paths)
@@ -152,24 +155,32 @@ def _direct_url(tree: Tree, site: str, folder: str, fact: Fact) -> List[str]:
 
 
 def editable_paths(tree: Tree, site: str, name: str = "") -> List[str]:
-    """Return the paths in the import hook or ``.pth`` that setuptools writes for an editable.
+    """Return the paths in the ``.pth`` that setuptools writes for an editable, or in its hook.
 
-    Those of all editables where none is named.
+    The file is called ``__editable__.NAME-VERSION.pth``; where the project is more than a folder,
+    it imports a module with the hook, which maps names to paths.
+
+    :param name: the distribution's; the paths of all editables where it is empty.
     """
     found: List[str] = []
     for file in tree.names(site):
-        if not file.startswith("__editable__") or normalise(name) not in normalise(file):
+        if not (file.startswith(EDITABLE) and file.endswith(".pth")):
+            continue
+        if name and normalise(file[len(EDITABLE) :].rpartition("-")[0]) != normalise(name):
             continue
         text = tree.text(f"{site}/{file}", 256 * 1024) or ""
-        if file.endswith(".pth"):
-            found += [line.strip() for line in text.splitlines() if line.startswith("/")]
-        match = MAPPING.search(text)
-        if match:
-            try:
-                found += [str(path) for path in ast.literal_eval(match.group(1)).values()]
-            except (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
-                continue
+        found += [line.strip() for line in text.splitlines() if line.startswith("/")]
+        for hook in HOOK.findall(text)[:1]:
+            found += _mapped(tree.text(f"{site}/{hook}.py", 256 * 1024) or "")
     return found
+
+
+def _mapped(hook: str) -> List[str]:
+    match = MAPPING.search(hook)
+    try:
+        return [str(path) for path in ast.literal_eval(match.group(1)).values()] if match else []
+    except (ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
+        return []
 
 
 def _module_exists(tree: Tree, path: str) -> bool:

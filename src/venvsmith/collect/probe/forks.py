@@ -9,6 +9,10 @@ import time
 from typing import Any, Callable, List, Optional, Sequence
 
 
+NO_MEMORY = 71
+"""How a worker ends that could not get the memory that it asked for."""
+
+
 class WorkerError(Exception):
     """A worker ended without a result."""
 
@@ -33,7 +37,7 @@ class Worker:
                 pipe.write(data)
             code = 0
         except MemoryError:
-            code = 71
+            code = NO_MEMORY
         finally:
             # No clean-up of the parent's buffers and handlers may run twice.
             os._exit(code)
@@ -66,7 +70,8 @@ class Worker:
 def _why(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"it was ended by signal {os.WTERMSIG(status)}: out of memory, most likely"
-    return f"it failed with status {os.WEXITSTATUS(status)}"
+    code = os.WEXITSTATUS(status)
+    return "it ran out of memory" if code == NO_MEMORY else f"it failed with status {code}"
 
 
 def cores() -> int:

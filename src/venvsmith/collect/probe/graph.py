@@ -18,8 +18,8 @@ from .finder import Finder, Spec
 from .tree import Fact, Tree
 
 _BODY = (
-    r"(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]*"
-    r"(?P<names>\([^)]{0,40000}\)|(?:[^\n\\#]|\\\n)+)"
+    r"(?:from[ \t]+(?P<base>[\w.]+)[ \t]+import[ \t]*"
+    r"(?P<names>\([^()#]*(?:#[^\n]*\n[^()#]*)*\)|(?:[^\n\\#]|\\\n)+)"
     r"|import[ \t]+(?P<modules>[^\n#;]+))"
 )
 # A literal line feed in front lets the engine skip from line to line; "^" would try every place.

@@ -1,7 +1,8 @@
 """A file tree, read without ever leaving it.
 
 Links resolve inside the tree, absolute ones too. Special files are never opened. The same code
-reads "/" inside a container, a folder from outside, and (`MemoryTree`) files that were handed over.
+reads "/" inside a container, a folder from outside, and (`layers.LayerTree`) the layers of an image
+that was saved.
 """
 
 from __future__ import annotations
@@ -149,14 +150,14 @@ class Tree:
     def raw_open(self, path: str) -> Handle:
         """Open a regular file; OSError for anything else."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = -1
-        for root in self._roots:
+        for root in self._roots[:-1]:
             try:
                 fd = os.open(root + path, flags)
                 break
-            except FileNotFoundError:
-                if root == self._roots[-1]:
-                    raise
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        else:
+            fd = os.open(self._roots[-1] + path, flags)
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             os.close(fd)
