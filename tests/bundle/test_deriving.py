@@ -203,6 +203,9 @@ def test_what_an_editable_imports_and_opens_has_hooks(tmp_path: Path, name: str,
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text(content)
     (there.folder / name).write_text(text.format(source=source))
+    if name.endswith(".py"):
+        hook = name.removesuffix(".py")
+        (there.folder / "__editable__.mine-1.pth").write_text(f"import {hook}; {hook}.install()")
     output, problem = hooks(tmp_path, 'imports = ["mine"]\n')
     assert problem is None, output
     written = {path.name for path in (tmp_path / "hooks").glob("hook-*.py")}

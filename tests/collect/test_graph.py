@@ -110,7 +110,9 @@ def test_what_may_be_guarded_or_made_at_run_time_is_not_held_against_anyone(
 
 
 def test_names_in_parentheses_are_read_past_what_comments_say_of_them(tmp_path: Path) -> None:
-    text = "from .pkg import (\n    a,  # (once b)\n    c as d,\n)\nfrom .pkg import e, \\\n  f # g\n"
+    text = (
+        "from .pkg import (\n    a,  # (once b)\n    c as d,\n)\nfrom .pkg import e, \\\n  f # g\n"
+    )
     files = {"app/__init__.py": text, "app/pkg/__init__.py": "a = 1\n"}
     gone = [(f"app.pkg.{name}", "app", line) for name, line in [("c", 1), ("e", 5), ("f", 5)]]
     assert missing(tmp_path, files) == gone

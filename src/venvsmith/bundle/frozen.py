@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from venvsmith.bundle.modulecode import ModuleCode
 from venvsmith.bundle.packed import over
 from venvsmith.collect.probe import compiled, forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile
+from venvsmith.data.stdlib import standard_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ class FrozenModules:
         loose = module_names((_below(path) for path in bundle.files), python)
         entries = bundle.archive.entries
         own = {entry.name for entry in entries if entry.kind in BOOTSTRAP_MODULES}
-        stdlib = () if LIBRARY in bundle.files else sys.stdlib_module_names
+        stdlib = () if LIBRARY in bundle.files else standard_library(python)
         self.known = frozenset(
             {
                 *self.archive.modules,

@@ -24,6 +24,7 @@ from venvsmith.collect.probe import elf
 from venvsmith.collect.probe.dists import editable_paths
 from venvsmith.collect.probe.scripts import pth_lines
 from venvsmith.collect.probe.tree import Tree
+from venvsmith.data.stdlib import standard_library
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class InstalledModules:
                 "no lib/python3.*/site-packages is in it", where=str(venv), code="no-venv"
             )
         self.folder = found[-1]
+        minor = self.folder.parent.name.removeprefix("python").removesuffix("t")
+        self._of_python = standard_library(minor) | {"__main__"}
         sources = _sources(self.folder) if editables else ()
         self.tree = Tree((str(self.folder), *sources))
         self.files = frozenset(_files(self.tree))
@@ -76,11 +79,11 @@ class InstalledModules:
 
     def has(self, module: str) -> bool:
         """Tell whether a module or package is there; the standard library is taken as whole."""
-        return module in self.known or _is_of_python(module)
+        return module in self.known or module.partition(".")[0] in self._of_python
 
     def is_package(self, module: str) -> bool:
         """Tell whether a module may hold others; any of the standard library's may."""
-        return module in self._packages or _is_of_python(module)
+        return module in self._packages or module.partition(".")[0] in self._of_python
 
     def path_of(self, module: str) -> str | None:
         """Return the path of a module's source below site-packages."""
@@ -232,10 +235,6 @@ def _sources(site: Path) -> tuple[str, ...]:
     folders = (*named, *(path.parent for path in paths if path not in named))
     outside = (p for p in folders if p.is_dir() and not p.is_relative_to(here))
     return tuple(dict.fromkeys(map(str, outside)))
-
-
-def _is_of_python(module: str) -> bool:
-    return module == "__main__" or module.partition(".")[0] in sys.stdlib_module_names
 
 
 def pyinstaller_hooks() -> frozenset[str]:

@@ -9,7 +9,6 @@ came. What was logged before it, some optional package or other, may be missing 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from packaging.utils import canonicalize_name
 
 from venvsmith.bundle.wants import distributions
+from venvsmith.data.stdlib import standard_library
 from venvsmith.model.bundle import BundleFacts, MissingLibrary, MissingModule, MissingPart
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _place(text: str, *, certain: bool, beyond: str = "") -> _Place:
     for path, function in reversed(_FRAME.findall(text)):
         module = str(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         top = module.partition(".")[0]
-        if top in sys.stdlib_module_names or top.startswith(_BOOT) or top in {"", beyond}:
+        if top in standard_library(None) or top.startswith(_BOOT) or top in {"", beyond}:
             continue
         named = "" if function.startswith("<") else function
         return _Place(module=module, function=named, certain=certain)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.data.removals import removed_from_python
+from venvsmith.data.stdlib import standard_library
 from venvsmith.rules.framework.mends import brought
 from venvsmith.rules.framework.roots import import_severity, optional
 from venvsmith.rules.framework.rule import Need, Rule
@@ -84,7 +85,7 @@ class ImportUnresolvable(Rule):
             missing = result.missing or ""
             top = missing.partition(".")[0]
             user = view.last_owner(result)
-            if missing in seen or not top or user is None or top in sys.stdlib_module_names:
+            if missing in seen or not top or user is None or _of_python(top, view.minor):
                 continue
             names = view.names_for(top)
             if view.owners(top) or names & view.required or top == result.module.partition(".")[0]:
@@ -127,3 +128,10 @@ class ImportUnresolvable(Rule):
         return other.rule == "import-failed" and (
             other.evidence.get("missing") == finding.evidence["module"]
         )
+
+
+def _of_python(module: str, minor: str | None) -> bool:
+    """Tell whether Python has a module, or had it: other rules speak of those."""
+    if module in standard_library(minor):
+        return True
+    return minor is not None and removed_from_python(module, minor)

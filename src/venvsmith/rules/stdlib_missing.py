@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from venvsmith.data.stdlib import standard_library
 from venvsmith.rules.framework.follows import IMPORTS, RUNS, missing_module
 from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
@@ -72,7 +72,7 @@ class StdlibMissing(Rule):
             top = module.partition(".")[0]
             if top in lost:
                 continue
-            if top in sys.stdlib_module_names and not _removed(top, ctx.view.minor):
+            if top in standard_library(ctx.view.minor):
                 yield self._part(ctx, interpreter, module)
 
     @staticmethod
@@ -167,10 +167,3 @@ def _whole(ctx: Context) -> str:
     if ctx.is_here:
         return remade(ctx, "", minor=minor) + ", with a Python that is whole"
     return f"Base the stage on an interpreter that is whole: FROM python:{minor or '3.X'}-slim"
-
-
-def _removed(module: str, minor: str | None) -> bool:
-    """Tell whether newer Pythons simply no longer have it: that is removed-api's."""
-    return module in {"distutils", "imp", "asynchat", "asyncore", "smtpd"} and minor not in {
-        None, "3.8", "3.9", "3.10", "3.11",
-    }  # fmt: skip

@@ -8,7 +8,6 @@ import signal
 import time
 from typing import Any, Callable, List, Optional, Sequence
 
-
 NO_MEMORY = 71
 """How a worker ends that could not get the memory that it asked for."""
 
