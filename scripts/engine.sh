@@ -46,7 +46,7 @@ start_engine() {
   say "starting dockerd, data under $DATA_ROOT, log in $LOG"
   rm -f /var/run/docker.pid
   setsid dockerd --data-root "$DATA_ROOT" >"$LOG" 2>&1 </dev/null &
-  for _ in $(seq 60); do
+  for _ in $(seq 240); do
     if engine_answers; then keep_address; return; fi
     sleep 0.5
   done

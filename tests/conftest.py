@@ -9,11 +9,17 @@ from collections.abc import Generator, Iterator
 from functools import cache
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from registries import serving
 
 # What the tests start hundreds of times is compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A busy machine is no fault of what is tried; CI's own profile has that already.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("busy")
 
 
 @cache
@@ -35,6 +41,15 @@ def engine_trouble() -> str | None:
 def _images() -> str:
     argv = ["docker", "images", "--format", "{{.Repository}}"]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
+def pytest_sessionstart() -> None:
+    """Have CI's examples depend on their tests alone.
+
+    Hypothesis draws constants of all sources that are loaded: each change would get other examples.
+    """
+    if settings.get_current_profile_name() == "ci":
+        vars(providers)["is_local_module_file"] = lambda _: False
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -139,7 +139,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(WORDS, max_size=40))
 def test_nothing_makes_the_parser_or_a_rule_crash(words: list[str]) -> None:
     text = "FROM python:3.11\n" + " ".join(words)

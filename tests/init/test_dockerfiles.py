@@ -364,7 +364,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(WORDS, max_size=25))
 def test_no_dockerfile_breaks_it_and_what_it_writes_loads(
     tmp_path_factory: pytest.TempPathFactory, words: list[str]

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from values import plan, project
@@ -45,7 +45,6 @@ def fresh(sizes: dict[str, int], limit: int = MAX_STAGE_LAYERS) -> Assignment:
     return assign(sizes, stem=STEM, sizes=sizes, earlier={}, limit=limit)
 
 
-@settings(deadline=None)
 @given(SIZES, st.sets(NAMES), LIMITS, st.randoms(use_true_random=False))
 def test_union_is_exact_limits_hold_and_order_does_not_matter(
     sizes: dict[str, int], unsized: set[str], limit: int, random: object
@@ -67,7 +66,6 @@ def test_union_is_exact_limits_hold_and_order_does_not_matter(
     assert assign(names, stem=STEM, sizes=sizes, earlier=cut, limit=limit) == cut
 
 
-@settings(deadline=None)
 @given(SIZES, SIZES, st.sets(NAMES), LIMITS)
 def test_bumps_additions_and_removals_move_nobody_else(
     sizes: dict[str, int], changed: dict[str, int], gone: set[str], limit: int
@@ -87,7 +85,6 @@ def test_bumps_additions_and_removals_move_nobody_else(
         assert all(is_now[name] == was[name] for name in now if name in was)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, st.integers(1, 50 * MB), min_size=1, max_size=9))
 def test_cut_costs_no_more_than_any_other_into_two_or_one(sizes: dict[str, int]) -> None:
     """The runs of sorted items that the search chose, against all cuts of few items."""

@@ -390,7 +390,7 @@ def test_no_hostile_string_becomes_more_than_itself(place: Place) -> None:
         compare(place, before, after, form)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(place=st.sampled_from(list(ALL)), before=parts, after=parts, form=st.integers(0, 4))
 def test_no_string_of_the_configuration_becomes_more_than_itself(
     place: Place, before: str, after: str, form: int

@@ -173,7 +173,7 @@ def test_no_value_adds_an_instruction_or_changes_on_the_way(
 
 
 @pytest.mark.engine
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(values=st.lists(hostile, min_size=20, max_size=60))
 def test_bake_reads_every_value_as_it_is(values: list[str]) -> None:
     labels = {f"label-{number}": value for number, value in enumerate(values)}
