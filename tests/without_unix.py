@@ -16,9 +16,10 @@ import subprocess
 import sys
 import sysconfig
 import tarfile  # noqa: F401
-import tempfile  # noqa: F401
+import tempfile
 import urllib.request  # noqa: F401
 import zipfile  # noqa: F401
+from pathlib import Path
 
 import click  # noqa: F401
 import cyclonedx  # noqa: F401
@@ -54,9 +55,14 @@ def main() -> None:
         for name in names:
             delattr(module, name)
     sys.platform = "win32"
+    from venvsmith import scratch  # noqa: PLC0415
     from venvsmith.__main__ import main as venvsmith  # noqa: PLC0415
 
-    venvsmith()
+    with tempfile.TemporaryDirectory() as folder:
+        # Its locks and those of real runs do not see each other, so it sees no folder of theirs.
+        tempfile.tempdir = folder
+        scratch.MEMORY = Path(folder)
+        venvsmith()
 
 
 if __name__ == "__main__":
