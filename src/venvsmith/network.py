@@ -206,9 +206,11 @@ def credentials_in(url: str) -> str:
 def parts_of(url: str) -> SplitResult | None:
     """Return the parts of an address that anyone may have written; None where it is none."""
     try:
-        return urlsplit(url)
+        parts = urlsplit(url)
+        _ = parts.port  # read here, as it is looked at when it is asked for and not before
     except ValueError:
         return None
+    return parts
 
 
 def _groups(found: re.Match[str]) -> dict[str, str]:

@@ -48,8 +48,9 @@ def test_a_value_of_the_configuration_says_where_a_login_stood() -> None:
     assert shown("https://u:p@ss@h/x") == '"https://***@h/x"'
 
 
-def test_what_is_no_address_has_no_parts() -> None:
-    assert parts_of("https://[x/y.whl") is None
+@pytest.mark.parametrize("text", ["https://[x/y.whl", "ssh://git@h:acme/r.git", "http://h:65536/"])
+def test_what_is_no_address_has_no_parts(text: str) -> None:
+    assert parts_of(text) is None
 
 
 def test_an_index_at_an_address_of_ipv6_is_named_in_its_error() -> None:

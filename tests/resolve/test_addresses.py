@@ -6,15 +6,18 @@ import hashlib
 import json
 import subprocess
 import sys
+import zipfile
+from dataclasses import replace
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+from importlib.metadata import version as version_of
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from resolve.workshop import write_wheel
-from venvsmith.errors import ConfigError, JudgedError
-from venvsmith.resolve import LockOptions, check_project
+from venvsmith.errors import ConfigError, JudgedError, SurroundingsError
+from venvsmith.resolve import LockOptions, check_project, lock_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +162,53 @@ def test_repository_is_built_from_its_revision_and_stays_at_it(
     assert caught.value.code == "no-such-revision"
 
 
+def test_a_repository_lacks_nothing_or_is_not_built(shop: Workshop, tmp_path: Path) -> None:
+    part = project(tmp_path / "part")
+    git(part, "init", "-q", "-b", "main")
+    git(part, "add", ".")
+    git(part, "commit", "-qm", "one")
+    repository = project(tmp_path / "a@b/repository")
+    git(repository, "init", "-q", "-b", "main")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    address = f"git+{repository.as_uri()}"
+    shop.stage("base", f"acme @ {address}@main").lock()
+    assert len(built(shop)[f"acme @ {address}@main"]["from"]) == 40
+
+    local = ("-c", "protocol.file.allow=always")
+    git(repository, *local, "submodule", "--quiet", "add", part.as_uri(), "part")
+    git(repository, "commit", "-qm", "two")
+    part.rename(tmp_path / "gone")
+    with pytest.raises(SurroundingsError, match="git cannot fetch its submodules: ") as caught:
+        shop.lock(upgrade=True)
+    assert caught.value.code == "git-failed"
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    git(empty, "init", "-q")
+    with pytest.raises(JudgedError, match="the repository has no revision 'HEAD'"):
+        shop.stage("base", f"acme @ git+{empty.as_uri()}@HEAD").lock()
+
+
+def test_what_builds_is_of_the_same_day_in_any_time_zone(
+    shop: Workshop, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version, day in (("1", "2026-10-31"), ("2", "2026-11-01"), ("3", "2026-11-02")):
+        index.add("tool", version, day=day)
+    folder = project(shop.root / "acme")
+    table = folder / "pyproject.toml"
+    table.write_text(table.read_text().replace("requires = []", 'requires = ["tool"]'))
+    backend = folder / "backend.py"
+    told = "import tool\nopen('acme.py', 'w').write(tool.VERSION)"
+    backend.write_text(f"{told}\n{backend.read_text()}")
+    index.add("uv", version_of("uv"), day="2026-10-31")
+    shop.stage("base", "./acme")
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    lock_project(replace(shop.project(), exclude_newer="2026-11-01"), LockOptions())
+    with zipfile.ZipFile(shop.root / "locks/wheels/acme-1-py3-none-any.whl") as wheel:
+        assert wheel.read("acme.py") == b"2"
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """Serve a folder with one wheel."""
@@ -169,6 +219,15 @@ def server(tmp_path: Path) -> Iterator[str]:
     class Handler(SimpleHTTPRequestHandler):
         def __init__(self, *args: object) -> None:
             super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
+
+        def do_GET(self) -> None:
+            if "broken" in self.path:
+                self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n")
+                self.wfile.write(b"short")
+            elif "rude" in self.path:
+                self.wfile.write(b"what?\r\n")
+            else:
+                super().do_GET()
 
         def log_message(self, *args: object) -> None:
             pass
@@ -196,6 +255,9 @@ def test_wheel_at_an_address_is_fetched_and_kept(
     wrong = f"{server}/acme-3-py3-none-any.whl#sha256={'0' * 64}"
     with pytest.raises(JudgedError, match="and the address promises 000"):
         shop.stage("base", f"acme @ {wrong}").lock()
+    for name, why in (("broken", "broke off 4 bytes before"), ("rude", "cannot be fetched: what?")):
+        with pytest.raises(SurroundingsError, match=why):
+            shop.stage("base", f"acme @ {server}/{name}-1-py3-none-any.whl").lock()
 
 
 def test_mistakes_are_told(shop: Workshop) -> None:
@@ -226,5 +288,8 @@ def test_mistakes_are_told(shop: Workshop) -> None:
             "stages.base.requires[2]",
             "there is no folder, wheel or source archive './acme/acme.py'",
         ),
-        ("stages.base.requires[3]", "'https://[x/y.whl' is no address"),
+        (
+            "stages.base.requires[3]",
+            "'https://[x/y.whl' is no address: its host or its port is malformed",
+        ),
     )

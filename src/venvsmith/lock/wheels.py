@@ -170,7 +170,7 @@ def _entry(project: Project, key: str, entry: Mapping[str, str]) -> Built:
 def _spelled(url: str, root: Path) -> str:
     parts = parts_of(url)
     if parts is None:
-        message = f"'{redact_url(url)}' is no address"
+        message = f"'{redact_url(url)}' is no address: its host or its port is malformed"
         raise ProblemError(message)
     if parts.password or (parts.username and "ssh" not in parts.scheme):
         message = (

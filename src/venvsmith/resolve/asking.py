@@ -59,6 +59,11 @@ def with_wheels(request: Request) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def until(moment: str) -> str:
+    """Return a moment as uv takes it anywhere alike: a bare day's end is in the machine's zone."""
+    return moment if "T" in moment else f"{moment}T23:59:59.999999Z"
+
+
 def secrets_of(url: str) -> tuple[str, ...]:
     """Return the parts of an address that must not be shown."""
     login = credentials_in(url)

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from dataclasses import replace
-from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -20,6 +19,7 @@ from venvsmith.resolve.asking import (
     answer_seconds,
     link_options,
     secrets_of,
+    until,
     with_wheels,
     write_lines,
 )
@@ -207,7 +207,7 @@ class UvResolver:
             # The exception to the rule before it: uv builds it here to read its metadata.
             options += ["--no-binary", name]
         if environment.exclude_newer:
-            options += ["--exclude-newer", _end_of(environment.exclude_newer)]
+            options += ["--exclude-newer", until(environment.exclude_newer)]
         if environment.torch_backend:
             options += ["--torch-backend", environment.torch_backend]
         return [*options, *link_options(environment, self.root)]
@@ -239,10 +239,3 @@ def _beside_locks(text: str, environment: Environment) -> str:
             text,
         )
     return text
-
-
-def _end_of(moment: str) -> str:
-    """Return the end of a day in UTC: uv takes a bare day in the machine's own time zone."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", moment) is None:
-        return moment
-    return f"{date.fromisoformat(moment) + timedelta(days=1)}T00:00:00Z"

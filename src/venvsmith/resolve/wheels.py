@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -28,6 +29,7 @@ from venvsmith.lock.wheels import (
     stale_reason,
 )
 from venvsmith.process import Command, Completed, environment, run
+from venvsmith.resolve.asking import until
 from venvsmith.resolve.sizes import install_tags
 from venvsmith.resolve.surroundings import resolver_environment
 
@@ -137,31 +139,22 @@ class WheelMaker:
 
     def _cloned(self, key: str, url: str, work: Path) -> tuple[Path, str]:
         parts = urlsplit(url.removeprefix("git+"))
-        path, at, revision = parts.path.partition("@")
-        address = parts._replace(path=path, fragment="").geturl()
+        # As pip has it: the last @ stands before the revision.
+        path, at, revision = parts.path.rpartition("@")
+        address = parts._replace(path=path if at else parts.path, fragment="").geturl()
         target = work / "source"
         done = self._git("clone", "--quiet", address, str(target))
         if done.returncode in {126, 127}:
             message = "the requirement comes from a repository, and there is no git"
             raise SurroundingsError(message, where=key, hint="install git", code="tool-missing")
         if done.returncode != 0:
-            message = f"git cannot clone it: {_tail(done)}"
-            hint = "look at the address, the network and git's credentials"
-            raise SurroundingsError(message, where=key, hint=hint, code="git-failed")
-        if at:
-            named = self._git("-C", str(target), "checkout", "--quiet", "--detach", revision, "--")
-            if named.returncode != 0:
-                # A branch is known by its remote's name only.
-                revision = f"origin/{revision}"
-                named = self._git(
-                    "-C", str(target), "checkout", "--quiet", "--detach", revision, "--"
-                )
-            if named.returncode != 0:
-                message = f"the repository has no revision '{revision.removeprefix('origin/')}'"
-                hint = "name a commit, a tag or a branch that it has"
-                raise JudgedError(message, where=key, hint=hint, code="no-such-revision")
-        self._git("-C", str(target), "submodule", "update", "--quiet", "--init", "--recursive")
-        commit = self._git("-C", str(target), "rev-parse", "HEAD").text.strip()
+            raise _git_failed(done, key, "clone it")
+        commit = self._checked_out(key, target, revision if at else "HEAD")
+        done = self._git(
+            "-C", str(target), "submodule", "update", "--quiet", "--init", "--recursive"
+        )
+        if done.returncode != 0:
+            raise _git_failed(done, key, "fetch its submodules")
         for file in target.rglob("*"):
             if file.is_file() and not file.is_symlink():
                 file.chmod(0o755 if os.access(file, os.X_OK) else 0o644)
@@ -171,6 +164,19 @@ class WheelMaker:
             message = f"the repository has no folder '{inner}'"
             raise JudgedError(message, where=key, hint="mend '#subdirectory='", code="build-failed")
         return folder, commit
+
+    def _checked_out(self, key: str, target: Path, revision: str) -> str:
+        """Put a clone at a revision; return its commit. A branch has its remote's name there."""
+        for name in (revision, f"origin/{revision}"):
+            done = self._git("-C", str(target), "checkout", "--quiet", "--detach", name, "--")
+            if done.returncode == 0:
+                told = self._git("-C", str(target), "rev-parse", "HEAD")
+                if told.returncode != 0:
+                    raise _git_failed(told, key, "name its commit")
+                return told.text.strip()
+        message = f"the repository has no revision '{revision}'"
+        hint = "name a commit, a tag or a branch that it has"
+        raise JudgedError(message, where=key, hint=hint, code="no-such-revision")
 
     def _git(self, *words: str) -> Completed:
         env = environment({"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
@@ -195,7 +201,7 @@ class WheelMaker:
             *(self.uv, "build", "--wheel", "--no-config", "--no-progress", "--color", "never"),
             *("--no-python-downloads", "--out-dir", str(work / "out")),
             *(("--python", python) if python else ()),
-            *(("--exclude-newer", newer) if newer else ()),
+            *(("--exclude-newer", until(newer)) if newer else ()),
             *(("--offline",) if self.offline else ()),
             str(source),
         )
@@ -229,6 +235,12 @@ def refuse_unfit(inputs: Iterable[tuple[str, Inputs]], built: Iterable[Built]) -
                 )
 
 
+def _git_failed(done: Completed, key: str, what: str) -> SurroundingsError:
+    message = f"git cannot {what}: {_tail(done)}"
+    hint = "look at the address, the network and git's credentials"
+    return SurroundingsError(message, where=key, hint=hint, code="git-failed")
+
+
 def _downloaded(key: str, url: str, work: Path) -> tuple[Path, str]:
     """Fetch an archive; a ``#sha256=`` of its address has to hold."""
     parts = urlsplit(url)
@@ -248,12 +260,15 @@ def _downloaded(key: str, url: str, work: Path) -> tuple[Path, str]:
                     raise JudgedError(message, where=key, code="download-too-large")
                 digest.update(chunk)
                 file.write(chunk)
+            if answer.length:
+                message = f"the answer broke off {answer.length} bytes before its end"
+                raise SurroundingsError(message, where=key, hint="run again", code="download")
     except urllib.error.HTTPError as exc:
         message = f"the server answers {exc.code} {exc.reason}"
         if exc.code in {404, 410}:
             raise JudgedError(message, where=key, hint="look at the address", code="gone") from exc
         raise SurroundingsError(message, where=key, hint="run again", code="download") from exc
-    except OSError as exc:
+    except (OSError, HTTPException) as exc:
         message = f"it cannot be fetched: {getattr(exc, 'reason', exc)}"
         hint = "look at the network, the proxy and the certificates, then run again"
         raise SurroundingsError(message, where=key, hint=hint, code="download") from exc
