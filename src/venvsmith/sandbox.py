@@ -7,16 +7,19 @@ allowed. Both see this machine's root read-only otherwise.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from venvsmith.process import Command, run
+from venvsmith.scratch import scratch
 
 Kind = Literal["bubblewrap", "unshare"]
 _OWN = frozenset({"proc", "dev", "tmp"})
@@ -73,8 +76,9 @@ def find_sandbox() -> Sandbox | None:
         if wanted not in {"", kind}:
             continue
         sandbox = Sandbox(kind=kind)
-        probe = Bind(source=Path(os.devnull), target="/venvsmith-probe")
-        argv = sandbox.wrap(["test", "-e", probe.target], binds=[probe], network=False)
+        probe = Bind(source=Path(__file__).parent, target="/venvsmith-probe")
+        seen = f"{probe.target}/{Path(__file__).name}"
+        argv = sandbox.wrap(["test", "-e", seen], binds=[probe], network=False)
         if run(Command(argv=argv, timeout=20)).returncode == 0:
             return sandbox
     return None
@@ -138,10 +142,10 @@ def _bubblewrap(
 def _unshare(
     argv: Sequence[str], *, binds: Sequence[Bind], network: bool, cwd: str
 ) -> tuple[str, ...]:
-    new = "/mnt" if Path("/mnt").is_dir() else "/tmp"  # noqa: S108 - a mount point of our own
+    new = shlex.quote(str(_mount_point()))
     lines = ["mount --make-rprivate /", f"mount -t tmpfs -o mode=755 venvsmith {new}"]
     for op in _layout(binds):
-        target = shlex.quote(new + op.target)
+        target = new + shlex.quote(op.target)
         if op.kind == "dir":
             lines.append(f"mkdir -p {target}")
         elif op.kind == "link":
@@ -165,3 +169,14 @@ def _unshare(
         words.append("--net")
     shell = shutil.which("sh") or "/bin/sh"
     return (*words, shell, "-ec", "\n".join(lines))
+
+
+@cache
+def _mount_point() -> Path:
+    """Return an empty folder for new roots, each of which only its own program sees.
+
+    It is of this process alone, since a mount hides all that lies below its place.
+    """
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(scratch())
