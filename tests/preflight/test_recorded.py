@@ -169,6 +169,13 @@ def test_what_is_not_as_it_should_be_is_named(
     assert any(r.status == status and message in r.message for r in told), told
 
 
+def test_a_project_without_uv_in_its_configuration_locks_with_its_help(project: Project) -> None:
+    project = replace(project, resolver="pip-tools", installer="pip")
+    machine = Recorded("linux", which={"uv": None})
+    (told,) = [r for r in rows(asked(machine, project), "program") if r.subject == "uv"]
+    assert (told.status, told.message) == ("missing", "not here")
+
+
 def test_a_token_may_stand_in_dotenv(project: Project) -> None:
     dotenv = f"{project.root}/.env"
     machine = Recorded("linux", files={dotenv: "# mine\nexport HF_TOKEN='hf_abcdefghijklmnop'\n"})

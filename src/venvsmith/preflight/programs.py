@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 def check_programs(at: Situation) -> list[Row]:
     """Look for each program that this project needs."""
-    rows = [_docker(at), *_buildx(at), *_uv(at), *_git(at)]
+    rows = [_docker(at), *_buildx(at), _uv(at), *_git(at)]
     if at.project is not None:
         rows += [_named(at, name) for name in at.project.preflight.binaries]
     return rows
@@ -72,19 +72,17 @@ def _buildx(at: Situation) -> list[Row]:
     return [_row("buildx", "ok", str(found or told.stdout.strip()))]
 
 
-def _uv(at: Situation) -> list[Row]:
-    project = at.project
-    if project is not None and project.resolver != "uv" and project.installer != "uv":
-        return []
+def _uv(at: Situation) -> Row:
+    """Look for uv, which every lock starts: for sizes too, and for what pip cannot say."""
+    mend = "it comes with venvsmith: install that again"
     path = at.machine.which("uv")
     if path is None:
-        return [_row("uv", "missing", "not here", "it comes with venvsmith: install that again")]
+        return _row("uv", "missing", "not here", mend)
     told = at.machine.run("uv", "--version", seconds=VERSION_SECONDS)
     found = number_of(told.stdout)
     if not told.ok or found is None:
-        mend = "it comes with venvsmith: install that again"
-        return [_row("uv", "wrong", f"{path} does not start: {told.words}", mend)]
-    return [_row("uv", "ok", str(found))]
+        return _row("uv", "wrong", f"{path} does not start: {told.words}", mend)
+    return _row("uv", "ok", str(found))
 
 
 def _git(at: Situation) -> list[Row]:
