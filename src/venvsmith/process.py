@@ -72,7 +72,8 @@ class Completed:
     """How a program ended.
 
     ``returncode`` is negative for a signal, 127 where the program does not exist and 126 where it
-    cannot be started, as a shell has it.
+    cannot be started, as a shell has it. ``timed_out`` says that it was stopped before its end,
+    for want of time or because ``stop`` was set: what it wrote then is no reason.
     """
 
     command: Command

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import platform
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from venvsmith.plan import WORK
 from venvsmith.process import ended_by
 from venvsmith.report.sbom import emit_sbom
 from venvsmith.sandbox import find_sandbox
+from venvsmith.together import together
 from venvsmith.verify import Options, examine
 
 if TYPE_CHECKING:
@@ -196,14 +197,11 @@ def judge_built(project: Project, targets: Mapping[str, Plan | None]) -> list[Ju
             facts, report = examine(target, expectations=expectations, options=options)
         return Judged(facts=facts, report=report, plan=plan)
 
-    with ThreadPoolExecutor(min(VERIFIERS, os.cpu_count() or 1)) as pool:
-        try:
-            return list(pool.map(judge, targets.keys(), targets.values()))
-        except BaseException:
-            # One failure, or an interrupt, ends the run: the others are not waited for.
-            interrupted.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    return together(
+        [partial(judge, target, plan) for target, plan in targets.items()],
+        workers=min(VERIFIERS, os.cpu_count() or 1),
+        stop=interrupted,
+    )
 
 
 def record_built(project: Project, judged: Judged, *, say: Callable[[str], None]) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, assert_never
@@ -28,6 +28,7 @@ from venvsmith.patience import TOOL, patience
 from venvsmith.plan import EPOCH
 from venvsmith.process import Command, Completed, run
 from venvsmith.sandbox import Bind, Sandbox
+from venvsmith.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -160,15 +161,8 @@ class _Engine:
             batch = [stages.pop(0)]
             while stages and _installs(batch[0]) and _installs(stages[0]):
                 batch.append(stages.pop(0))
-            with ThreadPoolExecutor(WORKERS) as pool:
-                try:
-                    for future in [pool.submit(self.stage, stage) for stage in batch]:
-                        future.result()
-                except BaseException:
-                    # One failure, or an interrupt, ends the build: the others are not waited for.
-                    self.stop.set()
-                    pool.shutdown(cancel_futures=True)
-                    raise
+            tasks = [partial(self.stage, stage) for stage in batch]
+            together(tasks, workers=WORKERS, stop=self.stop)
         self.tidy()
         settle_folders(self.root, time=EPOCH)
 
