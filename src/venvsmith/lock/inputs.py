@@ -18,12 +18,14 @@ from venvsmith.lock.pyproject import (
     read_dependencies,
     read_own_project,
     read_toml,
+    reading,
 )
 from venvsmith.lock.requirements import requirement_lines
 from venvsmith.lock.text import emit_pins
 from venvsmith.lock.wheels import Built, direct_requirement, key_of
 from venvsmith.model.platforms import marker_environment
 from venvsmith.network import redact_url
+from venvsmith.texts import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -272,8 +274,5 @@ def _from_requirements(path: Path) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as exc:
-        message = f"{path.name} cannot be read: {exc}"
-        raise ProblemError(message) from exc
+    with reading(path):
+        return read_text(path)

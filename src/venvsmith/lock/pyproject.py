@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from venvsmith import texts
+from venvsmith.model.pythons import suits
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LEGACY_REQUIRES = ("setuptools>=40.8.0",)
@@ -39,19 +43,32 @@ class OwnProject:
     build_requires: tuple[str, ...]
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tell what keeps a file from being read.
+
+    :raises ProblemError: in place of an OSError, and of a ValueError of `venvsmith.texts`.
+    """
+    try:
+        yield
+    except FileNotFoundError as exc:
+        message = f"{path.name} does not exist"
+        raise ProblemError(message) from exc
+    except OSError as exc:
+        message = f"{path.name} cannot be read: {exc.strerror or exc}"
+        raise ProblemError(message) from exc
+    except ValueError as exc:
+        message = f"{path.name} {exc}"
+        raise ProblemError(message) from exc
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
     :raises ProblemError: where it cannot be read.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        message = f"{path.name} does not exist"
-        raise ProblemError(message) from exc
-    except (OSError, ValueError) as exc:
-        message = f"{path.name} cannot be read: {exc}"
-        raise ProblemError(message) from exc
+    with reading(path):
+        return texts.read_toml(path)
 
 
 def read_dependencies(path: Path) -> tuple[str, ...]:
@@ -120,8 +137,7 @@ def _refuse_python(path: Path, table: dict[str, Any], python: str) -> None:
     except (InvalidSpecifier, TypeError, AttributeError) as exc:
         message = f"{path.name}: requires-python is no version specifier"
         raise ProblemError(message) from exc
-    # Any patch release of the minor will do.
-    if not any(specifier.contains(f"{python}.{patch}") for patch in (0, 99)):
+    if not suits(specifier, python):
         message = f"{path.name}: it requires Python {wanted}, and project.python is {python}"
         raise ProblemError(message)
 
