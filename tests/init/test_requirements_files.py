@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from init.drafts import Made, told
+from venvsmith.errors import UsageError
+from venvsmith.init import draft, sources
+from venvsmith.init.lines import split_option
 
 COMPILED = """\
 #
@@ -112,3 +119,133 @@ def test_what_brings_torch_along_gets_its_layers_and_the_choice_of_the_cpu(
     assert project.stages["torch"].requires == ("torch",)
     assert project.stages["shop"].extends == "torch"
     assert '# torch-backend = "cpu"' in result.text
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("-r more.txt", ("--requirement", "more.txt")),
+        ("-rmore.txt", ("--requirement", "more.txt")),
+        ("--requirement=more.txt", ("--requirement", "more.txt")),
+        ("-e git+https://x/y.git#egg=y", ("--editable", "git+https://x/y.git#egg=y")),
+        ("--index-url  'https://x/?a=b'", ("--index-url", "https://x/?a=b")),
+        ("--pre", ("--pre", "")),
+    ],
+)
+def test_an_option_s_value_may_hold_what_ends_its_name(line: str, option: tuple[str, str]) -> None:
+    assert split_option(line) == option
+
+
+@pytest.mark.parametrize(
+    ("line", "requirement"),
+    [
+        (
+            "-e git+https://x.example.com/tools.git@v1#egg=acme-tools",
+            "acme-tools @ git+https://x.example.com/tools.git@v1",
+        ),
+        (
+            "git+ssh://git@x.example.com/two.git@abc#egg=two&subdirectory=py",
+            "two @ git+ssh://git@x.example.com/two.git@abc#subdirectory=py",
+        ),
+        (
+            "-e git+git@x.example.com:acme/three.git@feature/x#egg=three",
+            "three @ git+ssh://git@x.example.com/acme/three.git@feature/x",
+        ),
+        (
+            "git+https://x.example.com/four.git@feature/x",
+            "four @ git+https://x.example.com/four.git@feature/x",
+        ),
+        (
+            'git+https://x.example.com/r.git#egg=five ; python_version < "3.11"',
+            'five @ git+https://x.example.com/r.git ; python_version < "3.11"',
+        ),
+        ("numpy @ file:///croot/numpy_1682520569166/work", "numpy"),
+        ("libs/a", None),
+        ("-e ./libs/a", None),
+        ("hg+https://x.example.com/r#egg=six", None),
+        ("acme @ git+git://x.example.com/r", None),
+        ("acme @ https://[x/y.whl", None),
+        ("https://[x/y.whl", None),
+        ("--find-links https://[x", None),
+        ("-r https://x.example.com/more.txt", None),
+    ],
+)
+def test_an_address_keeps_all_that_it_says_or_is_told(
+    make: Callable[..., Made], line: str, requirement: str | None
+) -> None:
+    project, result = make("requirements.txt", **{"requirements.txt": f"{line}\nflask\n"})
+    found = project.stages["shop"].requires
+    assert found == ("flask",) if requirement is None else (requirement, "flask")
+    if requirement is None:
+        assert "requirements.txt:1: " in told(result)
+
+
+def test_the_folder_itself_is_the_source_and_other_projects_are_required(
+    make: Callable[..., Made],
+) -> None:
+    named = '[project]\nname = "x"\nversion = "1"\n'
+    project, result = make(
+        "requirements.txt",
+        **{
+            "requirements.txt": "./libs/a\n-e ./libs/b[fast]\nlibs/c ; os_name == 'posix'\n-e .\n",
+            "libs__a__pyproject.toml": named,
+            "libs__b__pyproject.toml": named,
+            "libs__c__pyproject.toml": named,
+            "pyproject.toml": named,
+        },
+    )
+    assert project.stages["shop"].source == "."
+    main = project.stages["dependencies"]
+    assert main.requires == ("./libs/b[fast]", "./libs/c ; os_name == 'posix'", "./libs/a")
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize("password", ["hunter2", "hun@ter2", "hun#ter2"])
+def test_no_part_of_a_password_is_written_or_told(make: Callable[..., Made], password: str) -> None:
+    host = f"https://me:{password}@x.example.com"
+    lines = [
+        f"--index-url {host}/simple",
+        f"--extra-index-url {host}/other",
+        f"--find-links {host}/wheels",
+        f"git+{host}/r.git#egg=r",
+        f"r @ git+{host}/r.git",
+        f"git+{host}/${{NAME}}.git#egg=r",
+        f"-r {host}/more.txt",
+    ]
+    _, result = make("requirements.txt", **{"requirements.txt": "\n".join(lines)})
+    assert len(result.notes) == len(lines)
+    assert "ter2" not in result.text + told(result)
+    assert "https://x.example.com/simple" in result.text
+
+
+def test_versions_for_several_platforms_are_all_kept_in_the_heavy_stage(
+    make: Callable[..., Made],
+) -> None:
+    lines = ("torch==2.8.0 ; os_name == 'posix'", "torch==2.7.0 ; os_name == 'nt'")
+    project, _ = make(
+        "requirements.txt", **{"requirements.txt": "\n".join(["--require-hashes", *lines, "flask"])}
+    )
+    assert project.stages["torch"].requires == lines
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "requirements.txt").write_text("-r pipe.txt\n")
+    with pytest.raises(UsageError, match="is no plain file"):
+        draft(tmp_path / "requirements.txt", target=tmp_path / "venvsmith.toml")
+
+
+def test_files_that_name_one_another_often_come_to_an_end(tmp_path: Path) -> None:
+    for number in range(6):
+        line = f"-r {number + 1}.txt\n"
+        (tmp_path / f"{number}.txt").write_text(line * 12)
+    (tmp_path / "6.txt").write_text("flask\n")
+    with pytest.raises(UsageError, match="include one another"):
+        draft(tmp_path / "0.txt", target=tmp_path / "venvsmith.toml")
+
+
+def test_a_dockerfile_that_cannot_be_read_is_offered_so_that_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_bytes(b"FROM python:3.12\n# \xff\n")
+    (tmp_path / "docker").write_text("no folder")
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    assert [path.name for path in sources(tmp_path)] == ["Dockerfile", "requirements.txt"]

@@ -6,6 +6,7 @@ for each thing that could not be carried over.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from venvsmith.dockerfile.arguments import minor_in
 from venvsmith.errors import ConfigError, UsageError, VenvsmithError
 from venvsmith.init.compose import compose
 from venvsmith.init.container import read_dockerfile
+from venvsmith.init.lines import source_text
 from venvsmith.init.pyproject import read_pyproject
-from venvsmith.init.requirements import Requirements, read_text
+from venvsmith.init.requirements import Requirements
 from venvsmith.init.sketch import BaseSketch, Entry, Note, Sketch
+from venvsmith.texts import read_text
 
 if TYPE_CHECKING:
     from venvsmith.model.project import Project
@@ -61,12 +64,16 @@ class Draft:
 
 def sources(root: Path) -> list[Path]:
     """Return the files in a folder that `draft` can start from, the one that says most first."""
-    found = [root / name for name in _FOUND if (root / name).is_file()]
-    return [
-        path
-        for path in found
-        if _kind(path) != "dockerfile" or _PYTHON.search(path.read_text(errors="replace"))
-    ]
+    found = [root / name for name in _FOUND if os.path.isfile(root / name)]  # noqa: PTH113 - never raises
+    return [path for path in found if _kind(path) != "dockerfile" or _installs_python(path)]
+
+
+def _installs_python(path: Path) -> bool:
+    """Tell whether a Dockerfile is of use to us; one that cannot be read is told when it is."""
+    try:
+        return bool(_PYTHON.search(read_text(path)))
+    except (OSError, ValueError):
+        return True
 
 
 def draft(source: Path | None, *, target: Path, answers: Answers | None = None) -> Draft:
@@ -108,7 +115,7 @@ def _is_empty(project: Project, name: str) -> bool:
 def _pinned_python(sketch: Sketch) -> None:
     """Take the Python that pyenv and uv take in this folder, where a file names one."""
     path = sketch.root / ".python-version"
-    if path.is_file() and (minor := minor_in(read_text(path).strip()[:40])):
+    if path.is_file() and (minor := minor_in(source_text(path).strip()[:40])):
         sketch.python, sketch.python_why = minor, path.name
 
 
@@ -144,7 +151,7 @@ def _kind(path: Path) -> Kind:
         return "pyproject"
     if name.endswith((".txt", ".in", ".pip")):
         return "requirements"
-    if re.search(r"^\s*FROM\s+\S", read_text(path), re.MULTILINE | re.IGNORECASE):
+    if re.search(r"^\s*FROM\s+\S", source_text(path), re.MULTILINE | re.IGNORECASE):
         return "dockerfile"
     hint = "name a requirements file (*.txt, *.in), a pyproject.toml or a Dockerfile"
     raise UsageError("is nothing that init reads", where=str(path), hint=hint)

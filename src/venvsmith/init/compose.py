@@ -217,10 +217,12 @@ class _Composition:
         return found
 
     def _heavy_stage(self) -> Section:
-        told = {name_of(line): line for line in self._sketch.requires}
-        requires = [told.get(name, name) for name in self._heavies]
+        told: dict[str, list[str]] = {}
+        for line in self._sketch.requires:
+            told.setdefault(name_of(line), []).append(line)
+        requires = [line for name in self._heavies for line in told.get(name, [name])]
         modules = [name.replace("-", "_") for name in self._heavies if name not in _NO_IMPORT]
-        held = [line for line in requires if line not in told.values()]
+        held = set(self._heavies) - set(told)
         comment = "as the stages below need it: they are resolved together" if held else ""
         return Section(
             path=("stages", self._heavy),

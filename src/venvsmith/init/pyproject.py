@@ -1,21 +1,26 @@
-"""A pyproject into the sketch: dependencies, extras, groups, uv's tables, poetry's."""
+"""A pyproject into the sketch: dependencies, extras, groups, the tables of uv, poetry and pdm."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from venvsmith.config.formats import REQUIREMENTS_FILE, TORCH_BACKEND
 from venvsmith.errors import UsageError
-from venvsmith.init.heavy import backend_of_url
+from venvsmith.init.heavy import name_of
 from venvsmith.init.poetry import requirement_of
-from venvsmith.init.requirements import Requirements, inside, read_text, without_credentials
-from venvsmith.init.sketch import DEFAULT_PYTHON, Sketch
+from venvsmith.init.requirements import Requirements, inside
+from venvsmith.init.sketch import DEFAULT_PYTHON, Sketch, refusal
+from venvsmith.init.sources import Sources
+from venvsmith.init.tables import Table, string, strings, table
+from venvsmith.model.pythons import suits
+from venvsmith.texts import read_toml
 
 NEWEST_MINOR: Final = 14
 OLDEST_MINOR: Final = 8
@@ -23,32 +28,22 @@ _DEVELOPMENT: Final = re.compile(
     r"(dev|develop|development|tests?|testing|lint|linting|docs?|documentation|typing|types|"
     r"mypy|ci|release|format|notebooks?|examples?|benchmarks?|coverage|build)([-_].*)?"
 )
-_BACKEND: Final = re.compile(r"cpu|xpu|cu[0-9]{2,3}|rocm[0-9.]+")
-Table = Mapping[str, Any]
 
 
 def read_pyproject(sketch: Sketch, path: Path, shown: str, extras: Sequence[str] = ()) -> None:
     """Read a pyproject into a sketch.
 
     :param shown: how notes name it.
-    :param extras: extras that an install names, which belong to the environment then.
+    :param extras: extras and groups that an install names, which belong to the environment then.
     :raises UsageError: where it cannot be read or is no TOML.
     """
     try:
-        data = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as exc:
-        raise UsageError(f"is no TOML: {exc}", where=shown) from exc
+        data = read_toml(path)
+    except OSError as exc:
+        raise UsageError(f"cannot be read: {exc.strerror}", where=shown) from exc
+    except ValueError as exc:
+        raise UsageError(str(exc), where=shown) from exc
     _Pyproject(sketch, path, shown, data, extras).read()
-
-
-def _table(data: Any, *keys: str) -> Table:
-    for key in keys:
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return data if isinstance(data, Mapping) else {}
-
-
-def _strings(data: Any) -> list[str]:
-    return [item for item in data if isinstance(item, str)] if isinstance(data, list) else []
 
 
 class _Pyproject:
@@ -60,38 +55,41 @@ class _Pyproject:
         self._shown = shown
         self._data = data
         self._wanted = {canonicalize_name(extra) for extra in extras}
-        self._uv = _table(data, "tool", "uv")
-        self._project = _table(data, "project")
-        self._poetry = _table(data, "tool", "poetry")
+        self._uv = table(data, "tool", "uv")
+        self._project = table(data, "project")
+        self._poetry = table(data, "tool", "poetry")
+        self._name = string(self._project.get("name")) or string(self._poetry.get("name"))
         self._reader = Requirements(sketch, path.parent)
+        self._sources = Sources(sketch, self._reader, path, shown, table(data, "tool"))
 
     def read(self) -> None:
-        sketch = self._sketch
-        name = self._project.get("name") or self._poetry.get("name")
-        if isinstance(name, str) and not sketch.name:
-            sketch.name = name
+        self._sketch.name = self._sketch.name or self._name
+        if not self._project and not self._poetry:
+            why = "it has no [project], and what builds it otherwise is not read"
+            self._note(self._shown, why, "write name, version and dependencies there")
         self._python()
-        if "dependencies" in _table(self._poetry):
-            self._read_poetry()
+        self._read_poetry()
         self._own()
         self._read_extras()
         self._read_groups()
-        self._read_sources()
-        self._read_uv()
+        self._sources.read()
 
     def _note(self, what: str, why: str, todo: str) -> None:
         self._sketch.note("stage", self._shown, what, why, todo)
 
     def _python(self) -> None:
-        wanted = self._project.get("requires-python")
-        if not isinstance(wanted, str) or self._sketch.python:
+        wanted = string(self._project.get("requires-python"))
+        poetry = string(table(self._poetry, "dependencies").get("python"))
+        specifier = wanted
+        if not wanted and poetry:
+            wanted = poetry
+            specifier = (requirement_of("python", poetry) or "python?").removeprefix("python")
+        if not wanted or self._sketch.python:
             return
-        minor = minor_for(wanted)
+        minor = minor_for(specifier)
         if minor is None:
             why = "no Python from 3.8 on suits it"
-            self._sketch.note(
-                "project", self._shown, f"requires-python {wanted}", why, "set python"
-            )
+            self._sketch.note("project", self._shown, f"Python {wanted}", why, "set python")
             return
         self._sketch.python = minor
         self._sketch.python_why = f"{self._shown} says {wanted}"
@@ -103,38 +101,53 @@ class _Pyproject:
         if entry is None:
             self._note(self._shown, "lies outside this folder", "move the configuration beside it")
             return
-        if "dependencies" in _strings(self._project.get("dynamic")):
+        if "dependencies" in strings(self._project.get("dynamic")):
             self._dynamic(entry)
             return
-        own = _strings(self._project.get("dependencies"))
-        for line in own:
-            self._reader.requirement(line, self._shown)  # for what it tells; lock reads the file
+        # For what it tells, and for the names; lock reads the file itself.
+        own = [
+            text
+            for line in strings(self._project.get("dependencies"))
+            for text in self._reader.requirement(line, self._shown)
+        ]
         if self._is_package():
-            sketch.source = entry
+            taken, held = self._reader.take_project(entry)
+            sketch.requires += held
+            if not taken:
+                sketch.requires.append(f"./{entry}")
+                return
             sketch.source_requires = own
             sketch.source_module = self._module()
-            sketch.scripts = list(_table(self._project, "scripts"))
+            scripts = table(self._project, "scripts") or table(self._poetry, "scripts")
+            sketch.scripts = list(scripts)
         elif own:
             file = "pyproject.toml" if entry == "." else f"{entry}/pyproject.toml"
             sketch.requires_files[file] = own
 
     def _is_package(self) -> bool:
-        if self._uv.get("package") is False or self._poetry.get("package-mode") is False:
+        said = (
+            self._uv.get("package"),
+            self._poetry.get("package-mode"),
+            table(self._data, "tool", "pdm").get("distribution"),
+        )
+        if False in said:
             return False
         # uv's rule: without a build system, a project is not installed.
         return "build-system" in self._data and bool(self._project or self._poetry)
 
     def _module(self) -> str:
-        name = str(self._project.get("name") or self._poetry.get("name") or "")
-        module = re.sub(r"[-.]+", "_", name).lower()
+        module = re.sub(r"[-.]+", "_", self._name).lower()
         for folder in (self._path.parent / "src", self._path.parent):
             if module.isidentifier() and (folder / module / "__init__.py").is_file():
                 return module
         return ""
 
     def _dynamic(self, entry: str) -> None:
-        files = _table(self._data, "tool", "setuptools", "dynamic", "dependencies").get("file")
-        names = [files] if isinstance(files, str) else _strings(files)
+        tool = table(self._data, "tool")
+        setuptools = table(tool, "setuptools", "dynamic", "dependencies").get("file")
+        hatch = table(tool, "hatch", "metadata", "hooks", "requirements_txt")
+        names = [file for file in (setuptools, hatch.get("filename")) if isinstance(file, str)]
+        names += [*strings(setuptools), *strings(hatch.get("files"))]
         for name in names:
             path = self._path.parent / name
             if path.is_file():
@@ -147,140 +160,115 @@ class _Pyproject:
         )
 
     def _read_poetry(self) -> None:
-        where = self._shown
-        for name, value in _table(self._poetry, "dependencies").items():
-            if name.lower() == "python":
-                if isinstance(value, str) and not self._sketch.python:
-                    spec = requirement_of("python", value)
-                    self._sketch.python = minor_for((spec or "").removeprefix("python")) or ""
-                    self._sketch.python_why = f"{where} says {value}"
-                continue
-            if isinstance(value, Mapping) and value.get("optional"):
-                continue  # told with the extras
-            text = requirement_of(name, value)
+        own = dict(table(self._poetry, "dependencies"))
+        own.pop("python", None)
+        for name, value in own.items():
+            if not table({"": value}, "").get("optional"):
+                self._sketch.requires += self._translated(name, value)
+        if own and not self._project:
+            self._note(
+                "[tool.poetry.dependencies]",
+                "lock reads PEP 621's [project]; these were copied into requires, which you now "
+                "edit",
+                "give [project] the name and the version, which lock needs, and the dependencies",
+            )
+        for group in table(self._poetry, "group"):
+            pairs = table(self._poetry, "group", group, "dependencies").items()
+            self._group(group, f"[tool.poetry.group.{group}]", pairs)
+        if self._poetry.get("dev-dependencies"):
+            self._left_out("[tool.poetry.dev-dependencies]")
+
+    def _translated(self, name: str, value: Any) -> list[str]:
+        """Return the requirements of a dependency as poetry has it: one, or one for each case."""
+        found = []
+        for one in value if isinstance(value, list) else [value]:
+            known = dict(one) if isinstance(one, Mapping) else {"version": one}
+            index = string(known.pop("source", ""))
+            routed = bool(index) and self._sources.route(name, index)
+            if index and not routed and index.lower() != "pypi":
+                known["source"] = index
+            if place := string(known.pop("path", "")) or string(known.pop("file", "")):
+                known["path"] = self._sources.spelled(place) or {}
+            if not known and self._project:
+                continue  # [project] has its version
+            text = requirement_of(name, known)
             if text is None:
                 self._note(
-                    f"{name} = {value!r}", "has no PEP 508 form that lasts", "add it to requires"
+                    f"{name} = {one!r}", "has no PEP 508 form that lasts", "add it to requires"
                 )
             else:
-                self._sketch.requires.append(text)
-        self._note(
-            "[tool.poetry.dependencies]",
-            "lock reads PEP 621's [project]; these were copied into requires, which you now edit",
-            "move them to [project] dependencies to have them in one place",
-        )
-        for group in _table(self._poetry, "group"):
-            if not _DEVELOPMENT.fullmatch(group.lower()):
-                lines = [
-                    text
-                    for name, value in _table(self._poetry, "group", group, "dependencies").items()
-                    if (text := requirement_of(name, value))
-                ]
-                self._stage(group, lines)
-            else:
-                self._left_out(f"[tool.poetry.group.{group}]")
+                found += self._reader.requirement(text, self._shown)
+        return found
+
+    def _group(self, name: str, what: str, pairs: Iterable[tuple[str, Any]]) -> None:
+        """Take an extra or a group of poetry's to where it belongs."""
+        if canonicalize_name(name) in self._wanted or "*" in self._wanted:
+            self._sketch.requires += [t for pair in pairs for t in self._translated(*pair)]
+        elif _DEVELOPMENT.fullmatch(name.lower()):
+            self._left_out(what)
+        else:
+            self._stage(name, [t for pair in pairs for t in self._translated(*pair)])
 
     def _left_out(self, what: str) -> None:
         why = "for development, not for an image"
         self._note(what, why, "add its requirements to a stage if an image needs them")
 
     def _read_extras(self) -> None:
-        for name, value in _table(self._project, "optional-dependencies").items():
-            lines = [
-                text for line in _strings(value) for text in self._reader.requirement(line, name)
-            ]
-            own = canonicalize_name(str(self._project.get("name") or ""))
-            if any(canonicalize_name(re.split(r"[\[ ]", line)[0]) == own for line in lines):
-                self._note(
-                    f"extra {name}", "it names extras of the project itself", "write them out"
-                )
-                continue
-            if _BACKEND.fullmatch(name):
+        for name in table(self._project, "optional-dependencies"):
+            if re.fullmatch(TORCH_BACKEND.pattern or "", name):
                 if name not in self._sketch.backends:
                     self._sketch.backends.append(name)
                 known = set(self._sketch.requires)
-                self._sketch.requires += [line for line in lines if line not in known]
+                self._sketch.requires += [li for li in self._extra(name) if li not in known]
             elif canonicalize_name(name) in self._wanted or "*" in self._wanted:
-                self._sketch.requires += lines
+                self._sketch.requires += self._extra(name)
             elif _DEVELOPMENT.fullmatch(name.lower()):
                 self._left_out(f"extra {name}")
             else:
-                self._stage(name, lines)
-        extras = _table(self._poetry, "extras")
-        if extras:
-            self._note(f"poetry's extras {', '.join(extras)}", "are not read", "give each a stage")
+                self._stage(name, self._extra(name))
+        optional = table(self._poetry, "dependencies")
+        for name, names in table(self._poetry, "extras").items():
+            pairs = [(each, optional[each]) for each in strings(names) if each in optional]
+            self._group(name, f"poetry's extra {name}", pairs)
+
+    def _extra(self, name: str, within: tuple[str, ...] = ()) -> list[str]:
+        """Return what an extra stands for, with what it names of the project's other extras."""
+        found: list[str] = []
+        optional = table(self._project, "optional-dependencies")
+        for line in strings(optional[name]):
+            for text in self._reader.requirement(line, f"{self._shown} extra {name}"):
+                if not self._name or name_of(text) != canonicalize_name(self._name):
+                    found.append(text)
+                    continue
+                asked = {canonicalize_name(extra) for extra in Requirement(text).extras}
+                for other in optional:
+                    if canonicalize_name(other) in asked and other not in {name, *within}:
+                        found += self._extra(other, (*within, name))
+        return list(dict.fromkeys(found))
 
     def _read_groups(self) -> None:
-        for name in _table(self._data, "dependency-groups"):
-            entry = inside(self._path, self._sketch.root)
-            if entry is not None and canonicalize_name(name) in self._wanted:
-                self._sketch.requires_files[f"{entry}:{name}"] = []
-            elif _DEVELOPMENT.fullmatch(name.lower()) or entry is None:
+        entry = inside(self._path, self._sketch.root)
+        for name in table(self._data, "dependency-groups"):
+            wanted = canonicalize_name(name) in self._wanted
+            if entry is None or (not wanted and _DEVELOPMENT.fullmatch(name.lower())):
                 self._left_out(f"dependency group {name}")
+            elif trouble := refusal(REQUIREMENTS_FILE, f"{entry}:{name}"):
+                todo = "rename it, or copy its requirements into a stage"
+                self._note(f"dependency group {name}", trouble, todo)
+            elif wanted:
+                self._sketch.requires_files[f"{entry}:{name}"] = []
             else:
-                self._sketch.extras[name] = [f"{entry}:{name}"]
+                self._stage(name, [f"{entry}:{name}"])
+        for key in ("uv", "pdm"):
+            if table(self._data, "tool", key).get("dev-dependencies"):
+                self._left_out(f"tool.{key}.dev-dependencies")
+        for name, settings in table(self._data, "tool", "hatch", "envs").items():
+            if {"dependencies", "extra-dependencies"} & set(table({"": settings}, "")):
+                self._left_out(f"[tool.hatch.envs.{name}]")
 
     def _stage(self, name: str, lines: list[str]) -> None:
         if lines:
             self._sketch.extras[name] = lines
-
-    def _read_sources(self) -> None:
-        indexes = {
-            str(item.get("name")): str(item.get("url", ""))
-            for item in self._uv.get("index", [])
-            if isinstance(item, Mapping)
-        }
-        used: set[str] = set()
-        for name, value in _table(self._uv, "sources").items():
-            for source in value if isinstance(value, list) else [value]:
-                if isinstance(source, Mapping):
-                    used.add(str(source.get("index", "")))
-                    self._source(name, source, indexes)
-        for item in self._uv.get("index", []):
-            if isinstance(item, Mapping) and str(item.get("name")) not in used:
-                url = without_credentials(str(item.get("url", "")))
-                option = "--index-url" if item.get("default") else "--extra-index-url"
-                self._reader.option(option, url, f"{self._shown} [tool.uv.index]", base=None)
-
-    def _source(self, name: str, source: Table, indexes: Mapping[str, str]) -> None:
-        index = source.get("index")
-        if isinstance(index, str) and index in indexes:
-            url = indexes[index]
-            backend = backend_of_url(url)
-            if backend is None:
-                slug = re.sub(r"[^a-z0-9]+", "-", index.lower()).strip("-") or "index"
-                _, names = self._sketch.indexes.setdefault(slug, (url, []))
-                names.append(canonicalize_name(name))
-            elif backend not in self._sketch.backends:
-                self._sketch.backends.append(backend)
-            return
-        text = requirement_of(name, source)
-        if text is not None:
-            self._sketch.requires.append(text)
-            return
-        self._note(
-            f"tool.uv.sources.{name}",
-            "a path or a workspace's member is not followed",
-            "lock takes it as a wheel in a folder of find-links",
-        )
-
-    def _read_uv(self) -> None:
-        sketch = self._sketch
-        newer = self._uv.get("exclude-newer")
-        if isinstance(newer, str):
-            sketch.exclude_newer = newer
-        sketch.no_wheel += _strings(self._uv.get("no-binary-package"))
-        told = {
-            "conflicts": ("stages that extend one another agree", "let what conflicts be siblings"),
-            "environments": ("platforms stand in the variants", "compare them"),
-            "required-environments": ("platforms stand in the variants", "compare them"),
-            "constraint-dependencies": ("constraints have no key", "add what matters to requires"),
-            "override-dependencies": ("nothing overrides metadata", "pin versions that agree"),
-            "workspace": ("members are not followed", "run init in each member"),
-        }
-        for key, (why, todo) in told.items():
-            if self._uv.get(key):
-                self._note(f"tool.uv.{key}", why, todo)
 
 
 def minor_for(specifier: str) -> str | None:
@@ -289,12 +277,8 @@ def minor_for(specifier: str) -> str | None:
         allowed = SpecifierSet(specifier)
     except InvalidSpecifier:
         return None
-    fitting = [
-        minor
-        for minor in range(OLDEST_MINOR, NEWEST_MINOR + 1)
-        if f"3.{minor}.20" in allowed or f"3.{minor}.0" in allowed
-    ]
-    if not fitting:
-        return None
     usual = int(DEFAULT_PYTHON.partition(".")[2])
-    return f"3.{min(fitting, key=lambda minor: abs(minor - usual))}"
+    minors = range(OLDEST_MINOR, NEWEST_MINOR + 1)
+    fitting = [minor for minor in minors if suits(allowed, f"3.{minor}")]
+    nearest = min(fitting, key=lambda minor: abs(minor - usual), default=None)
+    return None if nearest is None else f"3.{nearest}"

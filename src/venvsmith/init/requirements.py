@@ -1,91 +1,34 @@
-"""Requirements as pip takes them, in files and on command lines, into the sketch.
-
-The grammar is pip's, ``pip.pypa.io/en/stable/reference/requirements-file-format``.
-"""
+"""Requirements as pip takes them, in files and on command lines, into the sketch."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from venvsmith.config.formats import REQUIREMENT
-from venvsmith.config.kinds import Problems
+from venvsmith.config.formats import REQUIREMENT, WHEELS
 from venvsmith.errors import UsageError
-from venvsmith.init.heavy import backend_of, backend_of_url
-from venvsmith.init.sketch import Sketch
+from venvsmith.init.addresses import VCS, named, trouble
+from venvsmith.init.heavy import backend_of, backend_of_url, name_of
+from venvsmith.init.lines import lines_of, source_text, split_option
+from venvsmith.init.sketch import Sketch, refusal
+from venvsmith.network import credentials_in, parts_of, without_credentials
 
-SIZE_LIMIT: Final = 4 * 1024 * 1024
-DEPTH: Final = 8
-_COMMENT = re.compile(r"(^|\s)#.*$")
+FILES: Final = 100
+"""Files that one file may bring in, itself among them."""
 _OPTION = re.compile(r"\s--(?:hash|global-option|config-settings?|install-option)[= ]\S+")
-_REVISION = re.compile(r"(\.git)?(@.*)?$")
 _MADE_WITH = re.compile(r"^#.*(?:with Python |--python-version[ =])(3\.\d+)", re.MULTILINE)
-_VCS = re.compile(r"(?:git|hg|svn|bzr)\+")
-_VALUED: Final = {
-    "-r": "--requirement",
-    "-c": "--constraint",
-    "-e": "--editable",
-    "-i": "--index-url",
-    "-f": "--find-links",
-}
 DROPPED: Final = {
     "--require-hashes": "locks always have hashes",
     "--prefer-binary": "wheels are always preferred",
     "--only-binary": "only wheels are installed",
     "--no-cache-dir": "no cache stays in an image",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """A logical line of a requirements file."""
-
-    number: int
-    text: str
-
-
-def read_text(path: Path) -> str:
-    """Return a source file's text.
-
-    :raises UsageError: where it cannot be read, is too large, or is not UTF-8.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise UsageError(f"cannot be read: {exc.strerror}", where=str(path)) from exc
-    if len(data) > SIZE_LIMIT:
-        raise UsageError("is too large to be what you mean", where=str(path))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        hint = "save it as UTF-8"
-        raise UsageError(f"byte {exc.start} is not UTF-8", where=str(path), hint=hint) from exc
-
-
-def lines_of(text: str) -> Iterator[Line]:
-    """Yield the logical lines, without comments and empty ones."""
-    held: list[str] = []
-    start = 1
-    for number, raw in enumerate(text.splitlines(), start=1):
-        if not held:
-            start = number
-        if raw.endswith("\\"):
-            held.append(raw[:-1])
-            continue
-        joined = _COMMENT.sub("", " ".join([*held, raw])).strip()
-        held = []
-        if joined:
-            yield Line(number=start, text=joined)
-    rest = _COMMENT.sub("", " ".join(held)).strip()
-    if rest:
-        yield Line(number=start, text=rest)
 
 
 class Requirements:
@@ -98,36 +41,39 @@ class Requirements:
         self._sketch = sketch
         self._folder = folder
         self._constraints: dict[str, str] = {}
+        self._files = 0
 
     def file(self, path: Path, shown: str) -> None:
         """Read a requirements file: named in ``requires-file`` where `lock` can read it itself."""
         found: list[str] = []
-        plain = self._collect(path, shown, found, depth=0)
+        self._files = 0
+        plain = self._collect(path, shown, found)
         entry = inside(path, self._sketch.root)
         if plain and entry is not None:
             self._sketch.requires_files[entry] = found
         else:
             known = set(self._sketch.requires)
-            fresh = [self._constrained(line) for line in found]
+            fresh = dict.fromkeys(map(self._constrained, found))
             self._sketch.requires += [line for line in fresh if line not in known]
             self._tell_unused_constraints(shown, found)
 
-    def _collect(self, path: Path, shown: str, found: list[str], *, depth: int) -> bool:
+    def _collect(self, path: Path, shown: str, found: list[str]) -> bool:
         """Add a file's requirements; tell whether it holds nothing that `lock` would refuse."""
-        if depth > DEPTH:
+        self._files += 1
+        if self._files > FILES:
             raise UsageError("files include one another without end", where=shown)
         plain = True
-        text = read_text(path)
+        text = source_text(path)
         if (made := _MADE_WITH.search(text)) and not self._sketch.python:
             self._sketch.python, self._sketch.python_why = made[1], f"{shown} was compiled for it"
         for line in lines_of(text):
             origin = f"{shown}:{line.number}"
             if line.text.startswith("-"):
                 name, value = split_option(line.text)
-                if name == "--requirement":
+                if name == "--requirement" and "://" not in value:
                     inner = path.parent / value
                     below = str(Path(shown).parent / value)
-                    plain = self._collect(inner, below, found, depth=depth + 1) and plain
+                    plain = self._collect(inner, below, found) and plain
                 else:
                     plain = False
                     found += self.option(name, value, origin, base=path.parent)
@@ -146,15 +92,15 @@ class Requirements:
         return read == [bare] and " @ " not in bare
 
     def _constrained(self, line: str) -> str:
-        requirement = Requirement(line)
-        extra = self._constraints.get(canonicalize_name(requirement.name))
-        if extra is None or requirement.url is not None:
+        extra = self._constraints.get(name_of(line))
+        if extra is None or Requirement(line).url is not None:
             return line
+        requirement = Requirement(line)
         requirement.specifier &= Requirement(extra).specifier
         return str(requirement)
 
     def _tell_unused_constraints(self, shown: str, found: list[str]) -> None:
-        names = {canonicalize_name(Requirement(line).name) for line in found}
+        names = set(map(name_of, found))
         rest = [text for name, text in self._constraints.items() if name not in names]
         if rest:
             self._sketch.note(
@@ -174,18 +120,19 @@ class Requirements:
             return []
         if _is_local(text):
             return self._local(text, origin)
-        full = _named_url(text)
+        full = named(text)
         if full is None:
             why = "its address does not say which distribution it is"
-            note("stage", origin, without_credentials(text), why, 'write "NAME @ ADDRESS"')
+            note("stage", origin, text, why, 'write "NAME @ ADDRESS"')
             return []
-        problems: Problems = []
-        REQUIREMENT.read(full, "", problems)
-        if problems:
-            todo = "write it as PEP 508 has it, into requires"
-            note("stage", origin, without_credentials(text), problems[0][1], todo)
+        refused = refusal(REQUIREMENT, full)
+        url = "" if refused else (Requirement(full).url or "")
+        if url.startswith("file:"):
+            return self._on_disk(Requirement(full), url, origin)
+        if refused or (refused := trouble(url)):
+            note("stage", origin, text, refused, "write it as PEP 508 has it, into requires")
             return []
-        if _VCS.match(text) and "egg=" not in text:
+        if VCS.match(text) and "egg=" not in text:
             why = f"the name {full.partition(' @ ')[0]} is guessed from the address"
             note("stage", origin, text, why, "compare it with the project's own name")
         backend = backend_of(full)
@@ -193,21 +140,53 @@ class Requirements:
             self._sketch.backends.append(backend)
         return [full]
 
+    def _on_disk(self, requirement: Requirement, url: str, origin: str) -> list[str]:
+        """Take ``NAME @ file:///...``, which pip and conda write of what came from a folder."""
+        parts = parts_of(url)
+        path = Path(unquote(parts.path if parts is not None else ""))
+        entry = inside(path, self._sketch.root) if path.exists() else None
+        if entry is not None:
+            requirement.url = f"./{entry}"
+            return [str(requirement)]
+        what = str(requirement)
+        requirement.url = None
+        why = "it lay on the machine that wrote this, so that only its name is required"
+        self._sketch.note("stage", origin, what, why, "pin the version that it had")
+        return [str(requirement)]
+
     def _local(self, text: str, origin: str) -> list[str]:
-        path, _, extras = text.partition("[")
-        where = None if self._folder is None else (self._folder / path.removeprefix("file:"))
-        entry = None if where is None else inside(where, self._sketch.root)
+        bare, _, marker = (part.strip() for part in text.partition(";"))
+        path, bracket, extras = re.sub(r"^file:(//)?", "", bare).partition("[")
+        where = None if self._folder is None else self._folder / path.partition("#")[0].strip()
         if path.endswith(".whl"):
-            return self._wheel(text, origin, entry)
-        if entry is not None and (self._sketch.root / entry / "pyproject.toml").is_file():
-            if extras:
-                why = "extras of a project of your own are not installed"
-                self._sketch.note("stage", origin, text, why, "put what they name into requires")
-            self._sketch.source = entry
+            return self._wheel(path, origin, inside(where, self._sketch.root) if where else None)
+        if where is None or not (where / "pyproject.toml").is_file():
+            why = "there is no folder with a pyproject.toml, by which a project is built"
+            self._sketch.note("stage", origin, text, why, "name the project under source")
             return []
-        why = "no folder with a pyproject.toml inside this one"
-        self._sketch.note("stage", origin, text, why, "name the project under source")
-        return []
+        entry = inside(where, self._sketch.root)
+        taken, held = self.take_project(entry) if entry is not None else (False, [])
+        if not taken:
+            spelled = entry or os.path.relpath(where.resolve(), self._sketch.root.resolve())
+            line = spelled if spelled.startswith("..") else f"./{spelled}"
+            return [f"{line}{bracket}{extras}{f' ; {marker}' if marker else ''}"]
+        if extras:
+            why = "extras of a project of your own are not installed"
+            self._sketch.note("stage", origin, text, why, "put what they name into requires")
+        return held
+
+    def take_project(self, entry: str) -> tuple[bool, list[str]]:
+        """Make a folder the ``source``, unless another is; this folder's own goes before others.
+
+        :return: whether it is the source now, and the requirement of what was it until now.
+        """
+        before = self._sketch.source
+        if before not in {None, entry, "."} and entry != ".":
+            return False, []
+        if before == "." and entry != ".":
+            return False, []
+        self._sketch.source = entry
+        return True, [] if before in {None, entry} else [f"./{before}"]
 
     def _wheel(self, text: str, origin: str, entry: str | None) -> list[str]:
         try:
@@ -248,14 +227,14 @@ class Requirements:
                 self._sketch.backends.append(backend)
             return
         why = (
-            "names go to an index by pattern, so that nothing leaks to another one"
+            "each index lists the packages it may serve, so that no name is looked up elsewhere"
             if name == "--extra-index-url"
             else "the default index is this machine's (UV_DEFAULT_INDEX, PIP_INDEX_URL)"
         )
         todo = f'add [indexes.NAME] with url = "{without_credentials(value)}" and packages = [...]'
         if name == "--index-url":
             todo = f"set it there; for some names only: {todo}"
-        self._sketch.note("indexes", origin, f"{name} {without_credentials(value)}", why, todo)
+        self._sketch.note("indexes", origin, f"{name} {value}", why, todo)
 
     def _links(self, value: str, origin: str, base: Path | None) -> None:
         if backend_of_url(value) is not None:
@@ -264,13 +243,14 @@ class Requirements:
         link = value
         if "://" not in value:
             link = (inside(base / value, self._sketch.root) if base is not None else None) or ""
-        if link and "@" not in urlsplit(link).netloc:
+        if link and not credentials_in(link) and refusal(WHEELS, link) is None:
             if link not in self._sketch.find_links:
                 self._sketch.find_links.append(link)
             return
         why = "not a folder of this project, nor an address without credentials"
-        shown = f"--find-links {without_credentials(value)}"
-        self._sketch.note("variant", origin, shown, why, "name it under find-links")
+        self._sketch.note(
+            "variant", origin, f"--find-links {value}", why, "name it under find-links"
+        )
 
     def _constrain(self, value: str, origin: str, base: Path | None) -> None:
         path = None if base is None else base / value
@@ -280,16 +260,17 @@ class Requirements:
                 "stage", origin, f"--constraint {value}", why, "name them in requires"
             )
             return
-        for line in lines_of(read_text(path)):
+        for line in lines_of(source_text(path)):
             text = _OPTION.sub("", line.text).strip()
             try:
                 name = canonicalize_name(Requirement(text).name)
-            except InvalidRequirement:
+            except (InvalidRequirement, RecursionError):
                 continue
             self._constraints[name] = text
 
 
 _OPTIONS: Final = {
+    "--requirement": ("no file is fetched", "save it here, and name it under requires-file"),
     "--pre": ("pre-releases are taken only where a requirement names one", "pin that version"),
     "--trusted-host": ("an index's certificate is always checked", "name its CA to the build"),
     "--no-deps": ("lock resolves the dependencies too", "read its lockfile; pin what must stay"),
@@ -301,39 +282,8 @@ _OPTIONS: Final = {
 }
 
 
-def split_option(text: str) -> tuple[str, str]:
-    """Return an option's long name and its value."""
-    name, _, value = text.replace("=", " ", 1).partition(" ")
-    if name not in _VALUED and name[:2] in _VALUED and not name.startswith("--"):
-        name, value = name[:2], name[2:]  # -rrequirements.txt
-    return _VALUED.get(name, name), value.strip().strip("'\"")
-
-
-def without_credentials(text: str) -> str:
-    """Return a text whose addresses name no user and no password."""
-    return re.sub(r"://[^/\s@]*@", "://", text)
-
-
 def _is_local(text: str) -> bool:
-    return text.startswith((".", "/", "file:")) or bool(re.match(r"[^\s@:]+\.whl$", text))
-
-
-def _named_url(text: str) -> str | None:
-    """Return an address with its distribution's name before it, other texts as they are."""
-    if not _VCS.match(text) and not text.startswith(("http://", "https://")):
-        return text
-    parts = urlsplit(text)
-    egg = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", parts.fragment)
-    rest = [part for part in parts.fragment.split("&") if part and not part.startswith("egg=")]
-    url = urlunsplit((*parts[:4], "&".join(rest)))
-    if egg:
-        return f"{egg[1]} @ {url}"
-    last = parts.path.rstrip("/").rpartition("/")[2]
-    if last.endswith(".whl"):
-        return f"{last.partition('-')[0]} @ {url}"
-    if _VCS.match(text):
-        return f"{_REVISION.sub('', last) or 'unnamed'} @ {url}"
-    return None
+    return bool(re.match(r"[./]|file:|[\w.-]+/|[^\s@:]+\.whl$", text))
 
 
 def inside(path: Path, root: Path) -> str | None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from venvsmith.network import without_credentials
+
+if TYPE_CHECKING:
+    from venvsmith.config.kinds import Kind, Problems
 
 Place = Literal["project", "indexes", "base", "variant", "stage", "image"]
 """The part of the configuration to which a note belongs."""
@@ -101,14 +106,14 @@ class Sketch:
     entries: list[Entry] = field(default_factory=list)
 
     def note(self, place: Place, origin: str, what: str, why: str, todo: str) -> None:
-        """Keep a note, once."""
-        shown = " ".join(what.split())
+        """Keep a note, once. No credentials of an address get into it."""
+        shown = without_credentials(" ".join(what.split()))
         note = Note(
             place=place,
             origin=origin,
             what=shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "\u2026",
             why=why,
-            todo=todo,
+            todo=without_credentials(todo),
         )
         if note not in self.notes:
             self.notes.append(note)
@@ -120,3 +125,10 @@ class Sketch:
             *(line for lines in self.requires_files.values() for line in lines),
             *self.source_requires,
         ]
+
+
+def refusal(kind: Kind, value: object) -> str | None:
+    """Return why the configuration would refuse a value; None where it takes it."""
+    problems: Problems = []
+    kind.read(value, "", problems)
+    return problems[0][1] if problems else None

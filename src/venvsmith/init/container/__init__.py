@@ -13,11 +13,11 @@ from venvsmith.dockerfile.parse import parse
 from venvsmith.dockerfile.replay import Reading, Step, assignments
 from venvsmith.init.container.base import read_base
 from venvsmith.init.container.copies import copy, write_out
-from venvsmith.init.container.image import READERS, refusal, tell_arg
+from venvsmith.init.container.image import READERS, tell_arg
 from venvsmith.init.container.runs import run
 from venvsmith.init.container.scene import Scene
-from venvsmith.init.requirements import read_text
-from venvsmith.init.sketch import Sketch
+from venvsmith.init.lines import source_text
+from venvsmith.init.sketch import Sketch, refusal
 from venvsmith.model.dockerfile import DockerStage, Instruction
 
 
@@ -28,7 +28,7 @@ def read_dockerfile(sketch: Sketch, path: Path, shown: str) -> None:
     :raises UsageError: where it cannot be read.
     :raises UnsafeInputError: where it is no Dockerfile.
     """
-    reading = Reading(parse(read_text(path), shown))
+    reading = Reading(parse(source_text(path), shown))
     context = _context(reading, [sketch.root, path.parent])
     scene = Scene(sketch=sketch, reading=reading, context=context, shown=shown)
     sketch.venv = _venv(reading)

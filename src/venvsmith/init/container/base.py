@@ -13,6 +13,7 @@ from venvsmith.dockerfile.installs import events
 from venvsmith.dockerfile.packages import packages
 from venvsmith.dockerfile.pythons import Base, base_of, reference
 from venvsmith.init.heavy import heavy_of
+from venvsmith.init.lines import source_text
 from venvsmith.init.sketch import DEFAULT_PYTHON, BaseSketch
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _named_pythons(scene: Scene) -> Iterator[tuple[str | None, str]]:
 def _hinted_pythons(scene: Scene, known: Base, image: str) -> Iterator[tuple[str | None, str]]:
     pinned = scene.context / ".python-version"
     if pinned.is_file():
-        yield minor_in(pinned.read_text(errors="replace").strip()[:40]), ".python-version"
+        yield minor_in(source_text(pinned).strip()[:40]), ".python-version"
     if match := _PYTORCH.search(image):
         old = tuple(map(int, match[1].split("."))) < (2, 4)
         yield "3.10" if old else "3.11", f"{image} has it, as far as is known"

@@ -12,9 +12,10 @@ from venvsmith.dockerfile.forecast import target_of
 from venvsmith.dockerfile.ignore import ignores, patterns_of
 from venvsmith.dockerfile.installs import SYSTEM, environments_of, events
 from venvsmith.dockerfile.replay import Copy, Step
-from venvsmith.init.container.image import refusal
 from venvsmith.init.container.scene import Scene
-from venvsmith.init.requirements import inside, read_text
+from venvsmith.init.lines import source_text
+from venvsmith.init.requirements import inside
+from venvsmith.init.sketch import refusal
 from venvsmith.model.dockerfile import DockerStage
 
 _BUILD_INPUT: Final = re.compile(
@@ -190,7 +191,7 @@ def _lying(scene: Scene) -> list[str]:
     """Return what lies in the folder for a program: no configuration, no leavings, no secrets."""
     root = scene.sketch.root
     ignore = root / ".dockerignore"
-    patterns = patterns_of(read_text(ignore)) if ignore.is_file() else ()
+    patterns = patterns_of(source_text(ignore)) if ignore.is_file() else ()
     names = sorted(path.name for path in root.iterdir())
     return [
         name

@@ -9,10 +9,10 @@ from typing import Final
 
 from venvsmith.config.formats import ABSOLUTE, ENV_NAME, VALUE, WRITABLE
 from venvsmith.config.keys import HIGHEST_UID
-from venvsmith.config.kinds import Kind, Problems
 from venvsmith.dockerfile.expand import expand, has_unknown, split_words, unquote
 from venvsmith.dockerfile.replay import PLATFORM_ARGS, Step, assignments
 from venvsmith.init.container.scene import Scene
+from venvsmith.init.sketch import refusal
 
 _BUILD_ONLY: Final = re.compile(
     r"(PIP|UV|POETRY|CONDA|MAMBA|PDM|PIPX|PIPENV|DEBIAN|VIRTUALENV|PYSETUP|PYENV)_.*|VIRTUAL_ENV|"
@@ -21,13 +21,6 @@ _BUILD_ONLY: Final = re.compile(
 _RUNNERS: Final = (("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"))
 _SYSTEM: Final = re.compile(r"/(?:usr|usr/local)/bin/(.+)")
 DEFAULT_UID: Final = 1000
-
-
-def refusal(kind: Kind, value: object) -> str | None:
-    """Return why the configuration would refuse a value; None where it takes it."""
-    problems: Problems = []
-    kind.read(value, "", problems)
-    return problems[0][1] if problems else None
 
 
 def env(scene: Scene, step: Step) -> None:

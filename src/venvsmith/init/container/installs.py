@@ -17,7 +17,7 @@ from venvsmith.dockerfile.expand import has_unknown
 from venvsmith.dockerfile.replay import Step
 from venvsmith.init.container.scene import Scene
 from venvsmith.init.pyproject import read_pyproject
-from venvsmith.init.requirements import DROPPED, Requirements, without_credentials
+from venvsmith.init.requirements import DROPPED, Requirements
 
 TOOLS: Final = frozenset(
     {"pip", "uv", "wheel", "poetry", "pipenv", "pip-tools", "pdm", "virtualenv", "pipx", "build"}
@@ -48,7 +48,7 @@ class _At:
 
 def pip(scene: Scene, step: Step, argv: Sequence[str], line: int, cwd: str) -> None:
     """Take ``pip install`` or ``uv pip install``; other commands of pip only look."""
-    what = without_credentials(" ".join(argv))
+    what = " ".join(argv)
     at = next((n for n, word in enumerate(argv) if word in {"install", "sync"}), None)
     if at is None:
         scene.enter(line, what, "replaced", "it leaves nothing behind in the image")
@@ -109,8 +109,7 @@ def _options(scene: Scene, step: Step, reader: Requirements, args: Arguments, or
                 reader.option(long, value, origin, base=base)
             elif long in _TAKEN:
                 why = "it depends on what the command line says"
-                shown = f"{long} {without_credentials(value)}"
-                scene.sketch.note("indexes", origin, shown, why, "write it out")
+                scene.sketch.note("indexes", origin, f"{long} {value}", why, "write it out")
     for name in args.options - set(args.values) - set(DROPPED):
         if name in _TAKEN:
             reader.option(name, "", origin, base=base)

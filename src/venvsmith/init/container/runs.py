@@ -16,10 +16,10 @@ from venvsmith.dockerfile.placed import placed
 from venvsmith.dockerfile.replay import Step
 from venvsmith.dockerfile.shell import SHELLS
 from venvsmith.init.container import installs
-from venvsmith.init.container.image import add_writable, refusal
+from venvsmith.init.container.image import add_writable
 from venvsmith.init.container.scene import Command, Scene
 from venvsmith.init.container.system import packages
-from venvsmith.init.requirements import without_credentials
+from venvsmith.init.sketch import refusal
 
 # fmt: off
 _PLUMBING: Final = frozenset(
@@ -60,7 +60,7 @@ def run(scene: Scene, step: Step) -> None:
         command = Command(
             cwd=at.cwd or step.workdir,
             line=at.command.line or step.line,
-            text=without_credentials(" ".join(at.argv)) or "assignment",
+            text=" ".join(at.argv) or "assignment",
             argv=list(at.argv),
             conditional=at.command.conditional,
         )

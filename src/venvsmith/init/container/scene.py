@@ -10,6 +10,7 @@ from venvsmith.dockerfile.replay import Reading, Step
 from venvsmith.init.requirements import inside
 from venvsmith.init.sketch import Entry, Outcome, Place, Sketch
 from venvsmith.model.dockerfile import DockerStage
+from venvsmith.network import without_credentials
 
 
 @dataclass(slots=True)
@@ -34,10 +35,9 @@ class Scene:
         return step.stage in self.reading.final_chain
 
     def enter(self, line: int, what: str, outcome: Outcome, how: str) -> None:
-        """Write down what became of an instruction or of a command."""
-        self.sketch.entries.append(
-            Entry(line=line, what=" ".join(what.split()), outcome=outcome, how=how)
-        )
+        """Write down what became of an instruction or of a command, without credentials."""
+        shown = without_credentials(" ".join(what.split()))
+        self.sketch.entries.append(Entry(line=line, what=shown, outcome=outcome, how=how))
 
     def note(self, place: Place, line: int, what: str, why: str, todo: str) -> None:
         """Write down what could not be carried over, and tell it at its place."""
@@ -91,7 +91,6 @@ class Command:
     """The folder it runs in; the step's own where that cannot be known."""
     line: int
     text: str
-    """As it may be shown: without credentials."""
     argv: list[str]
     conditional: bool
 

@@ -11,8 +11,8 @@ from venvsmith.dockerfile.expand import has_unknown
 from venvsmith.dockerfile.packages import packages as named
 from venvsmith.dockerfile.replay import Step
 from venvsmith.dockerfile.starts import STARTS
-from venvsmith.init.container.image import refusal
 from venvsmith.init.container.scene import Command, Scene
+from venvsmith.init.sketch import refusal
 
 # fmt: off
 _BUILD_PACKAGES: Final = re.compile(
