@@ -51,8 +51,10 @@ def guarded(folder: Path, *, user: str, password: str) -> Iterator[tuple[str, li
     bound = functools.partial(handler, directory=str(folder))
     host = gateway()
     with http.server.ThreadingHTTPServer((host, 0), bound) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://{host}:{server.server_port}", served
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://{host}:{server.server_port}", served
+        finally:
+            server.shutdown()
+            thread.join()

@@ -63,8 +63,10 @@ def service(
     handler = type("Here", (Service,), {"asked": asked, "status": status, "realm": realm})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_address[1]}", asked
-        server.shutdown()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            server.shutdown()
 
 
 def situation(project: Project, *, probe: bool, **env: str) -> Situation:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,13 +23,14 @@ from venvsmith.scratch import MEMORY, PREFIX
 SHARED_BYTES = 300_000
 
 
-def login_folders() -> list[Path]:
-    """Return the folders with logins that there are."""
-    return [
-        path
-        for place in (MEMORY, Path(tempfile.gettempdir()))
-        for path in place.glob(f"{PREFIX}*/config.json")
-    ]
+def login_files(address: str) -> list[Path]:
+    """Return the files with a login to a registry that runs have made and not removed."""
+    found = []
+    for place in (MEMORY, Path(tempfile.gettempdir())):
+        for path in place.glob(f"{PREFIX}*/config.json"):
+            with contextlib.suppress(FileNotFoundError):  # another run's, which has just ended
+                found += [path] if address in path.read_text() else []
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from push.conftest import Family, login_folders
+from push.conftest import Family, login_files
 from registries import PASSWORD, USER, serving
 from venvsmith.errors import UsageError
 from venvsmith.push.login import Login, docker_environment, read_logins
@@ -66,7 +66,7 @@ def test_a_login_of_docker_and_one_of_a_file_open_a_registry(
     told = "".join(commands) + done.out + done.err
     assert PASSWORD not in told
     assert BASIC not in told
-    assert login_folders() == []
+    assert login_files(private.address) == []
 
 
 class watched:  # noqa: N801 - reads as a verb

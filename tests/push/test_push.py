@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from push.conftest import SHARED_BYTES, Family, login_folders
+from push.conftest import SHARED_BYTES, Family, login_files
 from registries import Fault, FaultyRegistry, serving, tags_of
 from robust.test_refusing_disks import mounted
 from waiting import eventually
@@ -177,11 +177,11 @@ def test_an_interrupt_leaves_no_name_and_no_login(
     faulty.put(Fault(kind="slow", at="content", rate=20_000))
     running = family.start("--env-file", str(tmp_path / "login.env"))
     eventually(lambda: faulty.content_bytes or running.poll() is not None)
-    assert len(login_folders()) == 1
+    assert len(login_files(family.address)) == 1
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    assert login_folders() == []
+    assert login_files(family.address) == []
     assert family.leftovers() == []
     assert family.real_tags() == NOTHING
 
