@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from venvsmith.errors import UsageError
+from venvsmith.model.expected import Expected
+from venvsmith.model.facts import Facts, System, Target
+from venvsmith.verify import judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +156,34 @@ def test_a_stage_is_looked_for_in_the_venv_that_a_relative_path_names(ref: str, 
     (project / "locks/app.cpu.txt").write_text(LOCK)
     done = venvsmith("verify", ref, "--stage", "app", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_stage_of_several_platforms_is_judged_by_the_targets_own(
+    venv: Path, tmp_path: Path
+) -> None:
+    platforms = {"aarch64": "arm64", "x86_64": "amd64"}
+    here = platforms.pop(platform.machine())
+    other = next(iter(platforms.values()))
+    both = f'"linux/{other}", "linux/{here}"'
+    (tmp_path / "venvsmith.toml").write_text(PROJECT.replace('"linux/amd64"', both))
+    (tmp_path / "locks").mkdir()
+    (tmp_path / f"locks/app.cpu-{here}.txt").write_text(LOCK)
+    (tmp_path / f"locks/app.cpu-{other}.txt").write_text(LOCK.replace("==1.0", "==2.0"))
+    done = venvsmith(
+        "verify", f"venv:{venv}", "--stage", "app", "--sbom", "x.json", "--format", "json",
+        cwd=tmp_path,
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert (report["verdict"], report["findings"]) == ("pass", [])
+    assert [p["locked"] for p in report["environments"][0]["packages"]] == ["1.0"]
+    assert "0" * 64 in (tmp_path / "x.json").read_text()
+
+
+def test_a_target_for_a_machine_that_no_lock_is_for_is_refused() -> None:
+    facts = Facts(target=Target(kind="venv", ref="/x"), system=System(machine="riscv64"))
+    both = [Expected(machine="x86_64"), Expected(machine="aarch64")]
+    with pytest.raises(UsageError, match="is for riscv64, and there are locks for x86_64 and"):
+        judge(facts, expectations=both)
 
 
 def test_explain_prints_a_page_by_name_and_by_code() -> None:

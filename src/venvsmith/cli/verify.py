@@ -21,6 +21,8 @@ from venvsmith.cli.options import (
 from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from venvsmith.cli.main import Shared
     from venvsmith.model.expected import Expected
     from venvsmith.model.facts import Facts
@@ -81,7 +83,11 @@ def command(
     static: bool,
     fail_on: Literal["error", "warning"],
     timeout: float,
-    **given: Any,
+    lock_file: Path | None,
+    stage: str | None,
+    variant: str | None,
+    ignored: tuple[str, ...],
+    sbom: Path | None,
 ) -> int:
     """Judge an image, a folder or a venv, and name the cause of what fails.
 
@@ -97,20 +103,21 @@ def command(
     from venvsmith.target import kind_of  # noqa: PLC0415
     from venvsmith.verify import Options, examine, exit_code  # noqa: PLC0415
 
-    expectations = _expectations(
-        shared, target, given["lock_file"], given["stage"], given["variant"]
-    )
+    if stage is None and variant is not None:
+        raise UsageError("--variant needs --stage", hint="name the stage too: --stage NAME")
+    keys = _keys(shared.project(), stage, variant) if stage is not None else ()
     options = Options(
         asked=Expected(imports=imports, commands=commands),
         static=static,
         fail_on=fail_on,
-        ignore=_ignored(given["ignored"]),
+        ignore=_ignored(ignored),
         timeout=timeout,
         project=shared.home() if kind_of(target)[0] == "rootfs" else None,
     )
+    expectations = _expectations(shared, target, lock_file, keys)
     facts, report = examine(target, expectations=expectations, options=options)
-    if given["sbom"] is not None:
-        _write_sbom(shared, facts, given)
+    if sbom is not None:
+        _write_sbom(shared, sbom, facts, lock_file, keys)
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
     to_terminal = output is None and form == "text"
     text = render(report, form, color=to_terminal and shared.use_color(), width=width)
@@ -124,7 +131,9 @@ def command(
     return exit_code(report)
 
 
-def _write_sbom(shared: Shared, facts: Facts, given: dict[str, Any]) -> None:
+def _write_sbom(
+    shared: Shared, sbom: Path, facts: Facts, lock_file: Path | None, keys: Sequence[LockKey]
+) -> None:
     """Write what the target holds, with the hashes of the lock that was named, if one was."""
     from venvsmith.files import write_output  # noqa: PLC0415 - lazy command
     from venvsmith.lock import read_lock  # noqa: PLC0415
@@ -132,13 +141,13 @@ def _write_sbom(shared: Shared, facts: Facts, given: dict[str, Any]) -> None:
     from venvsmith.verify.expectations import hashed_pins  # noqa: PLC0415
 
     pins: tuple[Pin, ...] = ()
-    if given["lock_file"] is not None:
-        pins = hashed_pins(given["lock_file"])
-    elif given["stage"] is not None:
-        project = shared.project()
-        pins = read_lock(project, _key(project, given["stage"], given["variant"])).pins
-    write_output(given["sbom"], emit_sbom(facts, pins).encode())
-    shared.say(f"wrote {given['sbom']}")
+    if lock_file is not None:
+        pins = hashed_pins(lock_file)
+    elif keys:
+        here = (key for key in keys if key.platform.machine == facts.system.machine)
+        pins = read_lock(shared.project(), next(here, keys[0])).pins
+    write_output(sbom, emit_sbom(facts, pins).encode())
+    shared.say(f"wrote {sbom}")
 
 
 def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -160,34 +169,32 @@ def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _expectations(
-    shared: Shared, target: str, lock_file: Path | None, stage: str | None, variant: str | None
+    shared: Shared, target: str, lock_file: Path | None, keys: Sequence[LockKey]
 ) -> tuple[Expected, ...]:
-    from venvsmith.verify.expectations import from_lock_file  # noqa: PLC0415 - lazy command
+    """Return what a lockfile, and a stage's lock for each platform, say of the target."""
+    from venvsmith.verify.expectations import from_lock_file, from_stage  # noqa: PLC0415 - lazy
 
-    found: list[Expected] = []
-    if lock_file is not None:
-        found.append(from_lock_file(lock_file))
-    if stage is not None:
-        found.append(_of_stage(shared, target, stage, variant))
-    elif variant is not None:
-        raise UsageError("--variant needs --stage", hint="name the stage too: --stage NAME")
+    found = [from_lock_file(lock_file)] if lock_file is not None else []
+    if keys:
+        from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
+        from venvsmith.lock.trees import recorded_trees  # noqa: PLC0415
+        from venvsmith.target import venv_of  # noqa: PLC0415
+
+        project = shared.project()
+        trees = recorded_trees(project)
+        found += [
+            from_stage(
+                project, key.stage, read_lock(project, key), path=venv_of(target), trees=trees
+            )
+            for key in keys
+        ]
     return tuple(found)
 
 
-def _of_stage(shared: Shared, target: str, stage: str, variant: str | None) -> Expected:
-    from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
-    from venvsmith.lock.trees import recorded_trees  # noqa: PLC0415
-    from venvsmith.target import venv_of  # noqa: PLC0415
-    from venvsmith.verify.expectations import from_stage  # noqa: PLC0415
-
-    project = shared.project()
-    key = _key(project, stage, variant)
-    trees = recorded_trees(project)
-    return from_stage(project, stage, read_lock(project, key), path=venv_of(target), trees=trees)
-
-
-def _key(project: Project, stage: str, variant: str | None) -> LockKey:
-    """Return which lock a stage and a variant name, on the variant's first platform."""
+def _keys(project: Project, stage: str, variant: str | None) -> tuple[LockKey, ...]:
+    """Return which locks a stage and a variant name: one for each platform of the variant."""
     variant = variant_of(project, stage, variant)
-    platforms = project.variants[variant].platforms
-    return project.lock_key(stage=stage, variant=variant, platform=platforms[0])
+    return tuple(
+        project.lock_key(stage=stage, variant=variant, platform=platform)
+        for platform in project.variants[variant].platforms
+    )

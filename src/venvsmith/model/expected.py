@@ -47,6 +47,8 @@ class Expected:
     """Modules that must import."""
     commands: tuple[tuple[str, ...], ...] = ()
     """Commands that must exit 0."""
+    machine: str = ""
+    """The machine that the pins are for, as ``platform.machine()`` names it; any where empty."""
     variant: str = ""
     """The accelerator variant that is meant, where that is known."""
     trees: Mapping[str, str] = field(default_factory=dict)

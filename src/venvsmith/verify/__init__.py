@@ -20,7 +20,7 @@ from venvsmith.model.facts import CommandResult, ImportResult
 from venvsmith.model.finding import Checks, Report, ReportedTarget, Skipped
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 from venvsmith.target import kind_of, open_target
-from venvsmith.verify.expectations import assign, united
+from venvsmith.verify.expectations import assign, suited, united
 from venvsmith.verify.outcome import FailOn, environment_of, score_of, verdict_of
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ def judge(
 
     :param seconds: how long it took to gather them.
     :raises NothingCheckedError: where there was nothing to judge.
+    :raises UsageError: where what is expected is for other machines.
     """
     options = options or Options()
     started = time.monotonic()
-    said = (*expectations, options.asked)
+    said = suited(facts, (*expectations, options.asked))
     expected, elsewhere = _of_application(facts, assign(facts, said), options)
     everything = contexts(facts, expected)
     rules = load_rules()

@@ -10,6 +10,7 @@ from packaging.markers import Marker, UndefinedComparison
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
+from venvsmith.errors import UsageError
 from venvsmith.model.expected import Expected
 from venvsmith.model.lock import Pin
 from venvsmith.model.plan import MANIFEST_SCHEMA
@@ -62,6 +63,8 @@ def from_stage(
 ) -> Expected:
     """Return what a stage of the configuration promises: its pins, imports and commands.
 
+    :param lock: of the stage in one variant; of one that has several platforms, one for each, of
+        which `suited` takes the target's.
     :param path: where its environment lies; the project's venv where None.
     :param trees: what earlier builds recorded of its layers.
     """
@@ -72,6 +75,7 @@ def from_stage(
         pins={pin.name: pin.version for pin in lock.pins},
         imports=tuple(dict.fromkeys(name for s in ancestry for name in s.imports)),
         commands=tuple(dict.fromkeys(argv for s in ancestry for argv in s.commands)),
+        machine="" if lock.key.single else lock.key.platform.machine,
         variant=lock.key.variant,
         trees=trees or {},
         source=f"{project.locks}/{lock.key.filename}",
@@ -116,6 +120,25 @@ def united(first: Expected, second: Expected) -> Expected:
         trees={**second.trees, **first.trees},
         source=pinned.source,
     )
+
+
+def suited(facts: Facts, expectations: Iterable[Expected]) -> tuple[Expected, ...]:
+    """Return those that are for the target's machine; for the first one where it is not known.
+
+    :raises UsageError: where a lock was named for several machines, and this is none of them.
+    """
+    every = tuple(expectations)
+    machines = list(dict.fromkeys(each.machine for each in every if each.machine))
+    if not machines:
+        return every
+    here = facts.system.machine or machines[0]
+    if here not in machines:
+        raise UsageError(
+            f"the target is for {here}, and there are locks for {' and '.join(machines)}",
+            where=facts.target.ref,
+            hint="add its platform to the variant, or name a lock with --lock FILE",
+        )
+    return tuple(each for each in every if each.machine in {"", here})
 
 
 def assign(facts: Facts, expectations: Iterable[Expected]) -> Mapping[str, Expected]:
