@@ -117,13 +117,17 @@ def test_wrong_words_are_refused(folder: Path, words: list[str], code: int, says
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [("lock",), ("lock", "--check")])
 def test_interrupt_ends_the_run_at_once_and_writes_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
+    if "--check" in words:
+        assert venvsmith(folder, "lock")[0] == 0
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
         running = subprocess.Popen(
-            [sys.executable, "-m", "venvsmith", "lock"],
+            [sys.executable, "-m", "venvsmith", *words],
             cwd=folder,
             stderr=subprocess.PIPE,
             text=True,
@@ -135,7 +139,7 @@ def test_interrupt_ends_the_run_at_once_and_writes_nothing(
             _, err = running.communicate(timeout=20)
     assert running.returncode == 130
     assert err.endswith("venvsmith: interrupted\n")
-    assert not (folder / "locks").exists()
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
 
 
 @pytest.mark.e2e

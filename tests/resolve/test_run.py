@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version as resolver_version
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from venvsmith.errors import ConfigError, JudgedError, SurroundingsError, UsageError
 from venvsmith.resolve import LockOptions, check_project, lock_project
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +97,36 @@ def test_one_family_that_fails_leaves_all_as_they_were(two: Workshop, index: Loc
     with pytest.raises(JudgedError, match="no-such-distribution was not found"):
         two.lock()
     assert two.files() == before
+
+
+def test_one_family_that_fails_ends_the_others(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, over = Event(), Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if "slow" in self.path:
+                slow.set()
+                over.wait(PATIENCE)
+            elif "gone" in self.path:
+                slow.wait(PATIENCE)
+            self.send_error(404)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{server.server_port}/simple")
+        monkeypatch.setenv("UV_HTTP_TIMEOUT", "300")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        try:
+            with pytest.raises(JudgedError, match=r"stage 'second' .* cannot be resolved"):
+                workshop.stage("first", "slow").stage("second", "gone").lock()
+        finally:
+            over.set()
+            server.shutdown()
 
 
 def test_drift_is_told_in_words(two: Workshop) -> None:

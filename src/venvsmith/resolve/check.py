@@ -67,7 +67,8 @@ def check_offered(
     """
     inputs = selected(project, options, find_wheels(project))
     locks = {key: lock for key in inputs if (lock := find_lock(project, key)) is not None}
-    return find_withdrawn(locks, inputs, UvResolver(project.root, say=detail))
+    uv = UvResolver(project.root, say=detail)
+    return find_withdrawn(locks, inputs, uv, stop=uv.stop)
 
 
 def _wheel_drift(project: Project) -> Iterator[Drift]:

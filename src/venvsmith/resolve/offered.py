@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from venvsmith.lock.drift import Drift
 from venvsmith.resolve.protocol import Request, Unsolvable
+from venvsmith.resolve.threads import settle, threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from threading import Event
 
     from venvsmith.lock.inputs import Environment, Inputs
     from venvsmith.model.lock import Lock, Pin
@@ -22,12 +23,17 @@ _MISSING = re.compile(r"no version of ([\w.-]+)==|([\w.-]+) was not found in")
 
 
 def find_withdrawn(
-    locks: Mapping[LockKey, Lock], inputs: Mapping[LockKey, Inputs], resolver: Resolver
+    locks: Mapping[LockKey, Lock],
+    inputs: Mapping[LockKey, Inputs],
+    resolver: Resolver,
+    *,
+    stop: Event,
 ) -> tuple[Drift, ...]:
     """Return what the index no longer offers as it was locked, a line for each distribution.
 
     Asks for the pages of the index alone, and for no file.
 
+    :param stop: set where one question fails or the user interrupts; the resolver ends by it.
     :raises SurroundingsError: where the network or an index fails.
     """
 
@@ -35,8 +41,10 @@ def find_withdrawn(
         reasons = _withdrawn(locks[key].pins, inputs[key].environment, resolver)
         return [Drift(file=key.filename, reason=reason) for reason in reasons]
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return tuple(drift for found in pool.map(ask, _largest(locks)) for drift in found)
+    with threads(_THREADS, stop=stop) as pool:
+        asked = [pool.submit(ask, key) for key in _largest(locks)]
+        settle(*asked)
+    return tuple(drift for future in asked for drift in future.result())
 
 
 def _largest(locks: Mapping[LockKey, Lock]) -> Iterator[LockKey]:

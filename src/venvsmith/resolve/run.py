@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ from venvsmith.resolve.progress import Tracker, Work
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.settings import refuse_unusable
 from venvsmith.resolve.sizes import find_sizes
+from venvsmith.resolve.threads import settle, threads
 from venvsmith.resolve.uv import UvResolver
 from venvsmith.resolve.wheels import WheelMaker, refuse_unfit
 from venvsmith.scratch import scratch
@@ -111,27 +111,21 @@ def _resolved(
     project, options, uv = run.project, run.options, run.uv
     tools = find_tools(project) if needs_tools(project) else None
     wants_tools = needs_tools(project) and (tools is None or options.upgrade)
-    with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as other:
-        try:
-            asked_bases = other.submit(
-                pin_bases,
-                project,
-                upgrade=options.upgrade,
-                offline=options.offline,
-                stop=uv.stop,
-                say=say,
-                detail=detail,
-            )
-            asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
-            asked_tools = pool.submit(_lock_tools, project, uv) if wants_tools else None
-            locks = tuple(lock for future in asked for lock in future.result())
-            pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
-            new_tools = asked_tools.result() if asked_tools is not None else tools
-            bases = asked_bases.result()
-        except BaseException:
-            uv.stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    with threads(THREADS, stop=uv.stop) as pool, threads(1, stop=uv.stop) as other:
+        asked_bases = other.submit(
+            pin_bases,
+            project,
+            upgrade=options.upgrade,
+            offline=options.offline,
+            stop=uv.stop,
+            say=say,
+            detail=detail,
+        )
+        asked = [pool.submit(run.lock_family, *item) for item in stale.items()]
+        asked_tools = [pool.submit(_lock_tools, project, uv)] if wants_tools else []
+        settle(asked_bases, *asked, *asked_tools)
+        locks = tuple(lock for future in asked for lock in future.result())
+        pylocks = run.pylocks(pool, inputs, {lock.key: lock for lock in locks})
     now = {key: lock for key, lock in run.old.items() if lock is not None}
     now |= {lock.key: lock for lock in locks}
     sizes = find_sizes(
@@ -142,8 +136,8 @@ def _resolved(
         old=run.old,
         locks=locks,
         pylocks=pylocks,
-        tools=new_tools,
-        bases=bases,
+        tools=asked_tools[0].result() if asked_tools else tools,
+        bases=asked_bases.result(),
         sizes=sizes,
         wheels=run.built,
     )
@@ -208,6 +202,7 @@ class _Run:
             asked = self.options.pylock or path.exists()
             if lock is not None and asked and pylock_inputs(path) != lock.inputs:
                 stale.append((path, lock, pool.submit(self._pylock, lock, wanted)))
+        settle(*(future for _, _, future in stale))
         return tuple((path, future.result(), lock) for path, lock, future in stale)
 
     def _pylock(self, lock: Lock, inputs: Inputs) -> str:
