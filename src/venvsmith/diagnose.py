@@ -8,16 +8,19 @@ its consequences behind it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
+
+from venvsmith.model.finding import RANK
+from venvsmith.rules.framework.follows import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from venvsmith.model.finding import Finding, Severity
+    from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
     from venvsmith.rules.framework.rule import Rule
 
-RANK: Mapping[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 GROUND = {"3": 0, "4": 1, "6": 2, "8": 2, "2": 3, "9": 3, "5": 4, "7": 5, "1": 6}
 """How near to the ground a family of rules stands, by the first digit of its codes: what lies
 lower is mended first where two roots explain equally much."""
@@ -57,22 +60,21 @@ def _edges(
 ) -> list[set[int]]:
     by_name = {rule.name: rule for rule in rules}
     by_path = {c.environment.path if c.environment is not None else "": c for c in contexts}
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, finding in enumerate(findings):
+        groups.setdefault((finding.rule, finding.environment), []).append(index)
     edges: list[set[int]] = [set() for _ in findings]
-    for i, finding in enumerate(findings):
-        for j, other in enumerate(findings):
-            if i == j or not _same_place(finding, other):
+    for (name, here), mine in groups.items():
+        rule = by_name[name]
+        for (other, there), theirs in groups.items():
+            claimed = rule.claims is EVERY or other in rule.claims
+            if not claimed or (here != there and here and there):
                 continue
-            ctx = by_path[finding.environment or other.environment]
-            if by_name[finding.rule].explains(finding, other, ctx):
-                edges[i].add(j)
+            ctx = by_path[here or there]
+            for i, j in product(mine, theirs):
+                if i != j and rule.explains(findings[i], findings[j], ctx):
+                    edges[i].add(j)
     return edges
-
-
-def _same_place(finding: Finding, other: Finding) -> bool:
-    return finding.environment == other.environment or "" in (
-        finding.environment,
-        other.environment,
-    )
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str, int, str]:

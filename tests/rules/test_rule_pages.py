@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from venvsmith.rules.framework.catalogue import load_rules
+from venvsmith.rules.framework.follows import EVERY
 from venvsmith.rules.framework.pages import FOLDER, pages
 from venvsmith.rules.framework.rule import SECTIONS, Rule
 
@@ -31,3 +32,9 @@ def test_names_and_codes_are_unique_and_the_file_is_named_after_the_rule() -> No
 def test_docs_are_what_explain_prints() -> None:
     there = {path.name: path.read_text() for path in (ROOT / FOLDER).glob("*.md")}
     assert there == pages(load_rules()), "run: python -m venvsmith.rules.framework.pages"
+
+
+@pytest.mark.parametrize("rule", load_rules(), ids=lambda rule: rule.name)
+def test_a_rule_that_explains_findings_names_the_rules_that_it_may_claim(rule: Rule) -> None:
+    assert bool(rule.claims) == (type(rule).explains is not Rule.explains)
+    assert rule.claims <= {one.name for one in load_rules()} | EVERY

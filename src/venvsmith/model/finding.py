@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
+RANK: Mapping[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+"""The gravest first."""
 Verdict = Literal["pass", "fail", "inconclusive"]
 SCHEMA = "venvsmith/report/1"
 

@@ -48,6 +48,7 @@ class ArchMismatch(Rule):
 
     name = "arch-mismatch"
     code = "VS401"
+    claims = RUNS
     of_bundles = True
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.frozen import AGAIN, loaded
 from venvsmith.rules.framework.gaps import claims_native, tested
 from venvsmith.rules.framework.loader import ABI_TAG
@@ -40,6 +41,7 @@ class BadElf(Rule):
 
     name = "bad-elf"
     code = "VS411"
+    claims = IMPORTS | {"command-failed", "record-hash-mismatch"}
     of_bundles = True
     severity: ClassVar[Severity] = "error"
 

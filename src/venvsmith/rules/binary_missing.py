@@ -49,6 +49,7 @@ class BinaryMissing(Rule):
 
     name = "binary-missing"
     code = "VS507"
+    claims = IMPORTS | {"command-failed"}
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -141,8 +142,6 @@ class BinaryMissing(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim failures of a caller that speak of the program."""
-        if other.rule not in IMPORTS | {"command-failed"}:
-            return False
         said = text_of(other) + other.message
         named = any(name in said for name in finding.evidence["names"])
         callers = set(finding.evidence["callers"])

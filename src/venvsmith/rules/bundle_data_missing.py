@@ -60,6 +60,7 @@ class BundleDataMissing(Rule):
 
     name = "bundle-data-missing"
     code = "VS902"
+    claims = frozenset({"import-failed", "command-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ class BundleMetadataMissing(Rule):
 
     name = "bundle-metadata-missing"
     code = "VS903"
+    claims = frozenset({"import-failed", "command-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class BundleModuleMissing(Rule):
 
     name = "bundle-module-missing"
     code = "VS901"
+    claims = frozenset({"import-failed", "command-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ class BundleNativeMissing(Rule):
 
     name = "bundle-native-missing"
     code = "VS904"
+    claims = frozenset({"import-failed", "command-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ class BundleNotAnInterpreter(Rule):
 
     name = "bundle-not-an-interpreter"
     code = "VS906"
+    claims = frozenset({"command-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -66,6 +67,4 @@ class BundleNotAnInterpreter(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the failure of that very command."""
-        return other.rule == "command-failed" and other.evidence.get("argv") == list(
-            finding.evidence["argv"]
-        )
+        return other.evidence.get("argv") == list(finding.evidence["argv"])

@@ -40,6 +40,7 @@ class BundleSourceMissing(Rule):
 
     name = "bundle-source-missing"
     code = "VS905"
+    claims = frozenset({"import-failed", "command-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"bundle"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -50,6 +50,7 @@ class CacheUnwritable(Rule):
 
     name = "cache-unwritable"
     code = "VS508"
+    claims = frozenset({"import-failed", "import-crashed"})
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -113,8 +114,6 @@ class CacheUnwritable(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the imports that could not write."""
-        if other.rule not in {"import-failed", "import-crashed"}:
-            return False
         result = import_of(other, ctx.view)
         return result is not None and _denied(result) is not None
 

@@ -42,6 +42,7 @@ class CpuCudaMix(Rule):
 
     name = "cpu-cuda-mix"
     code = "VS602"
+    claims = IMPORTS | {"command-failed", "native-lib-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare local parts, then look at what links to CUDA's torch."""

@@ -49,6 +49,9 @@ class DistMissing(Rule):
 
     name = "dist-missing"
     code = "VS201"
+    claims = IMPORTS | {
+        "command-failed", "requirement-unmet", "pip-missing", "pkg-resources-missing",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the pins, and the modules asked for, with what is installed."""

@@ -55,6 +55,7 @@ class DistsOverlap(Rule):
 
     name = "dists-overlap"
     code = "VS211"
+    claims = IMPORTS | {"command-failed", "record-hash-mismatch", "record-files-missing"}
     severity: ClassVar[Severity] = "warning"
     needs: ClassVar[frozenset[Need]] = frozenset({"hashes"})
 

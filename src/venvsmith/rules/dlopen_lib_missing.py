@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import DRIVER, FFMPEG, claims_native
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
@@ -43,6 +44,7 @@ class DlopenLibMissing(Rule):
 
     name = "dlopen-lib-missing"
     code = "VS408"
+    claims = IMPORTS | {"command-failed"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group by the object that opens them."""

@@ -55,6 +55,7 @@ class DockerfileSyncPrunes(Rule):
 
     name = "dockerfile-sync-prunes"
     code = "VS801"
+    claims = frozenset({"dockerfile-wrong-stage"})
     severity: ClassVar[Severity] = "warning"
     needs = frozenset({"dockerfile"})
     scope: ClassVar[Scope] = "target"
@@ -116,7 +117,7 @@ class DockerfileSyncPrunes(Rule):
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim a program that the image wants and that is thought to be in another stage."""
         names = finding.evidence.get("names", ())
-        return other.rule == "dockerfile-wrong-stage" and other.evidence.get("package") in names
+        return other.evidence.get("package") in names
 
 
 def _is_exact(event: Event) -> bool:

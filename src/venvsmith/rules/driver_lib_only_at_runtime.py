@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import DRIVER, claims_native
 from venvsmith.rules.framework.loader import simulation
 from venvsmith.rules.framework.rule import Rule
@@ -43,6 +44,7 @@ class DriverLibOnlyAtRuntime(Rule):
 
     name = "driver-lib-only-at-runtime"
     code = "VS410"
+    claims = IMPORTS | {"command-failed"}
     severity: ClassVar[Severity] = "info"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

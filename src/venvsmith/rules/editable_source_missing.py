@@ -43,6 +43,7 @@ class EditableSourceMissing(Rule):
 
     name = "editable-source-missing"
     code = "VS207"
+    claims = IMPORTS | {"command-failed", "dist-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at editable distributions, then at lines of .pth files that belong to none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.loader import simulation
 from venvsmith.rules.framework.rule import Rule
@@ -47,6 +48,7 @@ class ExecstackRefused(Rule):
 
     name = "execstack-refused"
     code = "VS412"
+    claims = IMPORTS | {"command-failed"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at loaded objects where the libc refuses."""

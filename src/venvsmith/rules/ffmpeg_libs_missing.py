@@ -43,6 +43,9 @@ class FfmpegLibsMissing(Rule):
 
     name = "ffmpeg-libs-missing"
     code = "VS409"
+    claims = IMPORTS | {
+        "command-failed", "binary-missing", "native-lib-missing", "libpython-missing",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look whether any of torchcodec's alternatives is satisfied."""

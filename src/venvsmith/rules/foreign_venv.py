@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.follows import EVERY
 from venvsmith.rules.framework.mends import remade
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
@@ -45,6 +46,7 @@ class ForeignVenv(Rule):
 
     name = "foreign-venv"
     code = "VS307"
+    claims = EVERY
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look for another system's wheels, then for another machine's home."""

@@ -45,6 +45,7 @@ class GlibcTooOld(Rule):
 
     name = "glibc-too-old"
     code = "VS403"
+    claims = RUNS | {"stdlib-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Gather the objects that want more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.symbols import number, wanting
@@ -42,6 +43,7 @@ class GlibcxxTooOld(Rule):
 
     name = "glibcxx-too-old"
     code = "VS404"
+    claims = IMPORTS | {"command-failed"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Gather the objects that want more, library by library."""

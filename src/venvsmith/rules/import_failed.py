@@ -47,6 +47,7 @@ class ImportFailed(Rule):
 
     name = "import-failed"
     code = "VS701"
+    claims = frozenset({"import-failed", "command-failed"})
     of_bundles = True
     needs = frozenset({"imports"})
 

@@ -45,6 +45,7 @@ class ImportUnresolvable(Rule):
 
     name = "import-unresolvable"
     code = "VS704"
+    claims = frozenset({"import-failed"})
     needs: ClassVar[frozenset[Need]] = frozenset({"imports-read"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -125,9 +126,7 @@ class ImportUnresolvable(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the import that meets the same line when it runs."""
-        return other.rule == "import-failed" and (
-            other.evidence.get("missing") == finding.evidence["module"]
-        )
+        return str(finding.evidence["module"]) == other.evidence.get("missing")
 
 
 def _of_python(module: str, minor: str | None) -> bool:

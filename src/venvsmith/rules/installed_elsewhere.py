@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.rules.framework.elsewhere import claims, found_in
+from venvsmith.rules.framework.elsewhere import WANTS, found_in, lacks_one
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
 
@@ -41,6 +41,7 @@ class InstalledElsewhere(Rule):
 
     name = "installed-elsewhere"
     code = "VS206"
+    claims = WANTS
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look for what is lacking in all other folders."""
@@ -65,7 +66,7 @@ class InstalledElsewhere(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim what misses one of these."""
-        return claims(finding, other, ctx)
+        return lacks_one(finding, other, ctx)
 
 
 def _cause(ctx: Context, location: str) -> str:

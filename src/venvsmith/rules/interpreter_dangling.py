@@ -49,6 +49,10 @@ class InterpreterDangling(Rule):
 
     name = "interpreter-dangling"
     code = "VS301"
+    claims = RUNS | {
+        "scripts-missing", "pip-missing", "python-alias-missing", "venv-config-broken",
+        "python-minor-mismatch", "stdlib-missing", "shebang-broken", "symlinked-install-dangling",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at the last hop of the chain."""

@@ -39,6 +39,7 @@ class InterpreterFails(Rule):
 
     name = "interpreter-fails"
     code = "VS314"
+    claims = RUNS
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at how the start ended, or that none was possible."""
@@ -71,4 +72,4 @@ class InterpreterFails(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim whatever had to start."""
-        return other.rule in RUNS
+        return True

@@ -42,6 +42,10 @@ class InterpreterUnreachable(Rule):
 
     name = "interpreter-unreachable"
     code = "VS302"
+    claims = RUNS | {
+        "stdlib-missing", "venv-config-broken", "libpython-missing", "python-alias-missing",
+        "unreadable-files", "shebang-broken",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look for a hop that is blocked, or a last one that may not be executed."""

@@ -44,6 +44,9 @@ class LibcMismatch(Rule):
 
     name = "libc-mismatch"
     code = "VS402"
+    claims = RUNS | {
+        "native-lib-missing", "glibc-too-old", "libpython-missing", "interpreter-dangling",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the tags of what is installed with the system's libc."""

@@ -42,6 +42,7 @@ class LibpythonMissing(Rule):
 
     name = "libpython-missing"
     code = "VS306"
+    claims = RUNS
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at the interpreter, then at the extensions."""

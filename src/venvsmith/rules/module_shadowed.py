@@ -41,6 +41,7 @@ class ModuleShadowed(Rule):
 
     name = "module-shadowed"
     code = "VS313"
+    claims = RUNS | {"stdlib-missing", "pythonpath-poison"}
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ class NamespaceShadowed(Rule):
 
     name = "namespace-shadowed"
     code = "VS212"
+    claims = IMPORTS | {"module-shadowed"}
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

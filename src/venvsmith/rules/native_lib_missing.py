@@ -58,6 +58,7 @@ class NativeLibMissing(Rule):
 
     name = "native-lib-missing"
     code = "VS405"
+    claims = RUNS | {"stdlib-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group by library, then by the distribution that needs them: one mend for each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.loader import simulation
 from venvsmith.rules.framework.rule import Rule
@@ -41,6 +42,7 @@ class NativeLibShadowed(Rule):
 
     name = "native-lib-shadowed"
     code = "VS407"
+    claims = IMPORTS | {"command-failed", "glibcxx-too-old", "glibc-too-old"}
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ class PathEnvMissing(Rule):
 
     name = "path-env-missing"
     code = "VS505"
+    claims = frozenset({"python-alias-missing", "command-failed"})
     needs = frozenset({"venv"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

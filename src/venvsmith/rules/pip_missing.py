@@ -43,6 +43,7 @@ class PipMissing(Rule):
 
     name = "pip-missing"
     code = "VS216"
+    claims = frozenset({"dockerfile-wrong-stage", "command-failed"})
     severity: ClassVar[Severity] = "error"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

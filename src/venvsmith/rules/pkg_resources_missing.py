@@ -43,6 +43,7 @@ class PkgResourcesMissing(Rule):
 
     name = "pkg-resources-missing"
     code = "VS217"
+    claims = IMPORTS | {"command-failed", "requirement-unmet", "dist-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look for whoever misses it."""

@@ -40,6 +40,7 @@ class PythonAliasMissing(Rule):
 
     name = "python-alias-missing"
     code = "VS506"
+    claims = frozenset({"shebang-broken", "command-failed"})
     scope: ClassVar[Scope] = "target"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

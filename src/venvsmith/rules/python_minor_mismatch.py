@@ -50,6 +50,11 @@ class PythonMinorMismatch(Rule):
 
     name = "python-minor-mismatch"
     code = "VS303"
+    claims = RUNS | {
+        "dist-missing", "requirement-unmet", "pip-missing", "pkg-resources-missing",
+        "venv-config-broken", "stale-bytecode", "installed-elsewhere", "foreign-venv",
+        "native-lib-missing", "libpython-missing", "pythonpath-poison",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the folders that hold packages with the minor, then the extension modules."""
@@ -135,16 +140,4 @@ class PythonMinorMismatch(Rule):
         if names:
             passed = failing_names(other, ctx) | {str(other.evidence.get("distribution") or "")}
             return other.rule in RUNS and bool(set(names) & passed)
-        return other.rule in RUNS | {
-            "dist-missing",
-            "requirement-unmet",
-            "pip-missing",
-            "pkg-resources-missing",
-            "venv-config-broken",
-            "stale-bytecode",
-            "installed-elsewhere",
-            "foreign-venv",
-            "native-lib-missing",
-            "libpython-missing",
-            "pythonpath-poison",
-        }
+        return True

@@ -47,6 +47,7 @@ class PythonpathPoison(Rule):
 
     name = "pythonpath-poison"
     code = "VS311"
+    claims = RUNS | {"version-drift", "native-lib-missing", "module-shadowed"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Judge each entry by what lies in it."""

@@ -49,6 +49,7 @@ class RecordFilesMissing(Rule):
 
     name = "record-files-missing"
     code = "VS205"
+    claims = IMPORTS | {"command-failed", "native-lib-missing", "scripts-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Gather the missing files of each distribution."""
@@ -99,8 +100,6 @@ class RecordFilesMissing(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim failures that miss one of the files or pass through the distribution."""
-        if other.rule not in IMPORTS | {"command-failed", "native-lib-missing", "scripts-missing"}:
-            return False
         missing = missing_module(other, ctx)
         modules = finding.evidence["modules"]
         if missing is not None:

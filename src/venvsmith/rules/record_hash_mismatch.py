@@ -43,6 +43,7 @@ class RecordHashMismatch(Rule):
 
     name = "record-hash-mismatch"
     code = "VS209"
+    claims = IMPORTS | {"command-failed", "bad-elf"}
     severity: ClassVar[Severity] = "warning"
     needs: ClassVar[frozenset[Need]] = frozenset({"hashes"})
 

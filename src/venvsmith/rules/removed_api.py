@@ -54,6 +54,7 @@ class RemovedApi(Rule):
 
     name = "removed-api"
     code = "VS606"
+    claims = IMPORTS | {"command-failed", "requirement-unmet"}
     severity: ClassVar[Severity] = "error"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -45,6 +45,7 @@ class RequirementUnmet(Rule):
 
     name = "requirement-unmet"
     code = "VS204"
+    claims = IMPORTS | {"command-failed"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Hold each requirement that applies here against what is visible."""
@@ -93,8 +94,6 @@ class RequirementUnmet(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim imports that miss a module of the absent one, or fail in the pair of them."""
-        if other.rule not in IMPORTS | {"command-failed"}:
-            return False
         missing = missing_module(other, ctx)
         if finding.evidence["installed"] is None:
             modules = finding.evidence["modules"]
@@ -115,11 +114,8 @@ def _only_gap(finding: Finding, other: Finding, ctx: Context, missing: str) -> b
     """
     if ctx.view.owners(missing):
         return False
-    gaps = {
-        (need.by.name, need.name) for need in ctx.view.needs if need.name not in ctx.view.versions
-    }
-    mine = [name for by, name in gaps if by == finding.subject]
-    return len(mine) == 1 and finding.subject in failing_names(other, ctx)
+    gaps = ctx.view.gaps.get(finding.subject, ())
+    return len(gaps) == 1 and finding.subject in failing_names(other, ctx)
 
 
 def _unfit_severity(need: Need, version: str) -> Severity:

@@ -42,6 +42,7 @@ class ScriptsMissing(Rule):
 
     name = "scripts-missing"
     code = "VS504"
+    claims = frozenset({"command-failed", "path-env-missing"})
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -110,6 +111,4 @@ class ScriptsMissing(Rule):
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim commands that are one of these."""
         argv = other.evidence.get("argv") or [other.subject]
-        return other.rule in {"command-failed", "path-env-missing"} and (
-            str(argv[0]) in finding.evidence["scripts"]
-        )
+        return str(argv[0]) in finding.evidence["scripts"]

@@ -49,6 +49,7 @@ class ShebangBroken(Rule):
 
     name = "shebang-broken"
     code = "VS501"
+    claims = frozenset({"command-failed"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group the broken scripts by the interpreter that they name."""
@@ -120,8 +121,6 @@ class ShebangBroken(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the commands that are one of these scripts."""
-        if other.rule != "command-failed":
-            return False
         argv = other.evidence.get("argv") or [other.subject]
         return str(argv[0]).rpartition("/")[2] in finding.evidence["scripts"]
 

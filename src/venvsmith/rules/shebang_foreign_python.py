@@ -43,6 +43,7 @@ class ShebangForeignPython(Rule):
 
     name = "shebang-foreign-python"
     code = "VS502"
+    claims = frozenset({"command-failed"})
     needs = frozenset({"venv"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -75,7 +76,5 @@ class ShebangForeignPython(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim the commands that are one of these scripts."""
-        if other.rule != "command-failed":
-            return False
         argv = other.evidence.get("argv") or [other.subject]
         return str(argv[0]).rpartition("/")[2] in finding.evidence["scripts"]

@@ -45,6 +45,7 @@ class StaleBytecode(Rule):
 
     name = "stale-bytecode"
     code = "VS214"
+    claims = IMPORTS | {"command-failed", "record-hash-mismatch", "record-files-missing"}
     needs: ClassVar[frozenset[Need]] = frozenset({"bytecode"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

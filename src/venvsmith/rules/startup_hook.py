@@ -48,6 +48,7 @@ class StartupHook(Rule):
 
     name = "startup-hook"
     code = "VS215"
+    claims = RUNS | {"pythonpath-poison", "stdlib-missing"}
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -56,6 +56,7 @@ class StdlibMissing(Rule):
 
     name = "stdlib-missing"
     code = "VS305"
+    claims = RUNS | {"venv-config-broken"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look at how it starts first, then at what imports miss."""

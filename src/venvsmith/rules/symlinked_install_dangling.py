@@ -44,6 +44,7 @@ class SymlinkedInstallDangling(Rule):
 
     name = "symlinked-install-dangling"
     code = "VS208"
+    claims = IMPORTS | {"command-failed", "record-files-missing", "pip-missing", "dist-missing"}
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Group dangling links by the folder that they point into."""

@@ -40,6 +40,7 @@ class SystemSiteLeak(Rule):
 
     name = "system-site-leak"
     code = "VS310"
+    claims = IMPORTS
     severity: ClassVar[Severity] = "info"
     needs = frozenset({"venv"})
 
@@ -81,15 +82,13 @@ class SystemSiteLeak(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim what fails in the system's files, or misses what the system was to have."""
-        if other.rule in IMPORTS:
-            if finding.evidence["failing"] and any(
-                frame_file(str(frame)) in finding.evidence["failing"]
-                for frame in other.evidence.get("traceback", ())
-            ):
-                return True
-            missing = missing_module(other, ctx)
-            return missing is not None and _named(missing, finding.evidence["absent"])
-        return False
+        if finding.evidence["failing"] and any(
+            frame_file(str(frame)) in finding.evidence["failing"]
+            for frame in other.evidence.get("traceback", ())
+        ):
+            return True
+        missing = missing_module(other, ctx)
+        return missing is not None and _named(missing, finding.evidence["absent"])
 
 
 def _named(module: str, names: list[str]) -> bool:

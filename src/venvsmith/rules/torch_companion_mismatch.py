@@ -46,6 +46,10 @@ class TorchCompanionMismatch(Rule):
 
     name = "torch-companion-mismatch"
     code = "VS601"
+    claims = IMPORTS | {
+        "command-failed", "requirement-unmet", "cpu-cuda-mix", "version-drift",
+        "native-lib-missing", "native-lib-off-path", "removed-api",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Hold the versions against the table, then look at symbols."""

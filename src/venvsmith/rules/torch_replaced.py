@@ -41,6 +41,7 @@ class TorchReplaced(Rule):
 
     name = "torch-replaced"
     code = "VS603"
+    claims = frozenset({"version-drift", "torch-companion-mismatch", "cpu-cuda-mix"})
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -41,6 +41,10 @@ class UnreadableFiles(Rule):
 
     name = "unreadable-files"
     code = "VS213"
+    claims = RUNS | {
+        "record-files-missing", "pip-missing", "editable-source-missing", "dist-missing",
+        "requirement-unmet",
+    }  # fmt: skip
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Gather them all."""

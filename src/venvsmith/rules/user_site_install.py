@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from venvsmith.rules.framework.elsewhere import claims, found_in
+from venvsmith.rules.framework.elsewhere import WANTS, found_in, lacks_one
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
 
@@ -40,6 +40,7 @@ class UserSiteInstall(Rule):
 
     name = "user-site-install"
     code = "VS312"
+    claims = WANTS
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Look for what is lacking in the homes."""
@@ -58,4 +59,4 @@ class UserSiteInstall(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim what misses one of these."""
-        return claims(finding, other, ctx)
+        return lacks_one(finding, other, ctx)

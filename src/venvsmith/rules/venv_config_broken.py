@@ -43,6 +43,10 @@ class VenvConfigBroken(Rule):
 
     name = "venv-config-broken"
     code = "VS304"
+    claims = RUNS | {
+        "stdlib-missing", "dist-missing", "requirement-unmet", "pip-missing",
+        "shebang-foreign-python", "python-minor-mismatch",
+    }  # fmt: skip
     needs = frozenset({"venv"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -78,14 +82,7 @@ class VenvConfigBroken(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim whatever needs a package: none is on the path."""
-        return other.rule in RUNS | {
-            "stdlib-missing",
-            "dist-missing",
-            "requirement-unmet",
-            "pip-missing",
-            "shebang-foreign-python",
-            "python-minor-mismatch",
-        }
+        return True
 
 
 def _is_own(run: InterpreterRun, path: str) -> bool:

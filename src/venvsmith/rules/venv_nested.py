@@ -39,6 +39,7 @@ class VenvNested(Rule):
 
     name = "venv-nested"
     code = "VS308"
+    claims = IMPORTS | {"dist-missing", "requirement-unmet", "installed-elsewhere"}
     needs = frozenset({"venv"})
 
     def check(self, ctx: Context) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ class VersionDrift(Rule):
 
     name = "version-drift"
     code = "VS203"
+    claims = IMPORTS | {"command-failed", "requirement-unmet", "removed-api"}
     of_bundles = True
     needs = frozenset({"pins"})
 

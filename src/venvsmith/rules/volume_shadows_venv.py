@@ -38,6 +38,7 @@ class VolumeShadowsVenv(Rule):
 
     name = "volume-shadows-venv"
     code = "VS309"
+    claims = frozenset({"interpreter-dangling", "dist-missing", "import-failed", "command-failed"})
     severity: ClassVar[Severity] = "warning"
 
     def check(self, ctx: Context) -> Iterator[Finding]:
@@ -68,9 +69,4 @@ class VolumeShadowsVenv(Rule):
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Claim an environment that is hidden: nothing of it is there."""
-        return not finding.evidence["declared"] and other.rule in {
-            "interpreter-dangling",
-            "dist-missing",
-            "import-failed",
-            "command-failed",
-        }
+        return not finding.evidence["declared"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 import venvsmith.rules
 from venvsmith.model.expected import Expected
-from venvsmith.model.finding import Finding, Skipped
+from venvsmith.model.finding import RANK, Finding, Skipped
 from venvsmith.rules.framework.context import Context
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.view import View
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
     from venvsmith.model.facts import Environment, Facts
 
+MOST = 300
+"""Findings of one rule about one environment; nobody reads more, and diagnosing them takes long."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleRun:
     """What came of checking all rules."""
 
     findings: tuple[Finding, ...]
-    """In the order of the rules' codes, not yet diagnosed."""
+    """In the order of the rules' codes, not yet diagnosed; of each rule and environment, `MOST`."""
     ran: int
     """Checks that were made: one for each rule and environment."""
     skipped: tuple[Skipped, ...]
@@ -82,12 +85,23 @@ def run_rules(rules: Iterable[Rule], all_contexts: Sequence[Context]) -> RuleRun
                 skipped[Skipped(rule=rule.name, reason=reason)] = None
                 continue
             ran += 1
-            findings.extend(rule.check(ctx))
-        for ctx in all_contexts[:1]:
-            if ctx.facts.dockerfile is not None and type(rule).foresee is not Rule.foresee:
-                ran += 1
-                findings.extend(rule.foresee(ctx))
+            findings.extend(_gravest(rule.check(ctx)))
+        whole = all_contexts[0]
+        if whole.facts.dockerfile is not None and type(rule).foresee is not Rule.foresee:
+            ran += 1
+            findings.extend(_gravest(rule.foresee(whole)))
     return RuleRun(findings=tuple(findings), ran=ran, skipped=tuple(skipped))
+
+
+def _gravest(findings: Iterable[Finding]) -> list[Finding]:
+    """Return no more findings than `MOST`, the gravest; the last of them tells of the others."""
+    found = list(findings)
+    more = len(found) - MOST
+    if more <= 0:
+        return found
+    *told, last = sorted(found, key=lambda finding: RANK[finding.severity])[:MOST]
+    message = f"{last.message} (And {more} more of this kind.)"
+    return [*told, replace(last, message=message, evidence={**last.evidence, "more": more})]
 
 
 def _where(rule: Rule, all_contexts: Sequence[Context]) -> Iterator[Context]:

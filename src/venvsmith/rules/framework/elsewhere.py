@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from venvsmith.rules.framework.view import View
 
 USER = "/.local/lib/python"
+WANTS = IMPORTS | {"dist-missing", "requirement-unmet", "command-failed"}
+"""What is said of something that is not there, for `lacks_one`."""
 
 
 def found_in(view: View, *, users: bool) -> Mapping[str, list[str]]:
@@ -33,7 +35,7 @@ def found_in(view: View, *, users: bool) -> Mapping[str, list[str]]:
     return found
 
 
-def claims(finding: Finding, other: Finding, ctx: Context) -> bool:
+def lacks_one(finding: Finding, other: Finding, ctx: Context) -> bool:
     """Tell whether the other finding is the want of one of the finding's names."""
     names = finding.evidence["names"]
     if other.rule == "dist-missing":

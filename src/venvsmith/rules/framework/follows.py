@@ -17,11 +17,13 @@ IMPORTS = frozenset({"import-failed", "import-crashed", "import-timeout", "impor
 """What is said of a module that does not import."""
 RUNS = IMPORTS | {"command-failed", "interpreter-fails", "probe-output", "probe-timeout"}
 """What needs a working interpreter."""
+EVERY = frozenset({"*"})
+"""Stands for all rules, in `Rule.claims`."""
 
 
 def import_of(finding: Finding, view: View) -> ImportResult | None:
     """Return the import that a finding of `IMPORTS` is about."""
-    return next((i for i in view.env.imports if i.module == finding.subject), None)
+    return view.imports.get(finding.subject)
 
 
 def failing_names(finding: Finding, ctx: Context) -> frozenset[str]:

@@ -83,6 +83,6 @@ def fails_for(other: Finding, finding: Finding, text: str) -> bool:
 
     What is only possibly missing may be named in passing.
     """
-    if finding.severity != "error" or other.rule not in {"import-failed", "command-failed"}:
+    if finding.severity != "error":
         return False
     return any(text in str(other.evidence.get(key, "")) for key in ("output", "message"))

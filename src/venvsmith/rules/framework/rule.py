@@ -53,8 +53,8 @@ SECTIONS = (
 class Rule(ABC):
     """One thing that can be wrong with a target.
 
-    Subclasses set the class variables, write `check`, and say in `explains` which other findings
-    follow from theirs.
+    Subclasses set the class variables, write `check`, and say in `claims` and `explains` which
+    other findings follow from theirs.
     """
 
     name: ClassVar[str]
@@ -68,6 +68,9 @@ class Rule(ABC):
     scope: ClassVar[Scope] = "environment"
     """Whether it is checked once for each environment or once for the target."""
 
+    claims: ClassVar[frozenset[str]] = frozenset[str]()
+    """Names of the rules whose findings may follow from its own; `explains` says which ones do."""
+
     @abstractmethod
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Yield what is wrong."""
@@ -79,7 +82,8 @@ class Rule(ABC):
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
         """Tell whether ``other`` follows from ``finding``, which is this rule's own.
 
-        Both are of the same environment, or one of them is of the target as a whole.
+        It is asked of findings of the rules in `claims` only. Both are of the same environment, or
+        one of them is of the target as a whole.
         """
         return False
 

@@ -141,6 +141,15 @@ class View:
         return flag.lower() == "true" and ours
 
     @cached_property
+    def gaps(self) -> Mapping[str, frozenset[str]]:
+        """Map the names of distributions to those of their requirements that are not visible."""
+        found: dict[str, set[str]] = {}
+        for need in self.needs:
+            if need.name not in self.versions:
+                found.setdefault(need.by.name, set()).add(need.name)
+        return {name: frozenset(gaps) for name, gaps in found.items()}
+
+    @cached_property
     def lacking(self) -> Mapping[str, str]:
         """Map the names of what should be visible and is not to who wants it."""
         found: dict[str, str] = {}
@@ -280,6 +289,11 @@ class View:
     def required(self) -> frozenset[str]:
         """Return the names that some installed distribution requires."""
         return frozenset(need.name for need in self.needs)
+
+    @cached_property
+    def imports(self) -> Mapping[str, ImportResult]:
+        """Map modules to what came of importing them."""
+        return {result.module: result for result in reversed(self.env.imports)}
 
     @cached_property
     def asked(self) -> frozenset[str]:
