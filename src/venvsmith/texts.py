@@ -17,9 +17,20 @@ LIMIT = 4 * 1024 * 1024
 def read_text(path: Path, limit: int = LIMIT) -> str:
     """Return the text of a plain file in UTF-8, with or without a byte order mark.
 
+    Its lines end in a line feed alone.
+
     :raises OSError: where it cannot be read.
     :raises ValueError: where it is none such, or longer than ``limit`` bytes. What it says goes
         behind the file's name.
+    """
+    return read_exactly(path, limit).removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def read_exactly(path: Path, limit: int = LIMIT) -> str:
+    """Return the text of a plain file in UTF-8 as it stands there.
+
+    :raises OSError: as `read_text` does.
+    :raises ValueError: as `read_text` does.
     """
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -30,7 +41,7 @@ def read_text(path: Path, limit: int = LIMIT) -> str:
         message = f"is longer than {limit} bytes"
         raise ValueError(message)
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        return data.decode()
     except UnicodeDecodeError as exc:
         message = f"is not UTF-8 at byte {exc.start}"
         raise ValueError(message) from exc

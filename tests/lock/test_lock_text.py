@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from venvsmith.errors import JudgedError, UnsafeInputError, UsageError
 from venvsmith.lock import delta, emit_lock, emit_tools, parse_lock, parse_tools, read_lock
+from venvsmith.lock.store import SIZE_LIMIT
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.project import LockKey, Platform, Project
 
@@ -100,7 +101,7 @@ def test_mistake_is_told_with_its_line(old: str, new: str, line: int, says: str)
     with pytest.raises(UnsafeInputError) as caught:
         parse_lock(GOOD.replace(old, new), key=KEY, where="locks/torch.cuda.txt")
     assert caught.value.message == says
-    assert caught.value.where == f"locks/torch.cuda.txt:{line}"
+    assert caught.value.where == f":{line}"
 
 
 def lock_of(stage: str, *found: Pin) -> Lock:
@@ -131,6 +132,30 @@ def test_child_without_its_parents_pin_has_no_delta(own: tuple[Pin, ...], says: 
     with pytest.raises(JudgedError) as caught:
         delta(lock_of("app", *own), lock_of("torch", pin("a")))
     assert caught.value.message == says
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        pytest.param(b"\n", b"\r\n", ":1: ", id="a carriage return"),
+        pytest.param(b"# ", b"\xef\xbb\xbf# ", ":1: ", id="a byte order mark"),
+        pytest.param(b"# ", b"\xff", ": is not UTF-8", id="other bytes"),
+        pytest.param(b"\n", b"\n" + b"#" * SIZE_LIMIT, ": is longer", id="too much of it"),
+    ],
+)
+def test_a_file_that_is_no_lock_as_it_stands_is_refused(
+    tmp_path: Path, old: bytes, new: bytes, says: str
+) -> None:
+    project = Project(name="x", root=tmp_path, file=tmp_path / "venvsmith.toml", python="3.11")
+    path = tmp_path / "locks/torch.cuda.txt"
+    path.parent.mkdir()
+    path.write_bytes(emit_lock(lock_of("torch", pin("a"))).encode())
+    assert read_lock(project, KEY).names() == {"a"}
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    with pytest.raises(UnsafeInputError) as caught:
+        read_lock(project, KEY)
+    assert caught.value.code == "lock-malformed"
+    assert f"{caught.value.where}: {caught.value.message}".startswith(f"locks/torch.cuda.txt{says}")
 
 
 def test_missing_lock_names_the_command(tmp_path: Path) -> None:

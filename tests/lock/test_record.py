@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from values import project
 from venvsmith.errors import UnsafeInputError
 from venvsmith.lock.bases import read_bases
+from venvsmith.lock.record import SIZE_LIMIT
 from venvsmith.lock.sizes import read_sizes
 from venvsmith.lock.store import orphans
 from venvsmith.lock.text import TITLE
@@ -35,7 +37,8 @@ READERS = {
     [
         (b"[" * 100_000, "maximum recursion depth"),
         (b"{", "Expecting property name"),
-        (b"\xff", "invalid start byte"),
+        (b"\xff", "is not UTF-8 at byte 0"),
+        pytest.param(b"[" + b" " * SIZE_LIMIT, "is longer than", id="too much of it"),
         (b"{}", "it has no '"),
         (b"[]", "list indices must be"),
         (None, "Is a directory"),
@@ -61,6 +64,8 @@ def test_damage_is_told_with_the_file_and_what_to_do(
 def test_what_others_keep_beside_the_locks_is_none_of_ours(tmp_path: Path) -> None:
     folder = tmp_path / "locks"
     (folder / "notes.txt").mkdir(parents=True)
+    os.mkfifo(folder / "pipe.txt")
+    os.mkfifo(folder / "pylock.pipe.toml")
     (folder / "pylock.one.toml").write_text("tool = 1\n")
     (folder / "pylock.two.toml").write_text("x = " + "[" * 50_000)
     (folder / "old.cuda.txt").write_text(f"{TITLE}\n")

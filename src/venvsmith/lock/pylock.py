@@ -11,12 +11,16 @@ from packaging.pylock import Pylock, PylockValidationError
 
 from venvsmith.errors import JudgedError
 from venvsmith.lock.wheels import FOLDER
+from venvsmith.texts import read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from venvsmith.model.lock import Lock
     from venvsmith.model.project import LockKey, Project
+
+SIZE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a PEP 751 file: it has an address for each file of each distribution."""
 
 
 def pylock_path(project: Project, key: LockKey) -> Path:
@@ -30,9 +34,9 @@ def pylock_inputs(path: Path) -> str | None:
     None also where the file is missing or not one of ours.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path, SIZE_LIMIT)
         inputs = content.get("tool", {}).get("venvsmith", {}).get("inputs")
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError):
         return None
     return inputs if isinstance(inputs, str) else None
 

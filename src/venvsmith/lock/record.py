@@ -6,12 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from venvsmith.errors import UnsafeInputError
+from venvsmith.texts import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 Content = TypeVar("Content")
+SIZE_LIMIT = 16 * 1024 * 1024
+"""Bytes of a record: some fifty times the largest that we have seen."""
 
 
 def read_record(
@@ -32,7 +35,7 @@ def read_record(
     :raises UnsafeInputError: where the file cannot be read, or is not such a record.
     """
     try:
-        return understand(json.loads(path.read_text(encoding="utf-8")))
+        return understand(json.loads(read_text(path, SIZE_LIMIT)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:

@@ -9,6 +9,7 @@ from venvsmith.files import recover
 from venvsmith.lock.pylock import pylock_inputs
 from venvsmith.lock.source import BUILD_VARIANT, build_keys
 from venvsmith.lock.text import TITLE, TOOLS_TITLE, parse_lock, parse_tools
+from venvsmith.texts import read_exactly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,7 @@ def orphans(project: Project) -> tuple[Path, ...]:
     wanted |= {key.filename for key in build_keys(project)}
     if needs_tools(project):
         wanted.add(TOOLS_NAME)
-    found = [path for path in sorted(folder.glob("*.txt")) if _is_ours(path)]
+    found = [path for path in sorted(folder.glob("*.txt")) if path.is_file() and _is_ours(path)]
     found += [path for path in sorted(folder.glob("pylock.*.toml")) if pylock_inputs(path)]
     return tuple(path for path in found if path.name not in wanted)
 
@@ -114,25 +115,20 @@ _HINT = "run 'venvsmith lock'"
 def _is_ours(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.readline().rstrip() in {TITLE.encode(), TOOLS_TITLE.encode()}
-    except OSError:  # a folder, or another user's
+            return file.readline(200).rstrip() in {TITLE.encode(), TOOLS_TITLE.encode()}
+    except OSError:  # another user's
         return False
 
 
 def _read(project: Project, path: Path) -> str | None:
     where = _shown(project, path)
     try:
-        if path.stat().st_size > SIZE_LIMIT:
-            message = f"larger than {SIZE_LIMIT} bytes: this is no lockfile"
-            raise UnsafeInputError(message, where=where, code="lock-malformed")
-        # newline="": a carriage return must reach the strict parser.
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
+        # A carriage return must reach the strict parser.
+        return read_exactly(path, SIZE_LIMIT)
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as exc:
-        message = "not UTF-8"
-        raise UnsafeInputError(message, where=where, code="lock-malformed") from exc
+    except ValueError as exc:
+        raise UnsafeInputError(str(exc), where=where, code="lock-malformed") from exc
     except OSError as exc:
         message = f"cannot be read: {exc.strerror}"
         raise SurroundingsError(message, where=where, code="not-readable") from exc

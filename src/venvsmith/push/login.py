@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from venvsmith.errors import UsageError
 from venvsmith.model.reference import HUB
 from venvsmith.scratch import memory, scratch
+from venvsmith.texts import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -146,8 +147,8 @@ def _own_config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
+        found = json.loads(read_text(file))
+    except (OSError, ValueError, RecursionError) as exc:
         message = "docker's configuration cannot be read"
         raise UsageError(message, where=str(file), code="docker-config") from exc
     if not isinstance(found, dict):

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 from venvsmith.errors import VenvsmithError
 from venvsmith.files import write_files
 from venvsmith.network import parts_of
+from venvsmith.texts import read_text
 
 TIMEOUT = 10.0
 """Seconds."""
@@ -136,9 +137,9 @@ class Lengths:
     @cached_property
     def _known(self) -> dict[str, int]:
         try:
-            content = json.loads(_cache_file().read_text(encoding="utf-8"))
+            content = json.loads(read_text(_cache_file(), 1000 * REMEMBERED))
             return {str(url): int(size) for url, size in content.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
 
