@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,31 @@ def test_both_engines_leave_the_same_bytes_and_a_rebuild_the_same_layers(project
     after = layers(image)
     assert len(after) == len(first)
     assert sum(a != b for a, b in zip(first, after, strict=True)) == 2
+
+
+def test_the_image_that_was_built_is_judged_and_recorded_whatever_its_tag_stands_for(
+    project: Path, tmp_path: Path
+) -> None:
+    image = image_of(project)
+    another = tmp_path / "bin" / "docker"
+    another.parent.mkdir()
+    another.write_text(
+        f'#!/bin/sh\n{shutil.which("docker")} "$@" || exit\n'
+        f'[ "$2" != bake ] || {shutil.which("docker")} tag venvsmith-test/bookworm:1 {image}\n'
+    )
+    another.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "venvsmith", "build", *ca_options()],
+        env={**os.environ, "PATH": f"{another.parent}:{os.environ['PATH']}"},
+        cwd=project, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(f"{image} ")
+    assert f"warning: {image} stands for another image by now: " in done.stderr
+    sbom = json.loads((project / "docker/sbom" / f"{image.replace(':', '.')}.cdx.json").read_text())
+    assert "pygments" in {component["name"].lower() for component in sbom["components"]}
+    assert "pages.cpu" in json.loads((project / "locks" / "trees.json").read_text())["stages"]
+    docker("image", "rm", "-f", sbom["metadata"]["component"]["version"])
 
 
 def test_the_ca_bundle_stays_in_no_layer_and_no_history(project: Path, tmp_path: Path) -> None:

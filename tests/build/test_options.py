@@ -12,7 +12,7 @@ import pytest
 from engines import FAMILY, change, venvsmith
 from values import plan, project
 from venvsmith.build.docker import DockerOptions, build_docker
-from venvsmith.errors import UsageError, VenvsmithError
+from venvsmith.errors import SurroundingsError, UsageError, VenvsmithError
 from venvsmith.model.plan import Plan
 from venvsmith.model.project import Project
 
@@ -113,6 +113,57 @@ def test_a_push_of_nothing_that_has_a_registry_is_refused(family: Project, tmp_p
             options=DockerOptions(push=True),
             say=print,
         )
+
+
+# Makes an image, and knows of all digests only those that $KNOWN names.
+MAKER = """#!/bin/sh
+case "$1 $2" in
+"buildx bake")
+    while [ "$1" != --metadata-file ]; do shift; done
+    printf '%s' "$METADATA" > "$2" ;;
+"image inspect")
+    case " $KNOWN " in *" $3 "*) printf '[{"Id": "%s"}]' "$3" ;;
+    *) echo "Error: No such image: $3" >&2; exit 1 ;; esac ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param("sha256:1", {"base.cuda": "sha256:1"}, id="the image's digest"),
+        pytest.param("sha256:2", {"base.cuda": "sha256:2"}, id="its configuration's digest"),
+        pytest.param("", "sha256:2, is gone from the engine", id="neither"),
+    ],
+)
+def test_what_was_made_is_found_in_every_kind_of_store(
+    known: str,
+    expected: dict[str, str] | str,
+    family: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(MAKER)
+    program.chmod(0o755)
+    told = {"containerimage.digest": "sha256:1", "containerimage.config.digest": "sha256:2"}
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("METADATA", json.dumps({"base_cuda": told}))
+    monkeypatch.setenv("KNOWN", known)
+    made: dict[str, str] | str
+    try:
+        made = build_docker(
+            family,
+            [plan(family, image="base")],
+            bake_file=tmp_path / "docker-bake.json",
+            here="linux/amd64",
+            options=DockerOptions(),
+            say=print,
+        )
+    except SurroundingsError as error:
+        made = error.message
+    assert made == expected if isinstance(expected, dict) else expected in made
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from venvsmith import engine
 from venvsmith.build.context import refuse_missing
 from venvsmith.build.docker import build_docker, engine_platform
 from venvsmith.build.local import build_local
@@ -32,7 +33,7 @@ from venvsmith.together import together
 from venvsmith.verify import Options, examine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Sequence
 
     from venvsmith.build.docker import DockerOptions
     from venvsmith.build.local import LocalBuild
@@ -44,6 +45,20 @@ if TYPE_CHECKING:
 
 VERIFIERS = 4
 """Images that are judged at a time, at most: each may import torch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """What one plan became.
+
+    :param target: how `verify.examine` finds it, whatever else is built meanwhile.
+    :param tag: what its user calls it; the target itself where empty.
+    :param plan: what it was built from; None where its layers are not to be recorded.
+    """
+
+    target: str
+    tag: str = ""
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,14 +80,14 @@ def build_images(
     options: DockerOptions,
     template: Path | None,
     say: Callable[[str], None],
-) -> list[Plan]:
+) -> list[Built]:
     """Render the project, and build the chosen images and those below them through BuildKit.
 
     To be called under `plans.holding_rendered`.
 
     :param chosen: names of plans.
     :param template: the user's template; the one that the configuration names where None.
-    :return: the plans that were built.
+    :return: what was built into the local engine; nothing where it was pushed.
     :raises UsageError: where none is for this engine, or a file that they read is not there.
     :raises JudgedError: where a lock has drifted, or a step fails.
     :raises SurroundingsError: where the engine is the reason.
@@ -80,8 +95,12 @@ def build_images(
     here = engine_platform()
     plans = _rendered(project, chosen, here=here, options=options, template=template, say=say)
     bake_file = project.root / project.output / "docker-bake.json"
-    build_docker(project, plans, bake_file=bake_file, here=here, options=options, say=say)
-    return plans
+    made = build_docker(project, plans, bake_file=bake_file, here=here, options=options, say=say)
+    return [
+        Built(target=f"docker:{made[plan.name]}", tag=plan.tags[0], plan=plan)
+        for plan in plans
+        if plan.name in made
+    ]
 
 
 def build_images_twice(
@@ -179,29 +198,38 @@ def build_stage_here(
     return built.root / project.venv.lstrip("/")
 
 
-def judge_built(project: Project, targets: Mapping[str, Plan | None]) -> list[Judged]:
+def judge_built(project: Project, built: Sequence[Built]) -> list[Judged]:
     """Judge what was built against the manifests that it carries, in the given order.
 
-    Several at a time: most of the time each one waits for its container.
+    Several at a time: most of the time each one waits for its container. Where a plan is known,
+    the layers are held against those of the last build, too.
 
-    :param targets: to the plan that each was built from, whose layers are held against those of
-        the last build; None where they are not.
     :raises VenvsmithError: what `verify.examine` raises, for the first that fails.
     """
     interrupted = Event()
-    options = Options(project=project.root)
 
-    def judge(target: str, plan: Plan | None) -> Judged:
-        expectations = expected_trees(project, plan) if plan is not None else ()
+    def judge(one: Built) -> Judged:
+        expectations = expected_trees(project, one.plan) if one.plan is not None else ()
+        options = Options(project=project.root, shown=one.tag)
         with ended_by(interrupted):
-            facts, report = examine(target, expectations=expectations, options=options)
-        return Judged(facts=facts, report=report, plan=plan)
+            facts, report = examine(one.target, expectations=expectations, options=options)
+        return Judged(facts=facts, report=report, plan=one.plan)
 
     return together(
-        [partial(judge, target, plan) for target, plan in targets.items()],
+        [partial(judge, one) for one in built],
         workers=min(VERIFIERS, os.cpu_count() or 1),
         stop=interrupted,
     )
+
+
+def tell_moved(judged: Judged, *, say: Callable[[str], None]) -> None:
+    """Tell where a tag stands for another image by now than for the one that was built."""
+    if judged.plan is None:
+        return
+    tag = judged.plan.tags[0]
+    done = engine.ask("image", "inspect", "-f", "{{.Id}}", tag)
+    if done.returncode or done.text.strip() != judged.facts.target.digest:
+        say(f"warning: {tag} stands for another image by now: another build has taken the tag")
 
 
 def record_built(project: Project, judged: Judged, *, say: Callable[[str], None]) -> None:

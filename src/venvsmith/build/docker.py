@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from venvsmith.render import secret_specs, target_name
 from venvsmith.scratch import scratch, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from venvsmith.errors import VenvsmithError
     from venvsmith.model.plan import Plan, Step
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BAKE_TIMEOUT = 4 * 3600.0
 """Seconds for a whole family from nothing over a slow line."""
+_DIGESTS = ("containerimage.digest", "containerimage.config.digest")
 MIRROR_VARIABLE = "VENVSMITH_DEFAULT_INDEX"
 """How bake gets the address of the machine's default index."""
 
@@ -72,8 +73,10 @@ def build_docker(
     here: str,
     options: DockerOptions,
     say: Callable[[str], None],
-) -> None:
-    """Build plans in one bake.
+) -> dict[str, str]:
+    """Build plans in one bake, and return what of the local engine is what it made.
+
+    The tags may be another's as soon as they are set: another checkout builds into the same engine.
 
     :param plans: the wanted ones and all that they build on. To push, only those with a tag in a
         registry are asked for; the others are built as far as these need them.
@@ -81,6 +84,7 @@ def build_docker(
     :param here: the engine's platform, ``linux/amd64``. Of images for several platforms this one
         is built unless they are pushed: an engine holds images of one platform.
     :param say: called with each line of BuildKit's plain progress.
+    :return: the id of each image by the name of its plan; nothing where they were pushed.
     :raises JudgedError: where a step fails: which one, and what it said.
     :raises SurroundingsError: where the engine is the reason.
     """
@@ -92,14 +96,18 @@ def build_docker(
     if mirror.startswith("file:"):
         say("BuildKit cannot see the folder that is this machine's default index: it is not used")
         mirror = ""
-    with _override(project, plans, ca_bundle=options.ca_bundle, mirror=bool(mirror)) as overrides:
+    with (
+        _override(project, plans, ca_bundle=options.ca_bundle, mirror=bool(mirror)) as overrides,
+        scratch() as own,
+    ):
+        told = own / "metadata.json"
         argv = [engine.DOCKER, "buildx", "bake", "--progress=plain"]
         argv += ["-f", str(bake_file), *overrides]
         if options.builder is not None:
             argv += ["--builder", options.builder]
         if options.no_cache:
             argv.append("--no-cache")
-        argv.append("--push" if options.push else "--load")
+        argv += ["--push"] if options.push else ["--load", "--metadata-file", str(told)]
         argv += _tagged(asked) if options.push else _limited(asked, here)
         argv += [target_name(plan) for plan in asked]
         lines: list[str] = []
@@ -117,8 +125,35 @@ def build_docker(
             say(lines[-1])
 
         done = run(command, on_line=hear)
-    if done.returncode != 0:
-        raise _failure(project, plans, lines)
+        if done.returncode != 0:
+            raise _failure(project, plans, lines)
+        return {} if options.push else _made(asked, told)
+
+
+def _made(plans: Sequence[Plan], metadata: Path) -> dict[str, str]:
+    """Return the id that the engine knows each image by which bake tells of.
+
+    It is the digest of the image, or of its configuration: that depends on the engine's store.
+    """
+    told = json.loads(metadata.read_bytes()) if metadata.is_file() else {}
+    return {plan.name: _known(plan, told.get(target_name(plan), {})) for plan in plans}
+
+
+def _known(plan: Plan, told: Mapping[str, object]) -> str:
+    digests = [str(told[key]) for key in _DIGESTS if told.get(key)]
+    for digest in digests:
+        with suppress(UsageError):
+            return str(engine.inspect_image(digest)["Id"])
+    if not digests:
+        raise SurroundingsError(
+            "BuildKit does not tell which image it made", where=plan.name,
+            hint="docker buildx version: 0.8 and later do", code="engine-failed",
+        )  # fmt: skip
+    raise SurroundingsError(
+        f"the image that was just built, {digests[-1]}, is gone from the engine", where=plan.name,
+        hint="see what removes images here ('docker image prune'), then build again",
+        code="engine-failed",
+    )  # fmt: skip
 
 
 def _tagged(plans: Sequence[Plan]) -> list[str]:

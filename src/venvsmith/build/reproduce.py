@@ -74,19 +74,20 @@ def build_twice(
     options = replace(options, no_cache=True, push=False)
     output = project.output
     bake = project.root / output / "docker-bake.json"
-    build_docker(project, first, bake_file=bake, here=here, options=options, say=say)
+    made = build_docker(project, first, bake_file=bake, here=here, options=options, say=say)
     with scratch() as own:
         folder = own / "another" / "checkout"
         check_out(project, second, files, folder)
         again = replace(project, root=folder)
         bake = folder / output / "docker-bake.json"
         try:
-            build_docker(again, second, bake_file=bake, here=here, options=options, say=say)
-            pairs = zip(first, second, strict=True)
+            remade = build_docker(
+                again, second, bake_file=bake, here=here, options=options, say=say
+            )
             return tuple(
                 unequal
-                for one, other in pairs
-                for unequal in _compare(one.tags[0], other.tags[0], own)
+                for plan in first
+                for unequal in _compare(plan.tags[0], made[plan.name], remade[plan.name], own)
             )
         finally:
             for plan in second:
@@ -135,11 +136,11 @@ def _copy(source: str, target: str) -> None:
     Path(target).chmod(0o700 if Path(source).stat().st_mode & 0o100 else 0o600)
 
 
-def _compare(first: str, second: str, folder: Path) -> list[Unequal]:
+def _compare(image: str, first: str, second: str, folder: Path) -> list[Unequal]:
     one, other = _layers(first), _layers(second)
     if one == other:
         return []
-    archives = [_save(tag, folder / f"{n}.tar") for n, tag in enumerate((first, second))]
+    archives = [_save(made, folder / f"{n}.tar") for n, made in enumerate((first, second))]
     try:
         lines = _lines(archives[0])
         found = []
@@ -148,21 +149,21 @@ def _compare(first: str, second: str, folder: Path) -> list[Unequal]:
                 continue
             layers = [_extract(archive, number, folder) for archive in archives]
             difference = first_difference(*layers)
-            found.append(Unequal(image=first, layer=lines[number], difference=difference))
+            found.append(Unequal(image=image, layer=lines[number], difference=difference))
         return found
     finally:
         for archive in archives:
             archive.unlink()
 
 
-def _layers(tag: str) -> list[str]:
-    text = engine.call("image", "inspect", "-f", "{{json .RootFS.Layers}}", tag).text
+def _layers(image: str) -> list[str]:
+    text = engine.call("image", "inspect", "-f", "{{json .RootFS.Layers}}", image).text
     layers: list[str] = json.loads(text)
     return layers
 
 
-def _save(tag: str, archive: Path) -> Path:
-    done = engine.ask("save", "-o", str(archive), tag, timeout=SAVE_TIMEOUT)
+def _save(image: str, archive: Path) -> Path:
+    done = engine.ask("save", "-o", str(archive), image, timeout=SAVE_TIMEOUT)
     if done.returncode:
         raise SurroundingsError(
             done.error_text.strip()[-300:], where="docker save", code="engine-failed"

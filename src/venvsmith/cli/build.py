@@ -11,11 +11,11 @@ from venvsmith.cli.manual import Manual
 from venvsmith.cli.options import images_option, template_option, variants_option
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
+    from venvsmith.build.course import Built
     from venvsmith.build.docker import DockerOptions
     from venvsmith.cli.main import Shared
-    from venvsmith.model.plan import Plan
     from venvsmith.model.project import Project
 
 
@@ -76,25 +76,23 @@ def command(
     )
     project = shared.project()
     chosen = select(project, images=images, variants=variants)
-    targets: dict[str, Plan | None]
     if engine == "local":
         if template is not None or project.template is not None:
             shared.say("the local engine carries out the plan; what the template adds is left out")
-        built = course.build_here(project, chosen, ca_bundle=ca_bundle, say=shared.say)
-        targets = {f"rootfs:{one.root}": None for one in built}
+        here = course.build_here(project, chosen, ca_bundle=ca_bundle, say=shared.say)
+        built = [course.Built(target=f"rootfs:{one.root}") for one in here]
     else:
         click.get_current_context().with_resource(holding_rendered(project, make=True))
         options = DockerOptions(builder=builder, ca_bundle=ca_bundle, push=push, no_cache=no_cache)
         if check_reproducible:
             _check(shared, project, chosen, options=options, template=template)
             return 0
-        plans = course.build_images(
+        built = course.build_images(
             project, chosen, options=options, template=template, say=shared.say
         )
-        targets = {f"docker:{plan.tags[0]}": plan for plan in plans}
     if no_verify or push:
         return 0
-    return _verify(shared, project, targets)
+    return _verify(shared, project, built)
 
 
 def _refuse_contradictions(*, engine: str, docker_only: Mapping[str, bool]) -> None:
@@ -143,18 +141,19 @@ def _check(
     click.echo(f"{len(plans)} images built twice: all layers are the same")
 
 
-def _verify(shared: Shared, project: Project, targets: Mapping[str, Plan | None]) -> int:
-    """Judge what was built, tell it in the order of the targets; return the worst exit code."""
+def _verify(shared: Shared, project: Project, built: Sequence[Built]) -> int:
+    """Judge what was built, tell it in that order; return the worst exit code."""
     from collections import Counter  # noqa: PLC0415
 
-    from venvsmith.build.course import judge_built, record_built  # noqa: PLC0415
+    from venvsmith.build.course import judge_built, record_built, tell_moved  # noqa: PLC0415
     from venvsmith.report import render  # noqa: PLC0415
     from venvsmith.verify import exit_code  # noqa: PLC0415
 
-    judged = judge_built(project, targets)
+    judged = judge_built(project, built)
     for one in judged:
         click.echo(render(one.report, "text", color=shared.use_color(), width=80), nl=False)
         record_built(project, one, say=shared.say)
+        tell_moved(one, say=shared.say)
     if judged[1:]:
         verdicts = Counter(one.report.verdict for one in judged)
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))

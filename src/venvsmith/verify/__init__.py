@@ -43,7 +43,8 @@ class Options:
     ``asked`` is what the command line named itself: where it could not be checked, the verdict
     stays open. ``ignore`` maps names of rules to the reason for which they do not count;
     ``timeout`` is in seconds; ``project`` is the folder of the project whose own local builds may
-    be run, where there is one.
+    be run, where there is one. ``shown`` is what reports call the target; its own reference where
+    empty.
     """
 
     asked: Expected = field(default_factory=Expected)
@@ -52,6 +53,7 @@ class Options:
     ignore: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 600.0
     project: Path | None = None
+    shown: str = ""
 
 
 def judge(
@@ -141,7 +143,8 @@ def _facts(target: str, request: CollectRequest, options: Options) -> Facts:
 
         return dockerfile_facts(rest)
     with open_target(target, project=options.project) as opened:
-        return collect(opened, request)
+        facts = collect(opened, request)
+    return replace(facts, target=replace(facts.target, ref=options.shown or facts.target.ref))
 
 
 def _target(facts: Facts) -> ReportedTarget:
