@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from msgspec import _core
 from venvsmith.bundle.hook import Hook, text_of
 from venvsmith.bundle.hooks import derive
 from venvsmith.bundle.installed import InstalledModules
-from venvsmith.bundle.traced import Trace
+from venvsmith.bundle.traced import Trace, trace
 from venvsmith.cli.main import cli
 from venvsmith.errors import JudgedError
 
@@ -71,8 +72,8 @@ def test_what_is_imported_by_a_statement_too_is_not_hidden(tmp_path: Path) -> No
 
 def test_a_module_that_only_a_run_loads_is_a_hidden_import(tmp_path: Path) -> None:
     files = {"pk/__init__.py": "", "pk/_a.py": "import pk._b\n", "pk/_b.py": "", "other/x.py": ""}
-    trace = Trace(modules=("pk", "pk._a", "pk._b", "other", "other.x"))
-    assert told(derive(installed(tmp_path, files), ["pk"], trace=trace)) == [
+    seen = Trace(modules=("pk", "pk._a", "pk._b", "other", "other.x"))
+    assert told(derive(installed(tmp_path, files), ["pk"], trace=seen)) == [
         "other: import other.x",
         "pk: import pk._a",
         "pk: import other",
@@ -112,6 +113,57 @@ def test_a_hook_names_files_of_any_name(tmp_path: Path, name: str) -> None:
     exec(code, {"collect_data_files": collect_data_files})  # noqa: S102 - a hook is run by PyInstaller just so
     (pattern,) = taken
     assert [p.name for p in (there.folder / "pk").glob(pattern)] == [name]
+
+
+def test_any_file_that_is_there_is_data_whatever_its_ending(tmp_path: Path) -> None:
+    """Named in a class, and in a folder that a function for resources knows."""
+    source = (
+        "from importlib.resources import files\nclass K:\n"
+        "    folder = files(__package__) / 'data'\n    words = 'words.db'\n    no = 'absent.db'\n"
+    )
+    files = {"pk/__init__.py": source, "pk/in/words.db": "", "pk/data/x.en": "", "pk/y.en": ""}
+    found = derive(installed(tmp_path, files), ["pk"])
+    assert told(found) == ["pk: data data/x.en", "pk: data in/words.db"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import pkgutil, ext\ndef f():\n    return pkgutil.iter_modules(ext.__path__)\n", "ext.a"),
+        (
+            "import pkgutil\nfrom pk import sub\nlist(pkgutil.iter_modules(sub.__path__))\n",
+            "pk.sub.b",
+        ),
+        (
+            "import pkgutil as p\ndef f():\n    import ext\n    p.walk_packages(ext.__path__)",
+            "ext.a",
+        ),
+        ("import pkgutil\nlist(pkgutil.iter_modules(__path__))\n", "pk.sub"),
+    ],
+)
+def test_modules_that_code_finds_in_a_folder_are_hidden_imports(
+    tmp_path: Path, source: str, expected: str
+) -> None:
+    files = {"pk/__init__.py": source, "pk/sub/__init__.py": "", "pk/sub/b.py": "", "ext/a.py": ""}
+    assert told(derive(installed(tmp_path, files), ["pk"])) == [f"pk: import {expected}"]
+
+
+def test_what_an_entry_point_leads_to_is_collected_with_its_metadata(tmp_path: Path) -> None:
+    source = "from importlib.metadata import entry_points\nFOUND = entry_points(group='pk.kinds')\n"
+    there = installed(tmp_path, {"pk/__init__.py": source, "plug/__init__.py": "", "plug/a.py": ""})
+    points = "[console_scripts]\nx = plug.b:main\n[pk.kinds]\none = plug.a:Kind [extra]\n"
+    (there.folder / "plug-1.dist-info" / "entry_points.txt").write_text(points)
+    found = derive(InstalledModules(tmp_path / "venv"), ["pk"])
+    assert told(found) == ["pk: import plug.a", "pk: metadata plug"]
+
+
+def test_code_that_nests_too_deep_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
+    deep = "x = " + "lambda: " * 199 + "1\n"
+    there = installed(
+        tmp_path, {"pk/__init__.py": f"from pk import a\n{OPENS}", "pk/a.py": deep, "pk/a.yaml": ""}
+    )
+    assert told(derive(there, ["pk"])) == ["pk: data a.yaml"]
+    assert list(there.unread) == ["pk.a"]
 
 
 def test_what_no_record_lists_has_hooks_too(tmp_path: Path) -> None:
@@ -221,3 +273,47 @@ def test_sources_that_this_python_cannot_read_are_told(tmp_path: Path) -> None:
     assert problem is None
     assert "warning: Python 3." in output
     assert "cannot read pk._a and 1 more (" in output
+
+
+# -- the recorded run ------------------------------------------------------------------------------
+
+
+def traced(folder: Path, *words: str) -> Trace:
+    """Run one command in a venv of this Python, which has a package that loads others."""
+    packages = {
+        "pk/__init__.py": "def load(name):\n    __import__(name)\n",
+        "pk/_late.py": "",
+    }
+    site = installed(folder, packages).folder
+    (folder / "venv" / "bin").mkdir()
+    (folder / "venv" / "bin" / "python").symlink_to(sys.executable)
+    (folder / "venv" / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).parent}\n")
+    return trace(folder / "venv", site, modules=(), commands=[words], timeout=60)
+
+
+@pytest.mark.parametrize(
+    "words", [["python", "-u", "app.py"], ["python3", "-W", "error", "-m", "app"]]
+)
+def test_an_interpreter_s_command_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    (tmp_path / "app.py").write_text("import beside, pk\npk.load('pk._late')\npk.load('shlex')\n")
+    (tmp_path / "beside.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    found = traced(tmp_path, *words)
+    assert found.failed == {}
+    assert {"pk._late", "shlex"} <= set(found.asked) & set(found.modules)
+    assert {"beside", "pk"}.isdisjoint(found.asked)
+    hooks = derive(InstalledModules(tmp_path / "venv"), ["pk"], trace=found)
+    assert told(hooks) == ["pk: import pk._late", "pk: import shlex"]
+
+
+def test_code_on_the_command_line_is_recorded(tmp_path: Path) -> None:
+    found = traced(tmp_path, "python", "-c", "import pk; pk.load('shlex')")
+    assert (found.failed, found.asked) == ({}, ("shlex",))
+
+
+def test_a_program_that_is_no_python_script_is_told_as_that(tmp_path: Path) -> None:
+    found = traced(tmp_path, shutil.which("sh") or "")
+    (why,) = found.failed.values()
+    assert why == "no Python script: what it does cannot be recorded"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from frozen_archives import Archive, Pyz, code
+from venvsmith.bundle.bytecode import read_module
 from venvsmith.bundle.graph import parse
+from venvsmith.bundle.marshalled import read_code, read_marshal
 from venvsmith.bundle.opcodes import OPCODES, Version
 from venvsmith.verify import Options, examine
 
@@ -123,6 +125,99 @@ def test_each_python_has_its_own_numbers_for_a_comparison() -> None:
         assert ops.compare not in ops.calls | ops.returns | ops.noise
 
 
+# What marshal.dumps(compile(HANDLES, "", "exec")) gives in each Python, compressed.
+HANDLES = """\
+def a(own, p):
+    x = __file__ / "a.json"
+    try:
+        return own(x)
+    except (OSError, KeyError):
+        return p
+def b(own):
+    with own(__file__ / "b.json") as x:
+        return x
+def c(own):
+    try:
+        own(__file__ / "c.json")
+    except ValueError:
+        raise KeyError
+def d(own):
+    if own:
+        return own(__file__ / "d.json")
+"""
+HANDLED: dict[Version, str] = {
+    (3, 8): (
+        "c-n1|!AiqG5Qb+qX}S$sOYtCh_0U{;(wm4No`i}9to0JwYzk^kWRs$n^kTjH5T5!<c^YTd)`Ze5Gqc%cX1@I=gpE"
+        "&-os*?U<P<3Uf(KASSrk#(szy;LN7X4>O8Ve6LQ%=L$Qoo9T;rHrMl}v$E@o~HxmaKye6S(IOpL{|tGfuia&%xoH"
+        "}}+&YKq>>8Fru2B=)RA2Eq7o5(Pm~zxFS+PIMu!q7Sp9Yb$w+3w$l`eF@s3js+ArMDFi05lR&3VjH!jzYsSb>#ku"
+        "t<nk5n0>9gH%n4S&3EaRf{16t$3gE~9E>UwSPiTI+uCa6eU7dMw#38i}O%t`d$-#TM=ID}}wMr6%KEwws8Ohc8lP"
+        "eRSIDlAGXu_3ThNf`uhLdSzB+~p!qO`V=h0Kyl10k@*bi3Q=tTo-fQAt<${E|T#2F>%=JKNf+y;2Apb(3Pxv&~?P"
+        "DyF$PuB4Xv^7JK9(@At@rpxEjk(R9e0;=a~dH"
+    ),
+    (3, 10): (
+        "c-n1}&q~8U5XNVAlXM&6AF6oqT7+B*f=3ZSJPGv>u+&RvvneRGkxfc%NiWvB&(T-fm#MSc)|ApL^UX40XMX!73G6"
+        "+L;+`UJl1PyF1Fs;N<dji5(xuF#Cu@|s6cL2=gzcQ?6m^OR)1yUFP>)NPvzc2$$rjjw2plM|U;{S2KrpLB54u#JK"
+        "*-uNuh)9dvr)*kh~vTAFpXnfdyXEJ%9IvQ>D2D%HP0p^jh`C7mY_VEr9op4&E$YYAVVKdk@89jDkQjfQLzQRAt^V"
+        "g3;gxxSQ02B0~}fljs$lN`Pl^5z+DPSHH+J~xJy)~ZOD|dK)FV|f2kQd?3<LE!ZEQmSIXa~!d<E>l3BgtLg?73#="
+        "dD|O;WIL+}M_EY_lBNf9Va!skKU(yAmHi#FQ9@+z7)42Iv^Kjt+70E!VkqONojss@#y4LYaR+1&0R8ldTDk8Mji$"
+        "v~7ou{Y2IgJKmOe4p$w-?MEiZ!}QL6X<;1`p5TG|2b`{J=K"
+    ),
+    (3, 11): (
+        "c-oDV&r2IY6vyA2*_g=>jV9O}3N~VCvIk2&6g-qd3#A3YQUXPLNi`d3i#26djkOU(dPqURLq(5;f?(|*<AR5<kpC"
+        "gY9zsujZ(@F0irM5llbLz*=6&`%dFcA!WqUD3atIE5hF9PqDLR5wIFeL4Ru=3)UUWrT^phO<+C;8)O*yz30oW2D5"
+        "KxA)IHoM8txS-G30UpgY1QiVm&9$*0faK<#XPMn!G@fN653*Rb70}_JGZ!EOJC)3OK+D8xtt$-o_(TqQTuA9@X_>"
+        "WS{6$yK7R0V!{q~}QYjyNT+pG*dflfa+fY-(`_rDfx&5dvWMHHki&xzJsW0oh>y^PqEt)u(JBy6f0Rtl)sm6vYil"
+        "4fqe~m`NjnZDb;UpX;Cgo3@lzHp|G0@A1X<X&hOXogpAy@AJKgY!BRCHbzvzr3fDv2f+gn1f8T1oGR87&${C#X5d"
+        "7CJzU4sy}LpwNmM9~U*B+l+rQFsh+wC9yYmq`bkD7aBhgjhlMEy`YLst$iSVvHXUs6MaI6{=dKg{3<5ocPkzIf$3"
+        "lmz_!We48YK}5H@l2nv86vu*YgU*ki8zrMV0^Km2lGd97d!r8$OxGD(+nv>4{~FtuSGery=BjgnOrsmQ%&`x{>Lm"
+        "ZwtZDs|TSHfoVkt~uF}+R%;45c5s4mw4Zu1bHcL%YS3IXE2mOC$0k`+wp~C%F_|HL#)3NN5`o(!*<gR!7v{$WA4P"
+        "k^wAqHamS0L&tvH`mFDAS%=85(nYAr*vy7t*60_S0oss*T;g5RozUZti7ar=-)*YN7p`8%xB7kItwnPQ@+A?4vp="
+        "wK5V1_69#U%R+U7+Rf"
+    ),
+    (3, 12): (
+        "c-noE&ubGw6vyA2$z~_nwE0C1YSH+sX)Zz$p$8E>2%=Dxh%{b8noUuOjm)MdDJhiVq1YaR7VN=;C!zG8X()nO@<)"
+        "W^(2|q$rb*bA(p~nw*_r*$zR&wk0X!EDbAMWepJ2mRcn3DBh&EG^*<3|l_oa;j^XPo);iP+`b(QggjcXRbItu`U1"
+        "~k~g@DCZd1C{X(72jyI%<h6T5E@uuS@l&FYCH>7OtXbGfBybQr@WHpuE^z<Ka`5OoNK<!Je9I6UGbt=*CVye%heS"
+        "ZKf73SsHkKz>4J-S85j~e4^-HIj)*kpTjKi0lP=>%v>lE$=eECWO`LQ>@!iEk>qZaIi2e&lzKJeZqk$7rx@|KKKc"
+        "XrA2UEO&o*wu|J$R*iK)mPsFrt45>qvw)(0#y0&8M!+frC|skX7#pbua&t=HEw2f;5wcO41}CrZJ^Z$;Bl}b?W)F"
+        "25kpIJBxdwHIY0D-0Bk4@7D_Jn4pg7Rf7&3k~i5j|7F}W&!CO%eXh|0m%>reUUQY9CVDL1#51NAhNfyLH~2PRS}k"
+        "fLB`FjvQ988uh_4_cDhFwLR`Zd4iMFtIo;7Q&(9ORhdD5|_2rAK;ys|Y(?j=s~Hp4Oa9=Xjg#+%W24Upl>05b|um"
+        "u~CQrA0P`&sS;7n96$k+Nld>P#v+|`Mvk8_{>o_btqC@4#Miwo(pN8KAze-&8Ox2AmcQqEeGP!r?S0TDn6D|ql0`"
+        "^1x1J0V+KZhA*O=ghlzfW;jEVa2SP5cH~"
+    ),
+    (3, 13): (
+        "c-noE&1(}u7{=e3NwSmOw3`oVu$E*~i%mpD(LxU@cn}1oB1=j!hp^2@ZHbA@Qmvkfr($~uTA>FI-lYFcgNkMe{tc"
+        "lySbFlEaW|$#nq=P@X7-u9zvr0>jC_bc4yLet1REwnfK9Lxn_{Il!^&1dg>Z$A=tB4~sasUK(s08jR}FwB%|H>Rp"
+        "-AWaf0%(Bl!hmiLc#17)xZe@SWqM`&Ek7?xWlqgCk49jCgNOMb6d><^LV*jUv1RNWlwu--xs1KJpQouTFr2qwO%z"
+        "n^1>q<u58P)EDt>5h^Wu#-o&yAJsxk*cld?Pdwt5niLRM!-`IY+HFngCrFNGNjLZN?IPuerzvF#|vtu`gx@|25AC"
+        "h_Yh2&X<jJOa9TzINnki@5*2>2;9i6pc^e&>8AEal4;$orZqzFnslWO2uWl~E^_l@t3!NNIrz^bCY1(Wn9z90!jq"
+        "3)!(+w-j<W8rxag<DD_<TQv9i39|iWpilpZ=J0pyN>!Uqu}}JC?F8E};YW%sb0(eabu?ehRFkX!a;}jRxmNsK6^*"
+        "AaI*s+3%2G%LQc65mo*sZzL>xz5F6R}POfcQ$#?FKGMkkj2&aI=KF(Cs?_r}j{jmrSje*xc`NqC>Q$o>y_-48Da!"
+        "7<@X*cpUX5LE>s44H&^y5Fiu;;5D<RlmP99q-%j{NA%p>e5$p_JGg!8E|7D&s->k)Lm8SDN-fh2a%F<btJ$2yj5L"
+        "q)b5Ij;8vf<f}DgL(lALJ#weCZh@=NPC3z+N1L+i_H~"
+    ),
+}
+
+
+@pytest.mark.parametrize("python", HANDLED, ids=str)
+def test_what_code_does_without_is_known_in_the_bytecode_of_each_python(python: Version) -> None:
+    data = zlib.decompress(base64.b85decode(HANDLED[python]))
+    found = read_module(read_code(data, python), python, is_data=lambda text: ".json" in text)
+    asks = [(ask.what[0], ask.guarded, ask.conditional) for ask in found.data]
+    assert asks == [
+        ("a", True, False),
+        ("b", False, False),
+        ("c", False, False),
+        ("d", False, True),
+    ]
+
+
+def test_slices_among_the_constants_of_3_14_are_read() -> None:
+    """Each is its three parts; what is counted among references is counted once."""
+    written = b")\x02" + b"\xba" + b"i\x01\0\0\0" + b"N" * 2 + b"r" + bytes(4)
+    assert read_marshal(written, (3, 14)) == (slice(1, None, None),) * 2
+
+
 # -- what is asked for -----------------------------------------------------------------------------
 
 
@@ -227,6 +322,159 @@ def test_a_file_that_code_does_without_may_be_missing_unless_it_raises(
 ) -> None:
     found = told(tmp_path, "import mine", {"mine": HERE + function})
     assert found == [f"{severity} bundle-data-missing a.json"]
+
+
+DOES_WITHOUT = """\
+try:
+    with open(os.path.join(HERE, 'a.json')) as f: X = f.read()
+except Exception:
+    X = 1
+
+try:
+    X = open(os.path.join(HERE, 'a.json')).read()
+except:
+    X = 1
+
+import store
+try:
+    store.find(HERE, 'a.json')
+except LookupError:
+    store.load('a.json')
+
+import contextlib
+with contextlib.suppress(OSError):
+    X = open(os.path.join(HERE, 'a.json')).read()
+
+if 'a.json' in os.listdir(HERE):
+    X = open(os.path.join(HERE, 'a.json'))
+
+import glob
+for p in glob.glob(os.path.join(HERE, 'a.json')):
+    X = open(p)
+
+import sys
+if not hasattr(sys, 'frozen'):
+    X = open(os.path.join(HERE, 'a.json'))
+
+CACHE = os.path.join(os.environ.get('X', '/tmp'), 'a.json')
+X = open(os.devnull)
+
+CACHE = os.path.join(HERE, 'a.json')
+
+import configparser
+X = configparser.ConfigParser().read([os.path.join(HERE, 'a.json')])
+
+NAME = 'a.json'
+def save(folder):
+    open(os.path.join(folder, NAME), 'w')
+
+import json
+def save(x):
+    p = os.path.join(HERE, 'a.json')
+    json.dump(x, p)
+
+def get():
+    return os.path.join(HERE, 'a.json')
+
+def load():
+    try:
+        return open(os.path.join(HERE, 'a.json'))
+    except Exception as e:
+        print(e)
+
+def load():
+    p = os.path.join(HERE, 'a.json')
+    try:
+        return open(p)
+    except (OSError, ValueError):
+        return None
+
+P = os.path.join(HERE, 'a.json')
+def load():
+    try:
+        return open(P)
+    except Exception:
+        return None
+
+def find():
+    for d in (HERE, '/etc'):
+        p = os.path.join(d, 'a.json')
+        if os.access(p, os.R_OK):
+            return p
+
+def load(own):
+    if own:
+        return open(os.path.join(HERE, 'a.json'))
+
+P = os.path.join(HERE, 'a.json')
+try:
+    X = session(P)
+except Exception:
+    X = None
+def use():
+    return X.run()
+"""
+NEEDS = """\
+X = open(os.path.join(HERE, 'a.json')).read()
+
+P = os.path.join(HERE, 'a.json')
+with open(P) as f:
+    X = f.read()
+
+NAME = 'a.json'
+def load():
+    with open(os.path.join(HERE, NAME)) as f:
+        return f
+
+P = os.path.join(HERE, 'a.json')
+def load():
+    return session(P)
+
+def own():
+    return os.path.join(HERE, 'a.json')
+def load():
+    return session(own())
+
+class K:
+    NAME = 'a.json'
+    def load(self):
+        return open(os.path.join(HERE, self.NAME))
+
+class K:
+    def __init__(self):
+        self.p = os.path.join(HERE, 'a.json')
+    def load(self):
+        return open(self.p)
+
+try:
+    X = open(os.path.join(HERE, 'a.json')).read()
+finally:
+    print('done')
+
+try:
+    X = open(os.path.join(HERE, 'a.json')).read()
+except ImportError:
+    X = 1
+
+try:
+    X = open(os.path.join(HERE, 'a.json')).read()
+except Exception as e:
+    print(e)
+    raise
+"""
+
+
+def test_a_file_that_certainly_is_opened_is_an_error_and_any_other_a_note(tmp_path: Path) -> None:
+    """Each is told by the name of the module that asks."""
+    spared = len(DOES_WITHOUT.split("\n\n"))
+    texts = [*DOES_WITHOUT.split("\n\n"), *NEEDS.split("\n\n")]
+    named = [text.replace("a.json", f"m{number}.json") for number, text in enumerate(texts)]
+    sources = {f"m{number}": HERE + text + "\n" for number, text in enumerate(named)}
+    sources |= dict.fromkeys(("store", "contextlib", "glob", "json", "configparser"), "A = 1")
+    found = told(tmp_path, "import " + ", ".join(f"m{n}" for n in range(len(texts))), sources)
+    needed = [f"m{number}.json" for number in range(spared, len(texts))]
+    errors = {line.split()[-1] for line in found if not line.startswith("info")}
+    assert errors == set(needed), [texts[int(n[1:-5])] for n in errors.symmetric_difference(needed)]
 
 
 def test_a_file_without_which_an_indirect_import_raises_is_missed(

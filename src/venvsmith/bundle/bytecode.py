@@ -6,10 +6,11 @@ Nothing runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
+from venvsmith.bundle.flow import RETURNED, Text, Value, Variable, flow
 from venvsmith.bundle.instructions import Instructions
 from venvsmith.bundle.marshalled import Code, MarshalError
 from venvsmith.bundle.modulecode import Ask, Import, ModuleCode
@@ -39,18 +40,30 @@ _WRITES_NAMES_LATER = frozenset({"globals", "setattr", "exec"})
 """The same for its functions, which may run while it is imported."""
 _FINDS_MODULES = frozenset({"meta_path", "initpkg"})
 """With one of these at hand a module may let others be found where no file is: an importer."""
-_LOOKS = frozenset({"exists", "isfile", "is_file", "lexists"})
+_LOOKS = frozenset(
+    {"exists", "isfile", "is_file", "isdir", "is_dir", "lexists", "access", "glob", "iglob",
+     "rglob", "listdir", "scandir", "iterdir"}
+)  # fmt: skip
 _ABSENCE = frozenset({"FileNotFoundError", "OSError", "IOError"})
 _LOOKS_FIRST = _LOOKS | _ABSENCE
 """Names of code that can do without a file, unless it raises for want of one."""
+_PARSERS = frozenset({"ConfigParser", "RawConfigParser"})
+"""What reads the files that are there, and passes over the others."""
 _WRITES_FILES = frozenset({"write_text", "write_bytes"})
+_WRITES_IT = frozenset(
+    {"dump", "save", "savez", "savetxt", "savefig", "to_csv", "to_json", "touch", "unlink",
+     "rmtree", "mkdir", "makedirs"}
+)  # fmt: skip
+"""Functions that make what they are given the name of, or take it away."""
 _WRITING = re.compile(r"^[wxa][bt+]*$")
 """How `open` is told to write."""
 LONGEST = 255
 """Characters of the longest name or path that is looked at."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
-_ASKING = CALLS | {"__file__", "jit"}
+_LISTS = frozenset({"iter_modules", "walk_packages"})
+_PLUGS = frozenset({"entry_points", "iter_entry_points"})
+_ASKING = CALLS | _LISTS | _PLUGS | {"__file__", "jit"}
 """Names without which code asks for nothing but its imports and data files."""
 _TELLING = _ASKING | _WRITES_NAMES_LATER | _FINDS_MODULES
 """Names without which a function has nothing to tell but these."""
@@ -58,17 +71,29 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
 _DOTTED = re.compile(r"\.*[A-Za-z_][\w.]*$")
 
 
-def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleCode:
+def is_data_name(text: str) -> bool:
+    """Tell whether a text looks like a data file's name."""
+    return "." in text and DATA_NAME.match(text) is not None
+
+
+def read_module(
+    code: Code,
+    python: Version,
+    *,
+    starts: bool = False,
+    is_data: Callable[[str], bool] = is_data_name,
+) -> ModuleCode:
     """Return what a module's code says.
 
     :param starts: whether it is a script, in which ``__name__`` is ``__main__``.
+    :param is_data: whether a text is a data file's name; where files are known, one of theirs.
     :raises KeyError: for a version of Python whose instructions are not known.
     :raises MarshalError: for imports that no compiler writes.
     """
     found = ModuleCode()
     top = Instructions(code, OPCODES[python], python, starts=starts)
     _namespace(top, found)
-    _read(top, found, "", set())
+    _read(top, _Reading(found=found, is_data=is_data), "")
     if found.metadata:
         found.metadata = _of_distributions(found)
     found.folders |= _resource_calls(found.imports)
@@ -78,6 +103,8 @@ def read_module(code: Code, python: Version, *, starts: bool = False) -> ModuleC
     found.data = [ask for ask in found.data if ask.names in at_hand]
     if found.by_variable:
         found.words = set(_words(code.consts, set()))
+    if found.groups:
+        found.groups = set(_words((code,), set(), inside=True))
     makes = found.finds_modules or "__getattr__" in found.defines
     found.open_ended = found.open_ended or makes
     return found
@@ -112,32 +139,42 @@ def _resource_calls(imports: list[Import]) -> frozenset[str]:
     return found
 
 
-def _read(steps: Instructions, found: ModuleCode, function: str, seen: set[int]) -> None:
-    """Read one code object, and those in it: functions, classes, comprehensions.
+@dataclass(kw_only=True, slots=True)
+class _Reading:
+    """What is known of a module so far.
 
-    :param seen: the identities of those that were read, each of which is read once.
+    :ivar seen: the identities of the code objects that were read, each of which is read once.
+    :ivar known: the variables and functions of the module that hold names of data files.
+    :ivar held: what these are called.
     """
-    code = steps.code
-    seen.add(id(code))
+
+    found: ModuleCode
+    is_data: Callable[[str], bool]
+    seen: set[int] = field(default_factory=set)
+    known: dict[Variable, Value] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+
+    def names_data(self, const: object) -> TypeGuard[str]:
+        return type(const) is str and 0 < len(const) <= LONGEST and self.is_data(const)
+
+
+def _read(steps: Instructions, reading: _Reading, function: str) -> None:
+    """Read one code object, and those in it: functions, classes, comprehensions."""
+    code, found = steps.code, reading.found
+    reading.seen.add(id(code))
     if steps.has(steps.ops.import_name) or steps.has(steps.ops.store_global):
         _statements(steps, found, function)
-    nested = []
-    names_data = False
-    for const in code.consts:
-        if type(const) is str:
-            if len(const) <= LONGEST and "." in const:
-                names_data = names_data or DATA_NAME.match(const) is not None
-        elif type(const) is Code:
-            nested.append(const)
+    names_data = any(map(reading.names_data, code.consts))
+    names_data = names_data or not reading.held.isdisjoint(code.names)
     tells = not _TELLING.isdisjoint(code.names)
     if tells:
         _promises(code, found)
     if names_data or (tells and not _ASKING.isdisjoint(code.names)):
-        _asks(steps, found, function)
-    for each in nested:
-        if id(each) not in seen:
+        _asks(steps, reading, function, names_data=names_data)
+    for each in code.consts:
+        if type(each) is Code and id(each) not in reading.seen:
             inside = f"{function}.{each.name}" if function else each.name
-            _read(steps.inner(each), found, inside[:LONGEST], seen)
+            _read(steps.inner(each), reading, inside[:LONGEST])
 
 
 def _statements(steps: Instructions, found: ModuleCode, function: str) -> None:
@@ -161,19 +198,24 @@ def _promises(code: Code, found: ModuleCode) -> None:
     found.finds_modules = found.finds_modules or not _FINDS_MODULES.isdisjoint(code.names)
 
 
-def _asks(steps: Instructions, found: ModuleCode, function: str) -> None:
-    """Note what one code object asks for besides its imports."""
+def _asks(steps: Instructions, reading: _Reading, function: str, *, names_data: bool) -> None:
+    """Note what one code object asks for besides its imports.
+
+    :param names_data: whether it may name data files.
+    """
+    found = reading.found
     names = frozenset(steps.code.names)
-    without, insists = _without_file(steps, function)
-    spot = Ask(what="", function=function, names=names, dispensable=without, insists=insists)
-    _constants(steps, found, spot)
+    spot = Ask(what="", function=function, names=names)
+    if names_data:
+        _files(steps, reading, spot)
+    _called(steps, found, spot)
     if "jit" in names and "script" in names:
         _jit_scripts(steps, found, spot)
-    if "__file__" in names:
-        if function:
-            found.folders.add(function.rpartition(".")[2])
-        folders = (c for c in steps.code.consts if _is_short(c) and WORD.match(c))
-        found.folder_names += [replace(spot, what=folder) for folder in folders]
+    if "__file__" in names and function:
+        found.folders.add(function.rpartition(".")[2])
+    if not _LISTS.isdisjoint(names):
+        found.lists += [replace(spot, what=package) for package in _listed(steps)]
+    found.groups |= _PLUGS & names
     found.by_variable = found.by_variable or not _IMPORT_CALLS.isdisjoint(names)
 
 
@@ -227,6 +269,9 @@ def _without_file(steps: Instructions, function: str) -> tuple[bool, bool]:
     names = frozenset(steps.code.names)
     if function and _writes(steps, names):
         return True, False
+    parses = not names.isdisjoint(_PARSERS) and "read" in names
+    if parses and names.isdisjoint({"open", "read_file"}):
+        return True, False
     if names.isdisjoint(_LOOKS_FIRST):
         return False, False
     ops = steps.ops
@@ -250,8 +295,41 @@ def _writes(steps: Instructions, names: frozenset[str]) -> bool:
     )
 
 
-def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
-    """Note each string that names a data file, or that a call of interest takes."""
+def _files(steps: Instructions, reading: _Reading, spot: Ask) -> None:
+    """Note each string that names a data file, and what holds it behind this code."""
+    without, insists = _without_file(steps, spot.function)
+    texts, variables = flow(steps, reading.names_data, reading.known)
+    for text in texts:
+        meets = frozenset(text.names)
+        ask = replace(
+            spot,
+            what=text.what,
+            guarded=_everywhere(text, steps.is_caught),
+            conditional=_everywhere(text, steps.is_conditional),
+            dispensable=without or not meets.isdisjoint(_WRITES_IT),
+            insists=insists,
+            names=spot.names | meets,
+            meets=meets,
+        )
+        reading.found.data.append(ask)
+    is_class = bool(spot.function) and steps.has(steps.ops.store_name)
+    of_class = is_class or "." in spot.function
+    goes_on = without and not insists
+    for variable, value in variables.items() if texts and not goes_on else ():
+        kind, name = (*variable[:1], steps.code.name) if variable == RETURNED else variable
+        if value.texts and kind != "local" and isinstance(name, str):
+            is_attribute = kind == "attribute" or (of_class and (is_class or kind == "returned"))
+            reading.known["attribute" if is_attribute else "name", name] = value
+            reading.held.add(name)
+
+
+def _everywhere(text: Text, holds: Callable[[int], bool]) -> bool:
+    """Tell whether something holds where a string is named, or wherever it is used."""
+    return holds(text.at) or (bool(text.used) and all(map(holds, text.used)))
+
+
+def _called(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
+    """Note each string that a call of interest takes."""
     for at in steps.where(steps.ops.load_const):
         text = steps.const(at)
         if not _is_short(text) or not text:
@@ -260,14 +338,8 @@ def _constants(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
         if called in _METADATA_CALLS and _NAME.match(text):
             call = replace(spot, of=steps.owner(steps.before(at)), call=called)
             found.metadata.append(_ask(steps, at, text, call))
-            continue
-        if called in _IMPORT_CALLS and _DOTTED.match(text):
-            into = found.dynamic
-        elif DATA_NAME.match(text):
-            into = found.data
-        else:
-            continue
-        into.append(_ask(steps, at, text, spot))
+        elif called in _IMPORT_CALLS and _DOTTED.match(text):
+            found.dynamic.append(_ask(steps, at, text, spot))
 
 
 def _jit_scripts(steps: Instructions, found: ModuleCode, spot: Ask) -> None:
@@ -286,13 +358,29 @@ def _ask(steps: Instructions, at: int, what: str, spot: Ask) -> Ask:
     )
 
 
-def _words(consts: tuple[Any, ...], seen: set[int]) -> Iterator[str]:
+def _listed(steps: Instructions) -> Iterator[str]:
+    """Yield the variables of the packages in whose folders code looks for modules."""
+    ops = steps.ops
+    for at in steps.where(ops.load_name, ops.load_global, *ops.load_attr):
+        if steps.name(at) == "__path__":
+            yield steps.owner(at)
+        elif steps.name(at) == "__file__" and not steps.owner(at):
+            yield ""
+
+
+def _words(consts: tuple[Any, ...], seen: set[int], *, inside: bool = False) -> Iterator[str]:
+    """Yield the words among constants.
+
+    :param inside: also those of the code among them.
+    """
     seen.add(id(consts))
     for const in consts:
         if _is_short(const) and WORD.match(const):
             yield const
         elif isinstance(const, tuple) and id(const) not in seen:
-            yield from _words(const, seen)
+            yield from _words(const, seen, inside=inside)
+        elif inside and isinstance(const, Code) and id(const.consts) not in seen:
+            yield from _words(const.consts, seen, inside=True)
 
 
 def _is_short(const: object) -> TypeGuard[str]:

@@ -94,7 +94,7 @@ class FrozenModules:
     def _parsed(self, data: bytes, name: str, *, starts: bool = False) -> ModuleCode:
         where = f"{self.archive.path}:{name}"
         code = parse(data, self.python, where, starts=starts)
-        self._statements += len(code.imports) + len(code.data) + len(code.folder_names)
+        self._statements += len(code.imports) + len(code.data)
         if self._statements > MAX_STATEMENTS:
             raise over(f"with what was read before more than {MAX_STATEMENTS} imports", where)
         return code

@@ -150,18 +150,26 @@ def _data(
     if not installed.is_package(top):
         return
     knows = folders_at_hand(graph, module, code)
-    for ask in (*code.data, *code.folder_names):
-        if not ask.names & knows:
+    told: set[str] = set()
+    for ask in sorted(code.data, key=lambda ask: not ask.firm):
+        # A file of that very name is there; a folder's name is a common word.
+        if (ask.names if "." in ask.what else ask.meets).isdisjoint(knows):
             continue
         paths = [escape(path) for path in installed.data_named(module, ask.what)]
         if len(paths) > LARGEST:
             paths = [f"**/{escape(ask.what)}/**/*"]
-        for path in paths:
+        fresh = [path for path in dict.fromkeys(paths) if path not in told]
+        told.update(fresh)
+        for path in fresh:
             why = f"opened by {_place(module, ask)}"
             yield Need(kind="data", what=path, why=why, package=top, certain=ask.firm)
 
 
 def _metadata(installed: InstalledModules, module: str, code: ModuleCode) -> Iterator[Need]:
+    for group in sorted(code.groups & installed.plugins.keys()):
+        why = f"its entry points are asked for by {module}"
+        for name in dict.fromkeys(name for name, _ in installed.plugins[group]):
+            yield Need(kind="metadata", what=name, why=why, certain=False)
     for ask in code.metadata:
         name = canonicalize_name(ask.what)
         if name in installed.distributions:
@@ -170,7 +178,10 @@ def _metadata(installed: InstalledModules, module: str, code: ModuleCode) -> Ite
 
 
 def _imports(installed: InstalledModules, graph: Graph, module: str) -> Iterator[Need]:
-    """Yield modules that are imported by a string, and that nothing reached so far imports."""
+    """Yield modules that code finds without a statement, and that nothing reached so far imports.
+
+    By a string, in the folder of a package, or by their entry points.
+    """
     code = graph.codes.get(module)
     if code is None:
         return
@@ -185,9 +196,41 @@ def _imports(installed: InstalledModules, graph: Graph, module: str) -> Iterator
         for name in (f"{package}.{word.lstrip('.')}", word):
             if installed.path_of(name) is not None:
                 why.setdefault(name, f"among the names that {module} imports when asked")
+    for name, reason in _plugins(installed, graph, module, code):
+        why.setdefault(name, reason)
     for name, reason in why.items():
         if name not in graph.reached:
             yield Need(kind="import", what=name, why=reason, certain=name in certain)
+
+
+def _plugins(
+    installed: InstalledModules, graph: Graph, module: str, code: ModuleCode
+) -> Iterator[tuple[str, str]]:
+    """Yield modules that code finds in the folder of a package, or as entry points, and why."""
+    for ask in code.lists:
+        for base in _lists(graph, graph.package_of(module), code, ask):
+            for name in installed.modules_in(base):
+                yield name, f"found in its folder by {_place(module, ask)}"
+    for group in sorted(code.groups & installed.plugins.keys()):
+        for _, name in installed.plugins[group]:
+            if name in installed.known:
+                yield name, f"an entry point that {module} asks for"
+
+
+def _lists(graph: Graph, package: str, code: ModuleCode, ask: Ask) -> Iterator[str]:
+    """Yield the packages whose modules code lists: its own, or those that it imported."""
+    if not ask.what:
+        yield package
+    for entry in code.imports if ask.what else ():
+        base = absolute(entry, package)
+        here = ask.what == "?" and entry.function == ask.function
+        if base is None:
+            continue
+        if not entry.names and (here or base == ask.what):
+            yield base
+        for name in entry.names:
+            if (here or name == ask.what) and graph.modules.is_package(f"{base}.{name}"):
+                yield f"{base}.{name}"
 
 
 def _sources(module: str, code: ModuleCode) -> Iterator[Need]:
@@ -211,8 +254,10 @@ def _add_loaded(collected: _Collected, trace: Trace) -> None:
     In the order in which they were loaded: what one of them imports by a statement goes with it.
     """
     installed, graph = collected.installed, collected.graph
+    # Of the standard library, what its own modules import goes with these.
+    own = installed.known | set(trace.asked)
     for module in trace.modules:
-        if module in graph.reached or module not in installed.known:
+        if module in graph.reached or module not in own:
             continue
         why = "loaded in a run; no statement imports it"
         place = collected.place(module)

@@ -36,6 +36,11 @@ CODE_ENDINGS = (
 MAX_SOURCE = 16 * 1024 * 1024
 
 
+def is_data(path: str) -> bool:
+    """Tell whether a file of a package is neither its code nor compiled."""
+    return not path.endswith(CODE_ENDINGS) and ".so." not in path
+
+
 class InstalledModules:
     """All modules of a venv's site-packages, and of the standard library.
 
@@ -63,6 +68,7 @@ class InstalledModules:
         self.files = frozenset(_files(self.tree))
         self.known = frozenset(module_names(self.files))
         self.unread: dict[str, str] = {}
+        self._data_names: dict[str, frozenset[str]] = {}
 
     @cached_property
     def _packages(self) -> frozenset[str]:
@@ -77,6 +83,13 @@ class InstalledModules:
             found[path.partition("/")[0]].append(path)
         return found
 
+    def data_names(self, top: str) -> frozenset[str]:
+        """Return what a package's data files are called, and the folders that hold any."""
+        if top not in self._data_names:
+            inside = (p.split("/")[1:] for p in self._by_top.get(top, ()) if is_data(p))
+            self._data_names[top] = frozenset(part for parts in inside for part in parts)
+        return self._data_names[top]
+
     def has(self, module: str) -> bool:
         """Tell whether a module or package is there; the standard library is taken as whole."""
         return module in self.known or module.partition(".")[0] in self._of_python
@@ -84,6 +97,12 @@ class InstalledModules:
     def is_package(self, module: str) -> bool:
         """Tell whether a module may hold others; any of the standard library's may."""
         return module in self._packages or module.partition(".")[0] in self._of_python
+
+    def modules_in(self, package: str) -> Iterator[str]:
+        """Yield the modules that lie in a package's own folder, sorted."""
+        for name in sorted(self.known):
+            if name.rpartition(".")[0] == package:
+                yield name
 
     def path_of(self, module: str) -> str | None:
         """Return the path of a module's source below site-packages."""
@@ -99,12 +118,17 @@ class InstalledModules:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                code = compile(source, path or "", "exec", dont_inherit=True)
+                code = marshal.dumps(compile(source, path or "", "exec", dont_inherit=True))
+            python = sys.version_info[:2]
+            names = self.data_names(module.partition(".")[0])
+            return read_module(
+                read_code(code, python),
+                python,
+                is_data=lambda text: text.strip("/").rpartition("/")[2] in names,
+            )
         except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
             self.unread[module] = str(exc) or type(exc).__name__
             return None
-        python = sys.version_info[:2]
-        return read_module(read_code(marshal.dumps(code), python), python)
 
     def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
         """Return what `read` returns for each of many modules."""
@@ -116,6 +140,7 @@ class InstalledModules:
         A folder lies beside the module or above it within its package; a file's name may be the
         end of a path whose beginning the code has elsewhere.
         """
+        what = what.strip("/")
         top, _, _ = module.partition(".")
         here = (self.path_of(module) or f"{top}/").rpartition("/")[0]
         folders = []
@@ -123,9 +148,9 @@ class InstalledModules:
             folders.append(f"{here}/{what}")
             here = here.rpartition("/")[0]
         for path in self._by_top.get(top, ()):
-            if path.endswith(CODE_ENDINGS):
+            if not is_data(path):
                 continue
-            is_file = "." in what and path.endswith(f"/{what}")
+            is_file = path.endswith(f"/{what}")
             if is_file or any(path.startswith(f"{folder}/") for folder in folders):
                 yield path.removeprefix(f"{top}/")
 
@@ -177,6 +202,21 @@ class InstalledModules:
                 stem, _, version = folder.removesuffix(".dist-info").partition("-")
                 found[canonicalize_name(stem)] = version, folder
         return found
+
+    @cached_property
+    def plugins(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        """Return the entry points: group to distributions and modules, without commands."""
+        found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for name, (_, folder) in sorted(self.distributions.items()):
+            group = ""
+            text = self.tree.text(f"/{folder}/entry_points.txt", MAX_SOURCE) or ""
+            for line in map(str.strip, text.splitlines()):
+                _, given, target = line.partition("=")
+                if line.startswith("["):
+                    group = line.strip("[] ")
+                elif given and not group.endswith("_scripts"):
+                    found[group].append((name, target.partition(":")[0].partition("[")[0].strip()))
+        return {group: tuple(those) for group, those in found.items()}
 
     @cached_property
     def brought(self) -> Mapping[str, tuple[str, ...]]:

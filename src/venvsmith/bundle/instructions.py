@@ -36,8 +36,12 @@ WIDTH = 32
 """Bits of an argument, all EXTENDED_ARG included."""
 LARGEST = 2**30 - 1
 """The largest number of an exception table."""
+WALK = 2000
+"""Instructions of a handler that are looked at; one that is longer is taken to go on."""
 Stretches = tuple[tuple[int, ...], tuple[int, ...]]
 """Where stretches begin, in order, and how far each of them or one before it reaches."""
+_OF_IMPORTS = frozenset({"ImportError", "ModuleNotFoundError"})
+"""Exceptions that are raised for want of a module and of nothing else."""
 
 
 class Instructions:
@@ -52,6 +56,7 @@ class Instructions:
         self.starts = starts
         self._python = python
         self._ops = code.code[::2]
+        self._outcomes: dict[int, tuple[bool, tuple[int, ...]]] = {}
 
     def inner(self, code: Code) -> Instructions:
         """Return the instructions of a code object in this one: a function, a class."""
@@ -213,20 +218,93 @@ class Instructions:
         )
 
     def is_guarded(self, at: int) -> bool:
-        """Tell whether an exception here is handled: in ``try`` or ``with`` (3.11 and later).
-
-        Before 3.11 such a stretch begins with a jump to its handler: `is_conditional`.
-        """
+        """Tell whether an exception here is handled: in ``try`` or ``with``."""
         return _lies_in(self._handled, at)
 
     def is_conditional(self, at: int) -> bool:
         """Tell whether a jump forward can pass over an instruction."""
         return _lies_in(self._jumped, at)
 
+    def is_caught(self, at: int) -> bool:
+        """Tell whether code can go on after an exception here.
+
+        Not so in ``finally``, behind a handler that raises, behind one for imports that fail, and
+        in a ``with`` other than that of `contextlib.suppress`.
+        """
+        pending, seen = [at], set[int]()
+        while pending:
+            handler = self._handler(pending.pop())
+            if handler is None or handler in seen:
+                continue
+            seen.add(handler)
+            if handler not in self._outcomes:
+                self._outcomes[handler] = self._outcome(handler)
+            goes_on, raised = self._outcomes[handler]
+            if goes_on or len(seen) > NOISE:
+                return True
+            pending += raised[:NOISE]
+        return False
+
+    def _handler(self, at: int) -> int | None:
+        """Return where the handler begins that an exception here is given to first."""
+        index = bisect_right(self._entries, (at, len(self._ops) + 1, 0))
+        around = self._entries[max(0, index - NOISE) : index]
+        return next((target for _, end, target in reversed(around) if at < end), None)
+
+    def _outcome(self, handler: int) -> tuple[bool, tuple[int, ...]]:
+        """Tell whether code can go on behind a handler, and where that raises."""
+        ops = self.ops
+        raised: list[int] = []
+        pending, seen = [handler], set[int]()
+        while pending:
+            at = pending.pop()
+            while at < len(self._ops) and at not in seen:
+                seen.add(at)
+                op, following = self._ops[at], self._op_of(at + 1)
+                if (op == ops.leaves and following != ops.reraises) or len(seen) > WALK:
+                    return True, ()
+                if op == ops.asks_exit and "suppress" in self.code.names:
+                    return True, ()
+                raises = op == ops.reraises and following != ops.leaves
+                if raises or op in (ops.raises, ops.asks_exit):
+                    raised.append(at)
+                if raises or op in ops.returns or op in (ops.raises, ops.asks_exit):
+                    break
+                at = self._next(at, pending)
+        return False, tuple(raised)
+
+    def _next(self, at: int, others: list[int]) -> int:
+        """Return which instruction may be next; add to others where a jump may lead besides."""
+        op = self._ops[at]
+        if op in self.ops.jumps_back:
+            return len(self._ops) if op in self.ops.jumps_always else at + 1
+        if op not in self.ops.jumps_forward | self.ops.jumps_absolute:
+            return at + 1
+        if op in self.ops.jumps_always or self._asks_for_imports(at):
+            return self._target(at)
+        others.append(self._target(at))
+        return at + 1
+
+    def _asks_for_imports(self, jump: int) -> bool:
+        """Tell whether a jump passes over a handler for imports that fail."""
+        loads = (self.ops.load_name, self.ops.load_global)
+        last = self.before(jump)
+        return any(
+            self.op(at) in loads and self.name(at) in _OF_IMPORTS
+            for at in (last, self.before(last))
+        )
+
+    @cached_property
+    def _entries(self) -> list[tuple[int, int, int]]:
+        """Where stretches begin and end whose exceptions are handled, and where they are."""
+        if self._python >= EXCEPTION_TABLES:
+            return sorted(_exception_table(self.code.exceptions))
+        begins = ((at, self._target(at)) for at in self.where(*self.ops.sets_up))
+        return [(at + 1, target, target) for at, target in begins]
+
     @cached_property
     def _handled(self) -> Stretches:
-        has_table = self._python >= EXCEPTION_TABLES
-        return _exception_table(self.code.exceptions if has_table else b"")
+        return _in_order([(start, end) for start, end, _ in self._entries])
 
     @cached_property
     def _jumped(self) -> Stretches:
@@ -263,8 +341,8 @@ def _pattern(operations: tuple[int, ...]) -> re.Pattern[bytes]:
     return re.compile(b"[" + re.escape(bytes(operations)) + b"]", re.DOTALL)
 
 
-def _exception_table(table: bytes) -> Stretches:
-    """Return the stretches that an exception table covers.
+def _exception_table(table: bytes) -> list[tuple[int, int, int]]:
+    """Return the stretches that an exception table covers, and where exceptions in them lead.
 
     Each entry is four numbers of six bits a byte, the first byte of an entry marked:
     CPython's Objects/exception_handling_notes.txt.
@@ -279,9 +357,9 @@ def _exception_table(table: bytes) -> Stretches:
         numbers.append(value)
         value = 0
         if len(numbers) == 4:  # noqa: PLR2004 - start, length, target, depth
-            found.append((numbers[0], numbers[0] + numbers[1]))
+            found.append((numbers[0], numbers[0] + numbers[1], numbers[2]))
             numbers = []
-    return _in_order(found)
+    return found
 
 
 def _in_order(stretches: list[tuple[int, int]]) -> Stretches:

@@ -1,7 +1,7 @@
 """Marshalled data read as data: no code object is made, nothing is executed, everything bounded.
 
 `marshal.loads` is documented as unsafe for data from elsewhere. The format is that of CPython's
-`Python/marshal.c`, versions 2 to 4 (Python 3.8 to 3.13).
+`Python/marshal.c`, versions 2 to 5 (Python 3.8 to 3.14).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ MAX_DEPTH = 200
 MAX_VALUES = 2_000_000
 """Values in containers; the largest known module has 36,000."""
 SHARED = 8
-"""How many times its own length all code objects of a module may have together: less than once in
-what is known, as they may refer to the same parts."""
+"""How many times its own length all code objects of a module may have together, as they may refer
+to the same parts: below 1 in every module measured."""
 _INT = struct.Struct("<i")
 _UINT = struct.Struct("<I")
 _FLAG_REF = 0x80
@@ -227,7 +227,7 @@ _SHORT = frozenset(b"zZ") | {tag | _FLAG_REF for tag in b"zZ"}
 _BYTES = frozenset((ord("s"), ord("s") | _FLAG_REF))
 _NULL = object()
 _STRINGS = frozenset((str,))
-_CONTAINERS = frozenset(b"()[{<>c")
+_CONTAINERS = frozenset(b"()[{<>c:")
 _READ: dict[int, Callable[[_Reader, int], Any]] = {
     ord("0"): lambda _reader, _depth: _NULL,
     ord("N"): lambda _reader, _depth: None,
@@ -255,5 +255,6 @@ _READ: dict[int, Callable[[_Reader, int], Any]] = {
     ord("{"): _Reader.dictionary,
     ord("<"): _Reader.large_tuple,
     ord(">"): _Reader.large_tuple,
+    ord(":"): lambda reader, depth: slice(*reader.values(3, depth + 1)),
     ord("c"): _Reader.code,
 }

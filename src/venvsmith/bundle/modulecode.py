@@ -38,7 +38,9 @@ class Import:
 class Ask:
     """Something that code asks for by a name in it: a data file, a distribution, a module.
 
+    :param guarded: in a ``try`` or ``with``; for a data file, where code goes on without it.
     :param names: identifiers that the same code uses, for a data file.
+    :param meets: those of them that the file's name meets on its way to where it is used.
     :param dispensable: whether the same code writes files, or goes on where one is not there.
     :param insists: whether the same code raises where a file is not there.
     :param call: the function that is asked, for a distribution.
@@ -54,6 +56,7 @@ class Ask:
     call: str = ""
     of: str = ""
     names: frozenset[str] = frozenset()
+    meets: frozenset[str] = frozenset()
 
     @property
     def firm(self) -> bool:
@@ -69,9 +72,11 @@ class ModuleCode:
     :ivar open_ended: whether it may define others: a star import, ``__getattr__``, ``globals()``.
     :ivar finds_modules: whether modules below it may come from elsewhere than a file.
     :ivar data: names of data files in code that knows the module's own folder, or calls what does.
-    :ivar folder_names: words in code that has ``__file__`` itself: maybe folders beside it.
     :ivar by_variable: whether it imports modules by names that it computes.
-    :ivar strings: words at its top level, where it does.
+    :ivar words: words at its top level, where it does.
+    :ivar lists: packages whose modules it lists by ``pkgutil``, each by the variable that it is in;
+        empty for its own, ``?`` where that cannot be told.
+    :ivar groups: words in it, where it asks for entry points.
     :ivar folders: functions and variables from which the module's own folder can be had, those of
         ``importlib.resources`` among them.
     :ivar metadata: distributions whose metadata it asks for.
@@ -85,9 +90,10 @@ class ModuleCode:
     finds_modules: bool = False
     data: list[Ask] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
-    folder_names: list[Ask] = field(default_factory=list)
     by_variable: bool = False
     words: set[str] = field(default_factory=set)
+    lists: list[Ask] = field(default_factory=list)
+    groups: set[str] = field(default_factory=set)
     metadata: list[Ask] = field(default_factory=list)
     dynamic: list[Ask] = field(default_factory=list)
     scripted: list[Ask] = field(default_factory=list)

@@ -24,6 +24,7 @@ class Trace:
     """What a run showed.
 
     :param modules: those that were loaded, in that order.
+    :param asked: those of them that code below site-packages had imported.
     :param opened: files below site-packages that Python code opened.
     :param metadata: names of distributions whose metadata were asked for.
     :param libraries: shared objects below site-packages that were mapped.
@@ -31,6 +32,7 @@ class Trace:
     """
 
     modules: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()

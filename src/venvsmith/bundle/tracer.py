@@ -1,4 +1,4 @@
-"""Run inside a venv: import modules, run scripts, and write down what that loaded and opened.
+"""Run inside a venv: import modules, run commands, and write down what that loaded and opened.
 
 usage: python tracer.py REQUEST.json ANSWER.json
 
@@ -30,8 +30,10 @@ def main() -> None:
 def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str, Any]:
     """Return the modules loaded, files opened, metadata asked for and libraries mapped.
 
-    Modules come in the order of their loading, without those that were there before.
+    Modules come in the order of their loading, without those that were there before; those that
+    code of the environment asked for are named besides.
     """
+    wanted = Wanted(site)
     opened: Dict[str, None] = {}
     asked: Dict[str, None] = {}
     failed: Dict[str, str] = {}
@@ -49,6 +51,7 @@ def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str,
     importlib.metadata.Distribution.from_name = classmethod(from_name)  # type: ignore[assignment, method-assign]
     before = frozenset(sys.modules)
     sys.addaudithook(hear)
+    sys.meta_path.insert(0, wanted)
     for name in modules:
         try:
             importlib.import_module(name)
@@ -60,6 +63,7 @@ def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str,
             failed[" ".join(argv)] = problem
     return {
         "modules": [name for name in sys.modules if name not in before],
+        "asked": list(wanted.names),
         "opened": sorted(opened),
         "metadata": sorted(asked),
         "libraries": mapped(site),
@@ -67,17 +71,79 @@ def trace(modules: List[str], commands: List[List[str]], site: str) -> Dict[str,
     }
 
 
+class Wanted:
+    """A finder that finds nothing, and notes what code of the environment looks for.
+
+    An import by compiled code has no frame of its own: the nearest is that of who imported it.
+    """
+
+    def __init__(self, site: str) -> None:
+        """Note imports by files below a folder."""
+        self.site = site
+        self.names: Dict[str, None] = {}
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        """Note a module; others find it."""
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - who asks is in no argument
+        while frame is not None and is_importlib(frame.f_code.co_filename):
+            frame = frame.f_back
+        if frame is not None and frame.f_code.co_filename.startswith(self.site):
+            self.names[name] = None
+
+
+def is_importlib(path: str) -> bool:
+    """Tell whether code of a file is that which imports modules for others."""
+    return path.startswith("<frozen importlib") or path.endswith("importlib/__init__.py")
+
+
+ALONE = "ABbdEiIOPqRsSuvx"
+"""Options of Python that take no word after them."""
+
+
 def run(argv: List[str]) -> str:
-    """Run a console script of this environment in this process; return why it failed, or ''."""
-    script = os.path.join(os.path.dirname(sys.executable), argv[0])
-    sys.argv[:] = [script, *argv[1:]]
+    """Run a command of this environment in this process; return why it failed, or ''."""
+    folder = os.path.dirname(sys.executable)
+    path = list(sys.path)
     try:
+        if os.path.basename(argv[0]).startswith("python"):
+            interpret(argv[1:])
+            return ""
+        script = os.path.join(folder, argv[0])
+        with open(script, "rb") as file:
+            head = file.read(1000)
+        if b"\0" in head or (head.startswith(b"#!") and b"python" not in head):
+            return "no Python script: what it does cannot be recorded"
+        sys.argv[:] = [script, *argv[1:]]
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
         return "" if end.code in (None, 0) else "exits with %s" % end.code
     except BaseException as error:
         return "%s: %s" % (type(error).__name__, error)
+    finally:
+        sys.path[:] = path
     return ""
+
+
+def interpret(words: List[str]) -> None:
+    """Do what Python would with these words: ``-c CODE``, ``-m MODULE`` or a file."""
+    while words and words[0][:1] == "-" and words[0].strip(ALONE) == "-":
+        words = words[1:]
+    if len(words) > 1 and words[0] in ("-W", "-X"):
+        interpret(words[2:])
+    elif len(words) > 1 and words[0] in ("-c", "-m"):
+        sys.argv[:] = [words[0], *words[2:]]
+        sys.path.insert(0, os.getcwd())
+        if words[0] == "-m":
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            code = compile(words[1], "<string>", "exec")
+            exec(code, {"__name__": "__main__"})  # noqa: S102 - what the command says
+    elif words and words[0][:1] != "-":
+        sys.argv[:] = words
+        sys.path.insert(0, os.path.dirname(os.path.abspath(words[0])))
+        runpy.run_path(words[0], run_name="__main__")
+    else:
+        raise ValueError("no code that could be recorded: python %s" % " ".join(words))
 
 
 def mapped(site: str) -> List[str]:

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.bundle.bytecode import RESOURCE_CALLS
 from venvsmith.bundle.contents import LIBRARY
+from venvsmith.bundle.flow import OPENS
 from venvsmith.bundle.graph import absolute
 from venvsmith.collect.probe import elf
 from venvsmith.model.bundle import MissingLibrary, MissingPart
@@ -35,7 +36,12 @@ ON_DESKTOPS = (
 """Beginnings of those that go with the system's display, sound and drivers (PyInstaller's
 `depend/dylib.py` leaves most of them out): missing, they are no mistake of the bundle's."""
 _FILE_KNOWN = {"__file__", "__path__"}
-_OPENS = {"open", "read_text", "read_bytes", "load", "safe_load", "get_data", "open_text"}
+_OF_PATHS = frozenset(
+    {"os", "path", "join", "dirname", "abspath", "realpath", "normpath", "basename", "fspath",
+     "pathlib", "Path", "PurePath", "parent", "parents", "resolve", "absolute", "joinpath",
+     "as_posix", "str", "__name__", "__package__", "importlib", "sys"}
+)  # fmt: skip
+"""What makes a path, and does nothing with the file there."""
 
 
 def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
@@ -68,15 +74,18 @@ def missing_data(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
             if top in installed and not _holds(installed[top], ask.what):
                 continue
             part = _part(graph, module, ask, expected=f"{top}/…/{ask.what}")
-            # A name at the top level is a constant, unless something there opens files.
-            opens = ask.firm and (ask.insists or not _OPENS.isdisjoint(ask.names))
-            by_chance = not ask.function and ask.conditional
-            by_chance = by_chance or (ask.dispensable and not ask.insists)
+            insists = ask.insists and not ask.guarded
+            # What code may never come to, does without or writes is no certain loss.
+            by_chance = not insists and (ask.dispensable or ask.guarded or ask.conditional)
+            by_chance = by_chance or (ask.conditional and not ask.function)
+            used = not ask.meets.isdisjoint(knows) and not ask.meets <= knows | _OF_PATHS
+            used = used and not by_chance
+            opens = ask.insists or not OPENS.isdisjoint(ask.meets)
             yield replace(
                 part,
-                certain=opens and not by_chance,
-                direct=part.direct and not by_chance,
-                doubtful=ask.dispensable and ask.insists,
+                certain=used and ask.firm and opens,
+                direct=used and part.direct,
+                doubtful=ask.dispensable and insists,
             )
 
 

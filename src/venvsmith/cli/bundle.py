@@ -62,12 +62,12 @@ def hooks(
 ) -> int:
     """Write the hooks for a stage.
 
-    Derived from the installed packages: modules imported by name, data files that code opens,
-    libraries opened at run time, metadata that is asked for, sources that TorchScript reads. What
-    PyInstaller in that venv has a hook for is left to it. A venv without the stage's imports is
-    refused, and nothing is written; an editable's are found in its source. Beside the hooks lies
-    venvsmith_diagnose.py: one line in the application's entry script lets `venvsmith verify
-    bundle:` ask it what it can import.
+    Derived from the installed packages: modules imported by name, listed in a folder or behind
+    entry points, data files that code opens, libraries opened at run time, metadata that is asked
+    for, sources that TorchScript reads. What PyInstaller in that venv has a hook for is left to it.
+    A venv without the stage's imports is refused, and nothing is written; an editable's are found
+    in its source. Beside the hooks lies venvsmith_diagnose.py: one line in the application's entry
+    script lets `venvsmith verify bundle:` ask it what it can import.
     """
     from venvsmith.bundle.hook import text_of  # noqa: PLC0415 - `--help` must not pay
     from venvsmith.bundle.hooks import derive  # noqa: PLC0415

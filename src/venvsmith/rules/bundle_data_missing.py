@@ -52,10 +52,12 @@ class BundleDataMissing(Rule):
     or the hooks that `venvsmith bundle hooks` writes.
 
     ## When it is fine
-    Where only a function reads the file that the application never calls. What belongs to no
-    package that the application imports is told as information, and so is a file in code that
-    writes files, or looks whether one is there and goes on without it. Code that raises where it
-    finds none needs it; code that does both is a warning.
+    Where only a function reads the file that the application never calls. It is information where
+    nothing shows that the application stops: where the asker belongs to no package that the
+    application imports; where the file is only named, or written; where code looks whether it is
+    there, comes to it under some condition only, or goes on after whatever its absence raises
+    (`except Exception`, `contextlib.suppress`). Code that raises where it finds none needs it; code
+    that does both is a warning.
     """
 
     name = "bundle-data-missing"
