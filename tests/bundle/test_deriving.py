@@ -15,7 +15,7 @@ from venvsmith.bundle.hooks import derive
 from venvsmith.bundle.installed import InstalledModules
 from venvsmith.bundle.traced import Trace, trace
 from venvsmith.cli.main import cli
-from venvsmith.errors import JudgedError
+from venvsmith.errors import JudgedError, SurroundingsError
 
 OPENS = "import os\nD = open(os.path.join(os.path.dirname(__file__), 'a.yaml')).read()\n"
 
@@ -216,6 +216,14 @@ def hooks(folder: Path, imports: str = "") -> tuple[str, BaseException | None]:
     where = ["--venv", str(folder / "venv"), "--output", str(folder / "hooks")]
     result = CliRunner().invoke(cli, [*argv, *where], standalone_mode=False)
     return result.output, result.exception
+
+
+def test_a_folder_that_cannot_be_made_is_the_surroundings_fault(tmp_path: Path) -> None:
+    installed(tmp_path, {"pk/__init__.py": ""})
+    (tmp_path / "hooks").symlink_to(tmp_path / "venvsmith.toml" / "below a file")
+    _, problem = hooks(tmp_path)
+    assert isinstance(problem, SurroundingsError)
+    assert problem.where == str(tmp_path / "hooks")
 
 
 @pytest.mark.parametrize("imports", ["", 'imports = ["pk"]\n'])

@@ -146,7 +146,7 @@ def _write(shared: Shared, output: Path, hooks: dict[str, str]) -> None:
     from importlib import resources  # noqa: PLC0415
 
     from venvsmith.bundle.hook import OURS  # noqa: PLC0415
-    from venvsmith.files import write_files  # noqa: PLC0415
+    from venvsmith.files import make_folder, write_files  # noqa: PLC0415
 
     entry = resources.files("venvsmith.bundle") / "venvsmith_diagnose.py"
     files = {**hooks, "venvsmith_diagnose.py": entry.read_text(encoding="utf-8")}
@@ -154,7 +154,7 @@ def _write(shared: Shared, output: Path, hooks: dict[str, str]) -> None:
     for path in output.glob("hook-*.py"):
         if path not in changes and OURS in path.read_text("utf-8", "replace")[:500]:
             changes[path] = None
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     for path in sorted(write_files(changes)):
         shared.say(f"{'wrote' if changes[path] is not None else 'removed'} {path}")
 
