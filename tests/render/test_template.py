@@ -18,6 +18,7 @@ WRITTEN = (
     "# Written by `venvsmith render`. Do not edit: change venvsmith.toml or my.j2 and render again."
 )
 TURNS = "{% for a in range(1000) %}{% for b in range(1000) %}xx{% endfor %}{% endfor %}"
+LONG = "{% set x = 'x' * 100000 %}"
 ENDLESS = "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}"
 PAGE = (ROOT / "docs" / "templates.md").read_text()
 
@@ -80,6 +81,21 @@ def test_every_filter_that_the_template_uses_is_documented() -> None:
         pytest.param(in_block("{{ 9 ** 9 ** 9 }}"), 3, "**", id="a huge number"),
         pytest.param(in_block("{{ '%9999999999d' % 1 }}"), 3, "%", id="a wide format"),
         pytest.param(in_block("{{ '{:9999999999}'.format(1) }}"), 3, "unsafe", id="a wide field"),
+        pytest.param(in_block("{{ 'a' | indent(1500000000) }}"), 3, "large", id="a wide indent"),
+        pytest.param(in_block(f"{LONG}{{{{ x | replace('x', x) }}}}"), 3, "large", id="a replace"),
+        pytest.param(in_block(f"{LONG}{{{{ x.replace('x', x) }}}}"), 3, "large", id="its method"),
+        pytest.param(in_block(f"{LONG}{{{{ x.join(x) }}}}"), 3, "large", id="a joining method"),
+        pytest.param(in_block(f"{LONG}{{{{ ([x] * 90) | join }}}}"), 3, "large", id="a join"),
+        pytest.param(in_block("{{ 1.5 | round(1000000000, 'ceil') }}"), 3, "large", id="digits"),
+        pytest.param(in_block("{{ [1] | batch(1000000000, 0) | list }}"), 3, "large", id="a batch"),
+        pytest.param(in_block("{{ {1: 1} | tojson(1000000000) }}"), 3, "large", id="wide JSON"),
+        pytest.param(in_block("{{ 'a b' | wordwrap(1, wrapstring='x' * 999999) }}"), 3, "large",
+                     id="a long line end"),
+        pytest.param(in_block("{{ 'x'.translate({120: 'y'}) }}"), 3, "unsafe", id="a translation"),
+        pytest.param(in_block(LONG + "{% set x = x ~ x %}" * 5), 3, "1024 KiB", id="doubled by ~"),
+        pytest.param(in_block(LONG + "{% set x = x + x %}" * 5), 3, "large", id="doubled by +"),
+        pytest.param(in_block(LONG + "{% set x %}{{ x }}{{ x }}{% endset %}" * 5), 3, "1024 KiB",
+                     id="doubled by a block"),
         pytest.param(in_block("{{ range(1001) }}"), 3, "at most 1000", id="a long range"),
         pytest.param(
             in_block(ENDLESS), 3, "forever", id="recursion"

@@ -1,7 +1,7 @@
 """The templates of Dockerfiles: venvsmith's own, and a user's that extends it block by block.
 
 A user's template is read as a stranger's: it sees the plan and nothing else, opens no file, and
-what it can make grow is bounded. Jinja has no loop without an end.
+what it can make grow is bounded (`growth`). Jinja has no loop without an end.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import (
     FunctionLoader,
     StrictUndefined,
-    Template,
     TemplateError,
     TemplateNotFound,
     TemplateSyntaxError,
     nodes,
 )
-from jinja2.exceptions import SecurityError
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from venvsmith.config.wording import suggestion
 from venvsmith.errors import UsageError
+from venvsmith.render.growth import (
+    BY_NUMBER,
+    FILTERS,
+    bounded,
+    joined,
+    refuse_growth,
+    refuse_method,
+    turns,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 OURS = "Dockerfile.j2"
 _THEIRS = "\0theirs"
-LONGEST = 1024 * 1024
-"""Characters that a Dockerfile, or a string on the way to it, may have."""
-MOST_TURNS = 1000
-"""Items of a `range`, and of a list that is made by repeating one."""
-
-_GROWING = {"center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill"}
-"""Methods that make strings of any length from a number."""
 _DOCS = "see docs/templates.md"
 
 
@@ -70,28 +71,41 @@ class _Absent(StrictUndefined):
         return f"there is no '{name}' in it; {suggestion(name, known)}"
 
 
+class _Code(CodeGenerator):
+    """Has `~` join strings as the environment does."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        """Write a chain of `~`."""
+        self.write("concat(map(str, (")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write(")))")
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """A sandbox in which nothing grows without bound."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    code_generator_class: type[CodeGenerator] = _Code
+    concat: Callable[[Iterable[str]], str] = staticmethod(joined)
+    intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Tell whether a template may read an attribute."""
-        return attr not in _GROWING and bool(super().is_safe_attribute(obj, attr, value))
+        return attr not in BY_NUMBER and bool(super().is_safe_attribute(obj, attr, value))
 
     def wrap_str_format(self, value: Any) -> None:
         """Leave ``str.format`` to `is_safe_attribute`, which refuses it."""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Multiply small things; refuse what may become large."""
-        sizes = [_size(operand) for operand in (left, right)]
-        if operator == "**" or (operator == "%" and isinstance(left, str)):
-            message = f"the operator {operator} is not there"
-            raise SecurityError(message)
-        if operator == "*" and sizes[0] * sizes[1] > LONGEST:
-            message = "that product is too large"
-            raise SecurityError(message)
+        """Calculate with small things."""
+        refuse_growth(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Context, method: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call what makes small things."""
+        refuse_method(method, args)
+        return super().call(context, method, *args, **kwargs)
 
 
 def render_template(
@@ -110,7 +124,7 @@ def render_template(
         return environment.get_template(OURS).render(context)
     try:
         _refuse_foreign(environment, template)
-        return _bounded(environment.get_template(_THEIRS), context)
+        return joined(environment.get_template(_THEIRS).generate(context))
     except TemplateSyntaxError as exc:
         raise _refusal(template, exc.lineno, exc.message or "cannot be read") from exc
     except TemplateNotFound as exc:
@@ -118,6 +132,8 @@ def render_template(
         raise _refusal(template, _line(exc, template), message) from exc
     except RecursionError as exc:
         raise _refusal(template, _line(exc, template), "a macro calls itself forever") from exc
+    except MemoryError as exc:
+        raise _refusal(template, _line(exc, template), "it needs too much memory") from exc
     except (
         TemplateError,
         ArithmeticError,
@@ -163,7 +179,9 @@ def _environment(template: UserTemplate | None) -> _Environment:
         del environment.globals[name]
     for name in ("center", "format", "random", "xmlattr"):
         del environment.filters[name]
-    environment.globals["range"] = _range
+    for name in FILTERS:
+        environment.filters[name] = bounded(name, environment.filters[name])
+    environment.globals["range"] = turns
     return environment
 
 
@@ -172,33 +190,6 @@ def _names(thing: object) -> list[str]:
     if is_dataclass(thing):
         return [name for name in dir(thing) if not name.startswith("_")]
     return [str(key) for key in thing] if isinstance(thing, Mapping) else []
-
-
-def _range(*bounds: int) -> range:
-    turns = range(*bounds)
-    if len(turns) > MOST_TURNS:
-        message = f"a range has at most {MOST_TURNS} items"
-        raise SecurityError(message)
-    return turns
-
-
-def _size(operand: Any) -> int:
-    """Return what an operand contributes to the size of a product."""
-    if isinstance(operand, int | float):
-        return max(1, abs(int(operand)))
-    return max(1, len(operand)) * (LONGEST // MOST_TURNS if isinstance(operand, list) else 1)
-
-
-def _bounded(template: Template, context: Mapping[str, object]) -> str:
-    parts: list[str] = []
-    length = 0
-    for part in template.generate(context):
-        parts.append(part)
-        length += len(part)
-        if length > LONGEST:
-            message = f"it writes more than {LONGEST // 1024} KiB"
-            raise TemplateError(message)
-    return "".join(parts)
 
 
 def _refuse_foreign(environment: _Environment, template: UserTemplate) -> None:
