@@ -60,7 +60,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = [sys.executable, "-m", "uv", "--quiet"]
     subprocess.run([*uv, "venv", "--python", sys.executable, str(folder / "venv")], check=True)
     python = str(folder / "venv" / "bin" / "python")
-    packages = ["faster-whisper", "soundfile", "av", "pyinstaller"]
+    # Of known versions: whether the newest ones work too, the corpus of applications tells.
+    packages = ["faster-whisper==1.2.1", "soundfile==0.14.0", "av==18.1.0", "pyinstaller"]
     subprocess.run([*uv, "pip", "install", "--python", python, *packages], check=True)
     (site,) = folder.glob("venv/lib/python3.*/site-packages")
     (site / "plugged").mkdir()
