@@ -315,6 +315,85 @@ def test_musl_and_files_within_the_dockerfile_are_told(make: Callable[..., Made]
         assert what in notes
 
 
+def test_constraints_and_options_of_one_install_are_no_matter_of_another(
+    make: Callable[..., Made],
+) -> None:
+    text = """\
+FROM python:3.12-slim
+COPY . /app
+RUN cd /app && pip install -c limits.txt -r more.txt starlette && pip install numpy
+RUN uv pip install --index acme=https://h/simple --overrides o.txt --prerelease allow six
+RUN curl --token=hunter2 https://h/x -o /x && API_KEY=hunter2 make
+USER www-data
+"""
+    project, result = make(
+        "Dockerfile",
+        Dockerfile=text,
+        **{"limits.txt": "httpx<1\nstarlette<2\nidna<4\nnumpy<2\n", "more.txt": "httpx\n"},
+    )
+    stage = project.stages["shop"]
+    assert (stage.requires, stage.requires_file) == (("starlette<2", "httpx<1", "numpy", "six"), ())
+    assert project.images["shop"].user == 33
+    notes = told(result)
+    for what in ("constraints idna<4, numpy<2", "--extra-index-url", "--override o.txt", "--pre"):
+        assert what in notes
+    entries = "\n".join(entry.what for entry in result.entries)
+    assert "hunter2" not in notes + result.text + entries
+
+
+SYNCED_TWICE = """\
+FROM python:3.12-slim
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
+RUN uv sync --no-install-project --extra cu128
+COPY . .
+RUN uv sync --extra cu128 --extra web --group dev
+"""
+OFFERS = """\
+[project]
+name = "shop"
+version = "1"
+dependencies = ["flask"]
+[project.optional-dependencies]
+cpu = ["torch==2.7"]
+cu128 = ["torch==2.8"]
+web = ["gunicorn"]
+[dependency-groups]
+dev = ["pytest"]
+docs = ["sphinx"]
+"""
+
+
+def test_a_later_sync_adds_what_it_names_and_one_torch_is_enough(
+    make: Callable[..., Made],
+) -> None:
+    project, result = make(
+        "Dockerfile", **{"Dockerfile": SYNCED_TWICE, "pyproject.toml": OFFERS, "uv.lock": ""}
+    )
+    assert [v.torch_backend for v in project.variants.values()] == ["cu128"]
+    assert project.stages["torch"].requires == ("torch==2.8",)
+    stage = project.stages["shop"]
+    assert stage.requires == ("gunicorn",)
+    assert set(stage.requires_file) == {"pyproject.toml", "pyproject.toml:dev"}
+    assert list(project.stages) == ["torch", "shop"]
+    notes = told(result)
+    assert "extra cpu" in notes
+    assert "dependency group docs" in notes
+    assert "dependency group dev" not in notes
+
+
+def test_pytorch_s_image_names_a_torch_where_nothing_else_does(make: Callable[..., Made]) -> None:
+    text = "FROM pytorch/pytorch:2.4.0-cuda12.4-cudnn9-runtime\nRUN pip install timm torch==2.5.1\n"
+    project, _ = make("Dockerfile", Dockerfile=text)
+    assert project.stages["torch"].requires == ("torch==2.5.1",)
+
+
+def test_a_project_whose_file_alone_is_copied_is_found(make: Callable[..., Made]) -> None:
+    text = "FROM python:3.12\nWORKDIR /w\nCOPY setup.py ./\nRUN pip install -e .[train]\n"
+    _, result = make("Dockerfile", **{"Dockerfile": text, "setup.py": ""})
+    assert ".[train]: its folder has no pyproject.toml" in told(result)
+
+
 def _accounted(text: str, result: Draft) -> list[str]:
     """Return the instructions of which nothing says what became of them."""
     facts = parse(text, "Dockerfile")

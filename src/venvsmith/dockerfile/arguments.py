@@ -30,6 +30,8 @@ _VALUED = frozenset(
         "--config-file", "--color", "--refresh-package", "--python-preference",
         "--fork-strategy", "--build-constraint", "--src", "-b", "--build", "-d",
         "--upgrade-strategy", "--use-feature", "--no-build-package", "--allow-insecure-host",
+        "--overrides", "--no-binary-package", "--no-build-isolation-package",
+        "--reinstall-package", "--config-setting", "--global-option",
     }
 )
 # fmt: on

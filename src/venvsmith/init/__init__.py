@@ -135,7 +135,9 @@ def _read(sketch: Sketch, source: Path) -> None:
     if kind == "pyproject":
         read_pyproject(sketch, source, shown)
     elif kind == "requirements":
-        Requirements(sketch, source.parent).file(source, shown)
+        reader = Requirements(sketch, source.parent)
+        reader.file(source, shown)
+        reader.tell_unused(shown)
     else:
         read_dockerfile(sketch, source, shown)
 

@@ -24,17 +24,20 @@ from venvsmith.texts import read_toml
 
 NEWEST_MINOR: Final = 14
 OLDEST_MINOR: Final = 8
+_BACKEND: Final = re.compile(TORCH_BACKEND.pattern or "")
+_NOT_ASKED: Final = "for development, not for an image"
 _DEVELOPMENT: Final = re.compile(
     r"(dev|develop|development|tests?|testing|lint|linting|docs?|documentation|typing|types|"
     r"mypy|ci|release|format|notebooks?|examples?|benchmarks?|coverage|build)([-_].*)?"
 )
 
 
-def read_pyproject(sketch: Sketch, path: Path, shown: str, extras: Sequence[str] = ()) -> None:
+def read_pyproject(sketch: Sketch, path: Path, shown: str, extras: Sequence[str] = ()) -> Pyproject:
     """Read a pyproject into a sketch.
 
     :param shown: how notes name it.
     :param extras: extras and groups that an install names, which belong to the environment then.
+    :return: what to ask for more extras, where a later install names some.
     :raises UsageError: where it cannot be read or is no TOML.
     """
     try:
@@ -43,10 +46,14 @@ def read_pyproject(sketch: Sketch, path: Path, shown: str, extras: Sequence[str]
         raise UsageError(f"cannot be read: {exc.strerror}", where=shown) from exc
     except ValueError as exc:
         raise UsageError(str(exc), where=shown) from exc
-    _Pyproject(sketch, path, shown, data, extras).read()
+    made = Pyproject(sketch, path, shown, data, extras)
+    made.read()
+    return made
 
 
-class _Pyproject:
+class Pyproject:
+    """Takes a pyproject into a sketch."""
+
     def __init__(
         self, sketch: Sketch, path: Path, shown: str, data: Table, extras: Sequence[str]
     ) -> None:
@@ -63,6 +70,7 @@ class _Pyproject:
         self._sources = Sources(sketch, self._reader, path, shown, table(data, "tool"))
 
     def read(self) -> None:
+        """Read all of it."""
         self._sketch.name = self._sketch.name or self._name
         if not self._project and not self._poetry:
             why = "it has no [project], and what builds it otherwise is not read"
@@ -70,9 +78,46 @@ class _Pyproject:
         self._python()
         self._read_poetry()
         self._own()
+        self._read_parts()
+        self._sources.read()
+        self._choose_backend()
+
+    def ask(self, extras: Sequence[str]) -> None:
+        """Let more extras and groups belong to the environment."""
+        fresh = {canonicalize_name(extra) for extra in extras} - self._wanted
+        if not fresh:
+            return
+        self._wanted |= fresh
+        sketch = self._sketch
+        for name in [name for name in sketch.extras if self._wants(name)]:
+            del sketch.extras[name]
+        sketch.notes = [
+            note
+            for note in sketch.notes
+            if note.why != _NOT_ASKED
+            or not self._wants(re.split(r"[ .]", note.what.rstrip("]"))[-1])
+        ]
+        self._read_parts()
+        self._choose_backend()
+
+    def _wants(self, name: str) -> bool:
+        return canonicalize_name(name) in self._wanted or "*" in self._wanted
+
+    def _read_parts(self) -> None:
+        """Take what is installed only where it is asked for."""
+        self._read_poetry_groups()
         self._read_extras()
         self._read_groups()
-        self._sources.read()
+
+    def _unasked_backends(self) -> set[str]:
+        """Return the extras that stand for another torch than the one that the install names."""
+        offered = set(filter(_BACKEND.fullmatch, table(self._project, "optional-dependencies")))
+        asked = {name for name in offered if canonicalize_name(name) in self._wanted}
+        return offered - asked if asked else set()
+
+    def _choose_backend(self) -> None:
+        unasked = self._unasked_backends()
+        self._sketch.backends = [each for each in self._sketch.backends if each not in unasked]
 
     def _note(self, what: str, why: str, todo: str) -> None:
         self._sketch.note("stage", self._shown, what, why, todo)
@@ -112,9 +157,8 @@ class _Pyproject:
         ]
         if self._is_package():
             taken, held = self._reader.take_project(entry)
-            sketch.requires += held
+            self._reader.take(held if taken else [f"./{entry}"])
             if not taken:
-                sketch.requires.append(f"./{entry}")
                 return
             sketch.source_requires = own
             sketch.source_module = self._module()
@@ -152,6 +196,7 @@ class _Pyproject:
             path = self._path.parent / name
             if path.is_file():
                 self._reader.file(path, name)
+        self._reader.tell_unused(self._shown)
         told = f", which {' and '.join(names)} hold" if names else ""
         self._note(
             "dynamic dependencies",
@@ -164,7 +209,7 @@ class _Pyproject:
         own.pop("python", None)
         for name, value in own.items():
             if not table({"": value}, "").get("optional"):
-                self._sketch.requires += self._translated(name, value)
+                self._reader.take(self._translated(name, value))
         if own and not self._project:
             self._note(
                 "[tool.poetry.dependencies]",
@@ -172,6 +217,8 @@ class _Pyproject:
                 "edit",
                 "give [project] the name and the version, which lock needs, and the dependencies",
             )
+
+    def _read_poetry_groups(self) -> None:
         for group in table(self._poetry, "group"):
             pairs = table(self._poetry, "group", group, "dependencies").items()
             self._group(group, f"[tool.poetry.group.{group}]", pairs)
@@ -202,26 +249,27 @@ class _Pyproject:
 
     def _group(self, name: str, what: str, pairs: Iterable[tuple[str, Any]]) -> None:
         """Take an extra or a group of poetry's to where it belongs."""
-        if canonicalize_name(name) in self._wanted or "*" in self._wanted:
-            self._sketch.requires += [t for pair in pairs for t in self._translated(*pair)]
+        if self._wants(name):
+            self._reader.take([t for pair in pairs for t in self._translated(*pair)])
         elif _DEVELOPMENT.fullmatch(name.lower()):
             self._left_out(what)
         else:
             self._stage(name, [t for pair in pairs for t in self._translated(*pair)])
 
     def _left_out(self, what: str) -> None:
-        why = "for development, not for an image"
-        self._note(what, why, "add its requirements to a stage if an image needs them")
+        self._note(what, _NOT_ASKED, "add its requirements to a stage if an image needs them")
 
     def _read_extras(self) -> None:
         for name in table(self._project, "optional-dependencies"):
-            if re.fullmatch(TORCH_BACKEND.pattern or "", name):
+            if name in self._unasked_backends():
+                todo = f'add a variant with torch-backend = "{name}" to have both'
+                self._note(f"extra {name}", "the install names another torch", todo)
+            elif _BACKEND.fullmatch(name):
                 if name not in self._sketch.backends:
                     self._sketch.backends.append(name)
-                known = set(self._sketch.requires)
-                self._sketch.requires += [li for li in self._extra(name) if li not in known]
-            elif canonicalize_name(name) in self._wanted or "*" in self._wanted:
-                self._sketch.requires += self._extra(name)
+                self._reader.take(self._extra(name))
+            elif self._wants(name):
+                self._reader.take(self._extra(name))
             elif _DEVELOPMENT.fullmatch(name.lower()):
                 self._left_out(f"extra {name}")
             else:

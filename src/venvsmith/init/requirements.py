@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -12,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from venvsmith.config.formats import REQUIREMENT, WHEELS
+from venvsmith.config.scalars import Moment
 from venvsmith.errors import UsageError
 from venvsmith.init.addresses import VCS, named, trouble
 from venvsmith.init.heavy import backend_of, backend_of_url, name_of
@@ -22,6 +24,8 @@ from venvsmith.network import credentials_in, parts_of, without_credentials
 FILES: Final = 100
 """Files that one file may bring in, itself among them."""
 _OPTION = re.compile(r"\s--(?:hash|global-option|config-settings?|install-option)[= ]\S+")
+_NAMED = re.compile(r"[\w.-]+=[a-z]+://")
+"""An index as uv's ``--index`` names it."""
 _MADE_WITH = re.compile(r"^#.*(?:with Python |--python-version[ =])(3\.\d+)", re.MULTILINE)
 DROPPED: Final = {
     "--require-hashes": "locks always have hashes",
@@ -41,6 +45,7 @@ class Requirements:
         self._sketch = sketch
         self._folder = folder
         self._constraints: dict[str, str] = {}
+        self._seen: set[str] = set()
         self._files = 0
 
     def file(self, path: Path, shown: str) -> None:
@@ -49,13 +54,16 @@ class Requirements:
         self._files = 0
         plain = self._collect(path, shown, found)
         entry = inside(path, self._sketch.root)
-        if plain and entry is not None:
+        if plain and entry is not None and not self._constraints:
             self._sketch.requires_files[entry] = found
         else:
-            known = set(self._sketch.requires)
-            fresh = dict.fromkeys(map(self._constrained, found))
-            self._sketch.requires += [line for line in fresh if line not in known]
-            self._tell_unused_constraints(shown, found)
+            self.take(found)
+
+    def take(self, lines: Sequence[str]) -> None:
+        """Add requirements, within the constraints that were named before them."""
+        for line in map(self._constrained, lines):
+            if line not in self._sketch.requires:
+                self._sketch.requires.append(line)
 
     def _collect(self, path: Path, shown: str, found: list[str]) -> bool:
         """Add a file's requirements; tell whether it holds nothing that `lock` would refuse."""
@@ -92,6 +100,7 @@ class Requirements:
         return read == [bare] and " @ " not in bare
 
     def _constrained(self, line: str) -> str:
+        self._seen.add(name_of(line))
         extra = self._constraints.get(name_of(line))
         if extra is None or Requirement(line).url is not None:
             return line
@@ -99,13 +108,13 @@ class Requirements:
         requirement.specifier &= Requirement(extra).specifier
         return str(requirement)
 
-    def _tell_unused_constraints(self, shown: str, found: list[str]) -> None:
-        names = set(map(name_of, found))
-        rest = [text for name, text in self._constraints.items() if name not in names]
+    def tell_unused(self, origin: str) -> None:
+        """Tell the constraints that limit nothing which was named."""
+        rest = [text for name, text in self._constraints.items() if name not in self._seen]
         if rest:
             self._sketch.note(
                 "stage",
-                shown,
+                origin,
                 f"constraints {', '.join(rest[:6])}{' …' if len(rest) > 6 else ''}",  # noqa: PLR2004
                 "they limit distributions that only others require",
                 "put into requires those that still matter",
@@ -213,6 +222,8 @@ class Requirements:
             self._links(value, origin, base)
         elif name == "--constraint":
             self._constrain(value, origin, base)
+        elif name == "--exclude-newer" and refusal(Moment(), value) is None:
+            sketch.exclude_newer = value
         elif name == "--no-binary" and value not in {":all:", ":none:"}:
             sketch.no_wheel += [canonicalize_name(part) for part in value.split(",") if part]
         elif name not in DROPPED:
@@ -221,6 +232,8 @@ class Requirements:
         return []
 
     def _index(self, name: str, value: str, origin: str) -> None:
+        if _NAMED.match(value):
+            value = value.partition("=")[2]
         backend = backend_of_url(value)
         if backend is not None:
             if backend not in self._sketch.backends:
@@ -277,8 +290,11 @@ _OPTIONS: Final = {
     "--no-index": ("the default index is this machine's", "run lock with --offline"),
     "--no-binary": ("only named distributions may be built", "name them under no-wheel"),
     "--no-build-isolation": ("a build from source is isolated", "prefer a wheel"),
+    "--override": ("nothing overrides metadata", "pin versions that agree"),
+    "--exclude-newer": ("it is no day, nor a time with an offset", "set exclude-newer"),
     "--target": ("packages go into a venv", "start Python from the venv"),
     "--system-site-packages": ("a venv sees nothing of the system", "name what it needs"),
+    "--platform": ("platforms stand in the variants", "compare them"),
 }
 
 

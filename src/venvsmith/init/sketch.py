@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -18,6 +19,12 @@ Outcome = Literal["carried", "replaced", "noted"]
 
 DEFAULT_PYTHON: Final = "3.12"
 """The minor version where nothing says which."""
+_SECRET: Final = re.compile(
+    r"((?:--[\w-]*(?:token|password|passwd|secret|api-?key)[= ]"
+    r"|\b\w*(?:token|password|passwd|secret|api_?key)=))(?![$-])\S+",
+    re.IGNORECASE,
+)
+"""An option or a variable that holds a secret, and the secret."""
 SHOWN = 70
 """Characters of what was written that a note repeats."""
 
@@ -106,8 +113,8 @@ class Sketch:
     entries: list[Entry] = field(default_factory=list)
 
     def note(self, place: Place, origin: str, what: str, why: str, todo: str) -> None:
-        """Keep a note, once. No credentials of an address get into it."""
-        shown = without_credentials(" ".join(what.split()))
+        """Keep a note, once. No credentials get into it."""
+        shown = showable(what)
         note = Note(
             place=place,
             origin=origin,
@@ -125,6 +132,11 @@ class Sketch:
             *(line for lines in self.requires_files.values() for line in lines),
             *self.source_requires,
         ]
+
+
+def showable(text: str) -> str:
+    """Return what was written on one line, without credentials."""
+    return _SECRET.sub(r"\1***", without_credentials(" ".join(text.split())))
 
 
 def refusal(kind: Kind, value: object) -> str | None:

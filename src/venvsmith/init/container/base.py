@@ -12,7 +12,7 @@ from venvsmith.dockerfile.expand import has_unknown
 from venvsmith.dockerfile.installs import events
 from venvsmith.dockerfile.packages import packages
 from venvsmith.dockerfile.pythons import Base, base_of, reference
-from venvsmith.init.heavy import heavy_of
+from venvsmith.init.heavy import heavy_of, name_of
 from venvsmith.init.lines import source_text
 from venvsmith.init.sketch import DEFAULT_PYTHON, BaseSketch
 
@@ -155,12 +155,13 @@ def _build(scene: Scene, known: Base, image: str) -> str:
 
 
 def _pytorch(scene: Scene, image: str) -> None:
+    """Require the torch that the base has, unless a command installs another one."""
+    sketch = scene.sketch
     match = _PYTORCH.search(image)
-    if match:
-        scene.sketch.requires.append(f"torch=={match[1]}")
-        scene.sketch.backends.append(f"cu{match[2]}{match[3]}")
-    else:
-        scene.sketch.requires.append("torch")
+    if match and not sketch.backends:
+        sketch.backends.append(f"cu{match[2]}{match[3]}")
+    if "torch" not in map(name_of, sketch.all_requires()):
+        sketch.requires.append(f"torch=={match[1]}" if match else "torch")
 
 
 def _tell_cuda(scene: Scene, image: str, line: int) -> None:

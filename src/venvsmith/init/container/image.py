@@ -21,6 +21,8 @@ _BUILD_ONLY: Final = re.compile(
 _RUNNERS: Final = (("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"))
 _SYSTEM: Final = re.compile(r"/(?:usr|usr/local)/bin/(.+)")
 DEFAULT_UID: Final = 1000
+_OF_DEBIAN: Final = {"daemon": 1, "www-data": 33, "nobody": 65534}
+"""Users that each base has."""
 
 
 def env(scene: Scene, step: Step) -> None:
@@ -103,7 +105,8 @@ def user(scene: Scene, step: Step) -> None:
         sketch.user, sketch.user_why = None, ""
         scene.enter(step.line, f"USER {text}", "carried", "no user: root")
         return
-    number = int(name) if name.isdecimal() and len(name) < 11 else scene.users.get(name)  # noqa: PLR2004
+    users = {**_OF_DEBIAN, **scene.users}
+    number = int(name) if name.isdecimal() and len(name) < 11 else users.get(name)  # noqa: PLR2004
     if number is not None and number <= HIGHEST_UID:
         sketch.user = number
         sketch.user_why = "" if name.isdecimal() else name

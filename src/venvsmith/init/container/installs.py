@@ -17,17 +17,33 @@ from venvsmith.dockerfile.expand import has_unknown
 from venvsmith.dockerfile.replay import Step
 from venvsmith.init.container.scene import Scene
 from venvsmith.init.pyproject import read_pyproject
-from venvsmith.init.requirements import DROPPED, Requirements
+from venvsmith.init.requirements import Requirements
 
 TOOLS: Final = frozenset(
     {"pip", "uv", "wheel", "poetry", "pipenv", "pip-tools", "pdm", "virtualenv", "pipx", "build"}
 )
 _KEPT: Final = frozenset({"setuptools"})
-_TAKEN: Final = (
-    "--index-url", "--extra-index-url", "--find-links", "--constraint", "--no-binary", "--pre",
-    "--trusted-host", "--no-deps", "--no-index", "--no-build-isolation", "--target",
+_TAKEN: Final = frozenset(
+    {
+        "--index-url", "--extra-index-url", "--find-links", "--constraint", "--no-binary", "--pre",
+        "--trusted-host", "--no-deps", "--no-index", "--no-build-isolation", "--target",
+        "--override", "--exclude-newer", "--platform",
+    }
 )  # fmt: skip
-_SHORT: Final = {"-i": "--index-url", "-f": "--find-links", "-c": "--constraint", "-t": "--target"}
+_ALIASES: Final = {
+    "-i": "--index-url",
+    "--default-index": "--index-url",
+    "--index": "--extra-index-url",
+    "-f": "--find-links",
+    "-c": "--constraint",
+    "--constraints": "--constraint",
+    "-t": "--target",
+    "--no-build-isolation-package": "--no-build-isolation",
+    "--no-binary-package": "--no-binary",
+    "--overrides": "--override",
+    "--python-platform": "--platform",
+}
+"""Other spellings of pip, and what uv calls the same."""
 _FOLDERS: Final = {
     "uv": (("--directory",), ("--project",)),
     "poetry": (("--directory", "-C"), ("--project", "-P")),
@@ -73,6 +89,7 @@ def pip(scene: Scene, step: Step, argv: Sequence[str], line: int, cwd: str) -> N
         _word(scene, place, reader, word)
     files = [*args.values.get("-r", ()), *args.values.get("--requirement", ())]
     _files(scene, place, reader, [*files, *args.values.get("--requirements", ())])
+    reader.tell_unused(origin)
     told = len(sketch.notes) > before[0] and _size(scene) == before[1]
     if told:
         scene.enter(line, what, "noted", "see its note")
@@ -104,13 +121,15 @@ def _options(scene: Scene, step: Step, reader: Requirements, args: Arguments, or
     base = _folder(scene, step, step.workdir)
     for name, values in args.values.items():
         for value in values:
-            long = _SHORT.get(name, name)
+            long = _ALIASES.get(name, name)
             if long in _TAKEN and not has_unknown(value):
                 reader.option(long, value, origin, base=base)
             elif long in _TAKEN:
                 why = "it depends on what the command line says"
                 scene.sketch.note("indexes", origin, f"{long} {value}", why, "write it out")
-    for name in args.options - set(args.values) - set(DROPPED):
+    if args.value("--prerelease") == "allow":
+        reader.option("--pre", "", origin, base=base)
+    for name in (_ALIASES.get(name, name) for name in args.options - set(args.values)):
         if name in _TAKEN:
             reader.option(name, "", origin, base=base)
 
@@ -125,7 +144,7 @@ def _word(scene: Scene, at: _At, reader: Requirements, word: str) -> None:
     if word.startswith((".", "/")) and not word.endswith((".whl", ".gz", ".zip")):
         bare, _, extras = word.partition("[")
         path = posixpath.normpath(posixpath.join(at.cwd, bare))
-        folder = scene.in_context(at.step, path)
+        folder = _copied(scene, at.step, path)
         if folder is not None:
             project(scene, folder, [e.strip() for e in extras.rstrip("]").split(",") if e.strip()])
             if folder.is_dir() and not (folder / "pyproject.toml").is_file():
@@ -136,9 +155,17 @@ def _word(scene: Scene, at: _At, reader: Requirements, word: str) -> None:
         why = "that folder does not come from the context"
         scene.sketch.note("stage", origin, word, why, "name the project under source")
         return
-    scene.sketch.requires += [
-        text for text in reader.requirement(word, origin) if text not in scene.sketch.requires
-    ]
+    reader.take(reader.requirement(word, origin))
+
+
+def _copied(scene: Scene, step: Step, path: str) -> Path | None:
+    """Return the folder of the context that a folder of the build is, whole or by its project."""
+    whole = scene.in_context(step, path)
+    for name in () if whole is not None else ("pyproject.toml", "setup.py"):
+        found = scene.in_context(step, posixpath.join(path, name))
+        if found is not None:
+            return found.parent
+    return whole
 
 
 def _files(scene: Scene, at: _At, reader: Requirements, files: Sequence[str]) -> None:
@@ -158,14 +185,15 @@ def _files(scene: Scene, at: _At, reader: Requirements, files: Sequence[str]) ->
 
 
 def project(scene: Scene, folder: Path, extras: Sequence[str]) -> bool:
-    """Read the pyproject of a folder, once; tell whether there is one."""
+    """Read the pyproject of a folder, once, and what is asked of it; tell whether there is one."""
     path = folder / "pyproject.toml"
     if not path.is_file():
         return False
     if path not in scene.projects:
-        scene.projects.add(path)
         shown = path.name if folder == scene.context else str(path.relative_to(scene.context))
-        read_pyproject(scene.sketch, path, shown, extras)
+        scene.projects[path] = read_pyproject(scene.sketch, path, shown, extras)
+    else:
+        scene.projects[path].ask(extras)
     return True
 
 

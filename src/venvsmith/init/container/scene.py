@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from venvsmith.dockerfile.replay import Reading, Step
+from venvsmith.init.pyproject import Pyproject
 from venvsmith.init.requirements import inside
-from venvsmith.init.sketch import Entry, Outcome, Place, Sketch
+from venvsmith.init.sketch import Entry, Outcome, Place, Sketch, showable
 from venvsmith.model.dockerfile import DockerStage
-from venvsmith.network import without_credentials
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Scene:
     """The Dockerfile as the user named it."""
     users: dict[str, int | None] = field(default_factory=dict)
     """Names that RUN steps add to their numbers, None where none is named."""
-    projects: set[Path] = field(default_factory=set)
+    projects: dict[Path, Pyproject] = field(default_factory=dict)
     """Pyprojects that were read."""
     exported: bool = False
     """Whether a requirements file was made out of a lock on the way."""
@@ -36,8 +36,7 @@ class Scene:
 
     def enter(self, line: int, what: str, outcome: Outcome, how: str) -> None:
         """Write down what became of an instruction or of a command, without credentials."""
-        shown = without_credentials(" ".join(what.split()))
-        self.sketch.entries.append(Entry(line=line, what=shown, outcome=outcome, how=how))
+        self.sketch.entries.append(Entry(line=line, what=showable(what), outcome=outcome, how=how))
 
     def note(self, place: Place, line: int, what: str, why: str, todo: str) -> None:
         """Write down what could not be carried over, and tell it at its place."""
