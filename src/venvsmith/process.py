@@ -29,6 +29,8 @@ NOT_FOUND, NOT_STARTABLE = 127, 126
 """Exit codes of programs that do not exist or cannot be started, as a shell has them."""
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _NOT_STARTED = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC}
+LINE_LIMIT = 64 * 1024
+"""Bytes that are read at a time, and the longest line that is handed on in one part."""
 DEFAULT_OUTPUT_LIMIT = 64 * 1024 * 1024
 _ended_by: ContextVar[Event | None] = ContextVar("ended_by", default=None)
 
@@ -104,16 +106,32 @@ class _Sink:
     kept: list[bytes] = field(default_factory=list)
     size: int = 0
     truncated: bool = False
+    failure: Exception | None = None
+    """What ``on_line`` raised. The pipe is read all the same, or its writer would wait forever."""
 
     def drain(self, pipe: IO[bytes]) -> None:
+        begun = b""
         with pipe:
-            for chunk in iter(pipe.readline if self.on_line else lambda: pipe.read1(65536), b""):  # type: ignore[attr-defined]
-                if self.on_line:
-                    self.on_line(chunk.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+            for chunk in iter(lambda: pipe.read1(LINE_LIMIT), b""):  # type: ignore[attr-defined]
                 room = self.limit - self.size
                 self.kept.append(chunk[:room])
                 self.size += min(len(chunk), room)
                 self.truncated |= len(chunk) > room
+                if self.on_line is not None:
+                    *lines, begun = (begun + chunk).split(b"\n")
+                    if len(begun) >= LINE_LIMIT:
+                        lines, begun = [*lines, begun], b""
+                    self._hand_on(lines)
+            self._hand_on([begun] if begun else [])
+
+    def _hand_on(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            if self.on_line is None or self.failure is not None:
+                return
+            try:
+                self.on_line(line.decode("utf-8", "backslashreplace").rstrip("\r"))
+            except Exception as exc:  # noqa: BLE001 - for the thread that started the program
+                self.failure = exc
 
 
 def run(
@@ -125,7 +143,8 @@ def run(
 ) -> Completed:
     """Run a program to its end and return how it ended; a non-zero exit is not an error here.
 
-    :param on_line: called with each line of stderr as it comes; it is collected all the same.
+    :param on_line: called with each line of stderr as it comes, with a very long one in parts; it
+        is collected all the same. What it raises ends the program, and is raised here.
     :param on_output: the same for stdout. Each is called from a thread of its own.
     :param stop: once set, the program is stopped: an interrupt reaches the main thread alone, so
         one that runs in another thread has to be told. See also `ended_by`.
@@ -157,6 +176,9 @@ def run(
     for reader in readers:
         # A grandchild that left the group may hold the pipe open; its output is not ours.
         reader.join(GRACE_SECONDS)
+    for sink in (out, err):
+        if sink.failure is not None:
+            raise sink.failure
     return Completed(
         command=command,
         returncode=process.returncode,
@@ -258,7 +280,8 @@ def _wait(
 ) -> bool:
     """Wait for the end and return True, or False once there is a reason to stop the program.
 
-    Reasons are its time, ``stop``, and, where the command says so, more output than it may write.
+    Reasons are its time, ``stop``, a line that could not be handed on, and, where the command says
+    so, more output than it may write.
     """
     deadline = time.monotonic() + command.timeout
     while True:
@@ -267,7 +290,8 @@ def _wait(
             process.wait(min(POLL_SECONDS, max(left, 0.0)))
         except subprocess.TimeoutExpired:
             full = command.stop_when_full and any(sink.truncated for sink in sinks)
-            if left <= 0 or full or (stop is not None and stop.is_set()):
+            failed = any(sink.failure for sink in sinks)
+            if left <= 0 or full or failed or (stop is not None and stop.is_set()):
                 return False
         else:
             return True

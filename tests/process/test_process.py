@@ -108,6 +108,24 @@ def test_lines_are_handed_on_as_they_come() -> None:
     assert lines == ["a", "b"]
 
 
+def test_a_line_without_an_end_is_handed_on_in_parts_and_no_more_of_it_is_kept() -> None:
+    parts: list[int] = []
+    code = "import sys\nfor _ in range(99): sys.stdout.write('x' * 65536)"
+    done = run(python(code, output_limit=10), on_output=lambda part: parts.append(len(part)))
+    assert (done.stdout, done.truncated) == (b"x" * 10, True)
+    assert sum(parts) == 99 * 65536
+    assert max(parts) <= 2 * 65536
+
+
+def test_what_a_listener_raises_ends_the_program_and_is_raised() -> None:
+    def refuse(line: str) -> None:
+        raise OSError(line)
+
+    endless = python("while True: print('y' * 1000)")
+    with pytest.raises(OSError, match=r"^y+$"):
+        run(endless, on_output=refuse)
+
+
 def test_secrets_are_shown_nowhere() -> None:
     command = python("import sys; sys.stderr.write('token=s3cret')", secrets=("s3cret",))
     assert run(command).error_text == "token=***"
