@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from resolve.workshop import write_wheel
 from venvsmith.errors import ConfigError, JudgedError, SurroundingsError, UsageError
-from venvsmith.resolve import LockOptions, check_project, lock_project
+from venvsmith.resolve import LockOptions, check_offered, check_project, lock_project
 from waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -227,6 +228,35 @@ def test_find_links_of_the_configuration_count(
     workshop.variant("cpu", "amd64", find_links=("wheels/simple/lib",))
     workshop.stage("base", "lib").lock()
     assert workshop.pins("base.cpu") == {"lib": "2"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "index"])
+def test_what_a_listing_without_hashes_offers_is_in_step_until_it_goes(
+    index: LocalIndex, workshop: Workshop, tmp_path: Path, kind: str
+) -> None:
+    index.add("lib", "1")
+    page = tmp_path / "bare" / "solo"
+    page.mkdir(parents=True)
+    wheel = page / "solo-1-py3-none-any.whl"
+    write_wheel(wheel, name="solo", version="1", requires=())
+    (page / "index.html").write_text(f'<a href="{wheel.name}">solo</a>')
+    if kind == "folder":
+        workshop.variant("cpu", "amd64", find_links=(str(page),))
+    else:
+        workshop.route("bare", page.parent.as_uri(), "solo")
+    workshop.stage("base", "lib", "solo").lock()
+    assert check_offered(workshop.project(), LockOptions()) == ()
+    # A listing with hashes tells of a file that is another one by now, beside one that cannot.
+    write_wheel(index.folder / "simple/lib/lib-1-py3-none-any.whl", name="lib", version="1",
+                requires=("solo",))  # fmt: skip
+    index.list("lib")
+    (changed,) = check_offered(workshop.project(), LockOptions())
+    assert changed.reason.startswith("lib==1: 1 of its 1 locked files were removed or replaced")
+    wheel.unlink()
+    (page / "index.html").write_text("")
+    assert "solo==1 is offered no longer" in {
+        drift.reason for drift in check_offered(workshop.project(), LockOptions())
+    }
 
 
 def test_releases_after_the_day_are_passed_over_in_any_time_zone(

@@ -86,9 +86,11 @@ def _withdrawn(pins: Sequence[Pin], environment: Environment, resolver: Resolver
 def _changed(locked: Mapping[str, Pin], offered: Solved) -> Iterator[str]:
     for pin in offered.pins:
         before = locked.get(pin.name)
-        lost = set(before.hashes) - set(pin.hashes) if before is not None else set()
+        locked_files = set(before.hashes) if before is not None else set()
+        # A listing without hashes tells that the version is there, and no more.
+        lost = locked_files - set(pin.hashes) if pin.hashes else set()
         if lost:
-            count = f"{len(lost)} of its {len(before.hashes if before else ())} locked files"
+            count = f"{len(lost)} of its {len(locked_files)} locked files"
             yield f"{pin.requirement()}: {count} were removed or replaced, {min(lost)} for one"
         if pin.name in offered.yanked:
             yield f"{pin.requirement()} was yanked: {offered.yanked[pin.name]}"

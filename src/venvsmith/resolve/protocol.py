@@ -23,7 +23,8 @@ class Request:
     preferences: tuple[Pin, ...] = ()
     """Versions to keep where they can be kept; their hashes do not matter."""
     alone: bool = False
-    """Whether only the requirements are asked for, without what they need themselves."""
+    """Whether only the requirements are asked for, without what they need themselves; of a listing
+    without hashes they come without."""
     known: bool = False
     """Whether an earlier answer contains this one, so that a cache is enough to find it."""
 

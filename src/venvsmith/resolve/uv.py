@@ -123,7 +123,7 @@ class UvResolver:
             routed |= more
         refuse_damaged(done)
         if done.returncode == 0:
-            pins = read_pins(done)
+            pins = read_pins(done, hashed=not request.alone)
             if routed:
                 pins = needed(pins, read_parents(done), request)
             return Solved(pins=pins, yanked=read_yanked(done))

@@ -28,8 +28,13 @@ LONGEST_PROOF = 400
 """Characters of an explanation that a person still reads through."""
 
 
-def read_pins(done: Completed) -> tuple[Pin, ...]:
-    """Read uv's output: ``name==version`` with hashes, one requirement to a logical line."""
+def read_pins(done: Completed, *, hashed: bool = True) -> tuple[Pin, ...]:
+    """Read uv's output: ``name==version`` with hashes, one requirement to a logical line.
+
+    :param hashed: whether each has to have some; uv knows those of a listing without hashes, or of
+        a folder, only where it read the files.
+    :raises JudgedError: where one comes without a version, or without hashes though it has to.
+    """
     pins: list[Pin] = []
     for line in done.text.replace("\\\n", " ").splitlines():
         text, *hashes = line.split("#")[0].split("--hash=")
@@ -37,7 +42,7 @@ def read_pins(done: Completed) -> tuple[Pin, ...]:
         if not text.strip():
             continue
         found = tuple(sorted({item.strip() for item in hashes if item.startswith("sha256:")}))
-        if not equals or not found:
+        if not equals or (hashed and not found):
             message = f"'{text.strip()[:100]}' comes without a version or a sha256 hash"
             hint = "the index that offers it must list sha256 hashes"
             raise JudgedError(message, where="uv", hint=hint, code="unhashed")
