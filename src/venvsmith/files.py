@@ -12,6 +12,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import stat
 import time
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ DEFAULT_TIMEOUT = 300.0
 POLL_SECONDS = 0.05
 DISK_REFUSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors that speak of a disk, and of nothing that venvsmith did wrong."""
+_FULL = re.compile("no space left on device|disk quota exceeded", re.IGNORECASE)
 
 # Folders whose lock this process holds: a write below one of them does not lock again.
 _held: set[Path] = set()
@@ -356,6 +358,20 @@ def refusal(path: Path, exc: OSError) -> SurroundingsError:
     }.get(exc.errno or 0, ("write-failed", "nothing was changed"))
     message = f"cannot write: {(exc.strerror or str(exc)).lower()}"
     return SurroundingsError(message, where=str(path), hint=hint, code=code)
+
+
+def full_disk(
+    words: str, *, where: str = "", hint: str = "free some space and run again"
+) -> SurroundingsError | None:
+    """Return the error for a program that met a full disk; None where its words tell of none.
+
+    :param words: what it printed, secrets redacted.
+    """
+    said = next((line.strip() for line in words.splitlines() if _FULL.search(line)), None)
+    if said is None:
+        return None
+    message = f"the disk is full: {said[-300:]}"
+    return SurroundingsError(message, where=where, hint=hint, code="disk")
 
 
 def _refuse(path: Path, exc: OSError) -> NoReturn:

@@ -228,3 +228,19 @@ def test_second_run_waits_and_gives_up_in_time(tmp_path: Path) -> None:
             pass
     assert holder.returncode == 0
     assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("a\ncp: x: no space left on device\nb",
+         "the disk is full: cp: x: no space left on device"),
+        ("error: Disk quota exceeded (os error 122)",
+         "the disk is full: error: Disk quota exceeded (os error 122)"),
+        ("no room in the inn", ""),
+    ],
+)  # fmt: skip
+def test_a_programs_words_tell_of_a_full_disk(words: str, message: str) -> None:
+    error = files.full_disk(words, where="uv")
+    assert message == (error.message if error is not None else "")
+    assert error is None or error.lines()[0].startswith("disk: uv: ")

@@ -14,7 +14,7 @@ from venvsmith import engine
 from venvsmith.build.failures import step_failure
 from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.files import make_folder
+from venvsmith.files import full_disk, make_folder
 from venvsmith.plan.pushable import pushable
 from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
@@ -222,8 +222,8 @@ def _failure(project: Project, plans: Sequence[Plan], lines: Sequence[str]) -> V
             return step_failure(plan, step, told or lines[-3:], indexes=project.indexes.values())
     last = next((line for line in reversed(lines) if line.startswith("ERROR")), "")
     text = last.removeprefix("ERROR: ") or " | ".join(line for line in lines[-3:] if line)
-    if "no space left" in text:
-        return SurroundingsError(text, hint="free some disk and build again", code="disk")
+    if (full := full_disk(text, hint="free some space and build again")) is not None:
+        return full
     if any(word in text for word in _GONE):
         return SurroundingsError(
             f"the engine went away: {text}",

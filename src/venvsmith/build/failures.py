@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from venvsmith.build.secrets import login_hint
 from venvsmith.errors import JudgedError, SurroundingsError, VenvsmithError
+from venvsmith.files import full_disk
 from venvsmith.network import gone_error, network_error, redact_urls
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ def step_failure(
     told = [redact_urls(line.strip(_FRAME)) for line in lines]
     where = f"{plan.name}: step {step.id}" if step is not None else plan.name
     text = "\n".join(told)
-    if "No space left on device" in text:
-        hint = "free some disk and build again"
-        return SurroundingsError("the disk is full", where=where, hint=hint, code="disk")
+    if (full := full_disk(text, where=where, hint="free some space and build again")) is not None:
+        return full
     if timed_out:
         message = f"it took too long; it last said: {' | '.join(told[-1:]) or 'nothing'}"
         hint = "look at the network, then build again; VENVSMITH_TOOL_TIMEOUT gives it more time"

@@ -16,6 +16,7 @@ import msgspec
 
 from venvsmith import engine, process
 from venvsmith.errors import SurroundingsError, UnsafeInputError
+from venvsmith.files import full_disk
 from venvsmith.model.facts import NO_PYTHON, ImageConfig, Target
 from venvsmith.target.host import FolderTarget
 from venvsmith.target.protocol import ANSWER_LIMIT, Placement, ProbeRun
@@ -168,9 +169,8 @@ class ImageTarget:
         text = engine.first_line(done)
         if "unable to find user" in done.error_text:
             return
-        if "no space left on device" in text:
-            hint = "free some disk and run again"
-            raise SurroundingsError(text, where="docker run", hint=hint, code="disk")
+        if (full := full_disk(done.error_text, where="docker run")) is not None:
+            raise full
         raise SurroundingsError(
             text or "the engine could not start a container", where="docker run",
             hint="docker info tells whether the engine is well", code="engine-failed",

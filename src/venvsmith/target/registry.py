@@ -12,6 +12,7 @@ from venvsmith import engine
 from venvsmith.engine.faults import ABSENT, registry_error
 from venvsmith.engine.registry import look_up
 from venvsmith.errors import SurroundingsError, UsageError, VenvsmithError
+from venvsmith.files import full_disk
 from venvsmith.target.image import ImageTarget, open_image
 
 PULL_SECONDS = 3600.0
@@ -70,11 +71,8 @@ def _pull(pinned: str) -> None:
     done = engine.call("pull", "--quiet", pinned, timeout=PULL_SECONDS)
     if done.returncode == 0:
         return
-    if "no space left" in done.error_text:
-        raise SurroundingsError(
-            engine.first_line(done), where=f"registry:{pinned}",
-            hint="free some disk and run again", code="disk",
-        )  # fmt: skip
+    if (full := full_disk(done.error_text, where=f"registry:{pinned}")) is not None:
+        raise full
     raise _failure(done.error_text, pinned)
 
 
