@@ -134,8 +134,9 @@ _SIGNS = (
         message="the index cannot be reached ({why})",
     ),
 )
-_GONE = re.compile(
-    r"there is no version of (?P<name>[\w.-]+==[^\s,]+)|(?P<name2>\S+) was not found in the package"
+_LACKS = re.compile(
+    r"there is no version of (?P<name>[\w.-]+==[^\s,]*[^\s,.])"
+    r"|(?P<name2>[\w.-]+) was not found in the (?:package|provided)"
     r"|No matching distribution found for (?P<name3>\S+)"
 )
 
@@ -163,15 +164,21 @@ def network_error(text: str, *, where: str = "index") -> VenvsmithError | None:
 
 def gone_error(text: str, *, where: str) -> JudgedError | None:
     """Return the error for a locked distribution that the index does not offer, or None."""
-    found = _GONE.search(text)
-    if found is None:
+    lacking = lacking_in(text)
+    if not lacking:
         return None
     return JudgedError(
-        f"the index does not offer {_groups(found)['name']}, which is locked",
+        f"the index does not offer {lacking[0]}, which is locked",
         where=where,
         hint="run 'venvsmith lock --check'; it was removed, or this index is another one",
         code="file-gone",
     )
+
+
+def lacking_in(text: str) -> tuple[str, ...]:
+    """Return what uv or pip say that the index lacks, ``name==version`` or all of a ``name``."""
+    plain = re.sub(r"\s+", " ", text)  # uv breaks its lines anywhere
+    return tuple(_groups(found)["name"] for found in _LACKS.finditer(plain))
 
 
 def redact_urls(text: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from venvsmith.lock.inputs import Environment
     from venvsmith.model.lock import Pin
-    from venvsmith.resolve.protocol import Answer, Resolver
+    from venvsmith.resolve.protocol import Answer, Reason, Resolver
 
 Pins = tuple["Pin", ...]
 ROUNDS = 4
@@ -192,7 +192,7 @@ class _Resolution:
         return JudgedError(
             f"stage '{stage}' ({asked}) cannot be resolved: {reason}",
             where=self._where(stage),
-            hint=_advice(reason, self.family.nodes[stage]),
+            hint=_advice(answer.why, self.family.nodes[stage]),
             code="no-resolution",
         )
 
@@ -256,20 +256,22 @@ def _same(specifier: SpecifierSet, text: str) -> bool:
         return False
 
 
-def _advice(reason: str, node: Node) -> str:
-    if "does not work with" in reason:
-        return (
-            "loosen the requirements on these, or take this variant out of the stage's 'variants'"
-        )
-    if "no usable wheels" in reason:
-        return "take a version that has wheels, or name it in project.no-wheel to build it"
-    if "no wheels with a matching" in reason:
-        return "take a version with wheels for this Python and platform, or leave the variant out"
-    if "was not found in" in reason:
-        return "look at the name, and at which index has it"
-    if node.parent is None:
-        return "loosen one of these requirements"
-    return (
-        "loosen one of these requirements, or give the stage a venv of its own by taking out "
-        "its 'extends'"
-    )
+def _advice(why: Reason, node: Node) -> str:
+    match why:
+        case "bad-pair":
+            return (
+                "loosen the requirements on these, or take this variant out of the stage's "
+                "'variants'"
+            )
+        case "no-wheel":
+            return "take a version that has wheels, or name it in project.no-wheel to build it"
+        case "no-wheel-here":
+            return (
+                "take a version with wheels for this Python and platform, or leave the variant out"
+            )
+        case "unknown":
+            return "look at the name, and at which index has it"
+        case "conflict":
+            own = "loosen one of these requirements"
+            venv = ", or give the stage a venv of its own by taking out its 'extends'"
+            return own if node.parent is None else own + venv

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from venvsmith.lock.drift import Drift
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from venvsmith.resolve.protocol import Resolver, Solved
 
 _THREADS = 2
-_MISSING = re.compile(r"no version of ([\w.-]+)==|([\w.-]+) was not found in")
 
 
 def find_withdrawn(
@@ -74,8 +72,7 @@ def _withdrawn(pins: Sequence[Pin], environment: Environment, resolver: Resolver
         if not isinstance(answer, Unsolvable):
             yield from _changed(left, answer)
             return
-        missing = [name for pair in _MISSING.findall(answer.explanation) for name in pair]
-        gone = [left.pop(name) for name in dict.fromkeys(missing) if name in left]
+        gone = [left.pop(name) for name in sorted(answer.missing) if name in left]
         if not gone:
             yield f"the index does not offer all of it: {answer.explanation}"
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,12 +42,20 @@ class Solved:
         return {pin.name: pin.version for pin in self.pins}
 
 
+Reason = Literal["conflict", "bad-pair", "no-wheel", "no-wheel-here", "unknown"]
+"""Requirements that exclude each other · versions that are known to break together · nothing but
+sources · wheels for other places alone · a name that no index has."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unsolvable:
     """No versions meet the requirements, or an index lacks one: not worth a retry."""
 
     explanation: str
     """Why, in clauses, addresses redacted; a requirement stands there as "you require x>=1"."""
+    why: Reason = "conflict"
+    missing: frozenset[str] = frozenset()
+    """The names that the index does not have at all, or not in the version that is asked for."""
 
 
 Answer = Solved | Unsolvable

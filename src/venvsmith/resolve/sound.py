@@ -41,7 +41,7 @@ def _search(resolver: Resolver, request: Request, *, done: frozenset[str]) -> An
         return answer
     anchor = wrong[0].pair.anchor
     if anchor in done:
-        return Unsolvable(explanation=_in_words(wrong, []))
+        return Unsolvable(explanation=_in_words(wrong, []), why="bad-pair")
     group = [pair for pair in load_pairs() if pair.anchor == anchor]
     reasons: list[str] = []
     for bounds in _branches(group, answer.versions()[anchor], request):
@@ -53,7 +53,7 @@ def _search(resolver: Resolver, request: Request, *, done: frozenset[str]) -> An
         if isinstance(attempt, Solved):
             return attempt
         reasons.append(attempt.explanation)
-    return Unsolvable(explanation=_in_words(wrong, reasons))
+    return Unsolvable(explanation=_in_words(wrong, reasons), why="bad-pair")
 
 
 def _branches(group: Sequence[Pair], current: str, request: Request) -> Iterator[tuple[str, ...]]:

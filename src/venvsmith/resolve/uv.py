@@ -128,13 +128,14 @@ class UvResolver:
                 pins = needed(pins, read_parents(done), request)
             return Solved(pins=pins, yanked=read_yanked(done))
         answer = _explained(done, request)
-        if routed and "was not found" in answer.explanation:
+        if routed and answer.why == "unknown":
             # Of an index that only routed names come from, uv tells a refusal in its log alone.
             log = self._compile(request, routed, offline=self.offline, output="out.txt", log=True)
             refuse_refusal(redacted(log), indexes)
         for name in routed - direct_names(request):
-            told = answer.explanation.replace(f"you require {name}", f"something requires {name}")
-            answer = Unsolvable(explanation=told)
+            asked = rf"you require {re.escape(name)}(?![\w-])"
+            told = re.sub(asked, f"something requires {name}", answer.explanation)
+            answer = replace(answer, explanation=told)
         return answer
 
     def pylock(self, request: Request) -> str:

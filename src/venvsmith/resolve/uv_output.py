@@ -9,21 +9,27 @@ from urllib.parse import unquote
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from venvsmith.errors import JudgedError, SurroundingsError
+from venvsmith.files import full_disk
 from venvsmith.model.lock import Pin
-from venvsmith.network import network_error, redact_url, redact_urls
+from venvsmith.network import lacking_in, network_error, redact_url, redact_urls
 from venvsmith.resolve.protocol import Unsolvable
 from venvsmith.resolve.routes import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from venvsmith.errors import VenvsmithError
     from venvsmith.model.project import Index
     from venvsmith.process import Completed
+    from venvsmith.resolve.protocol import Reason
 
 _ASIDE = re.compile(r"(warning:|WARN )")
 """What uv says by the way, and what its log says."""
-
+_REASONS: Mapping[str, Reason] = {
+    "no usable wheels": "no-wheel",
+    "no wheels with a matching": "no-wheel-here",
+    "was not found in": "unknown",
+}
 LONGEST_PROOF = 400
 """Characters of an explanation that a person still reads through."""
 
@@ -100,10 +106,20 @@ def explain(done: Completed) -> Unsolvable:
     if "was not found" in text:
         refuse_refusal(text)
     if "No solution found" in text:
-        return Unsolvable(explanation=_condensed(text))
+        told = _condensed(text)
+        lacking = frozenset(each.partition("==")[0] for each in lacking_in(text))
+        return Unsolvable(explanation=told, why=_reason(told), missing=lacking)
     if done.returncode in {126, 127}:
         raise SurroundingsError(text.strip(), where="uv", hint="install uv", code="tool-missing")
     raise _failure(text)
+
+
+def _reason(told: str) -> Reason:
+    """Return what a proof comes to. What it leaves out does not count."""
+    for words, reason in _REASONS.items():
+        if words in told:
+            return reason
+    return "conflict"
 
 
 def redacted(done: Completed) -> str:
@@ -147,9 +163,9 @@ def _failure(text: str) -> VenvsmithError:
     message = ": ".join(dict.fromkeys(lines))[:600] or "it failed without a word"
     if "ailed to build" in text:
         return JudgedError(message, where="uv", hint="see its own words", code="resolver-failed")
-    if "No space left on device" in text:
-        hint = "free some space in uv's cache and the temporary folder, then run again"
-        return SurroundingsError("the disk is full", where="uv", hint=hint, code="disk")
+    hint = "free some space in uv's cache and the temporary folder, then run again"
+    if (full := full_disk(text, where="uv", hint=hint)) is not None:
+        return full
     return network_error(text) or SurroundingsError(
         message, where="uv", hint="run again with -v", code="resolver-failed"
     )
