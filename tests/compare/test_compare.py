@@ -8,19 +8,42 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from venvsmith.compare import Snapshot, compare
+from venvsmith.errors import UsageError
 from venvsmith.model.finding import Finding
 from venvsmith.report.comparison import render_comparison
+from venvsmith.report.saved import read_report
 from venvsmith.report.schema import COMPARISON_FILE, comparison_schema
 
 ROOT = Path(__file__).parents[2]
-
+TWISTED = json.dumps(
+    {
+        "schema": "venvsmith/report/1",
+        "target": {"kind": "venv", "ref": "x"},
+        "verdict": "fail",
+        "score": None,
+        "environments": [],
+        "checks": {"ran": 1, "skipped": []},
+        "timings": {},
+        "findings": [
+            {
+                **dict.fromkeys(("environment", "subject", "message", "cause", "fix"), ""),
+                "rule": "bad-elf",
+                "code": "VS408",
+                "severity": "error",
+                "explains": [7],
+            }
+        ],
+    }
+)
 UV = (sys.executable, "-m", "uv", "--offline", "--quiet")
 
 
@@ -117,6 +140,18 @@ def test_a_saved_report_stands_in_for_a_target_and_what_it_lacks_is_told(
     assert "not compared: native libraries, programs" in " ".join(done.stdout.split())
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"schema": "\\ud800"', "", TWISTED],
+    ids=["nested", "no Unicode", "empty", "an index of no finding"],
+)
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(UsageError, match="this is no saved report") as told:
+        read_report(tmp_path / "r.json")
+    assert told.value.code == "no-report"
+
+
 def test_what_cannot_be_compared_is_told_in_one_line(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text('{"schema": "other/1"}')
@@ -185,6 +220,22 @@ def test_a_failure_is_put_down_to_the_difference_that_it_speaks_of(
     assert [result.differences[i].name for i in result.failures[0].because] == because
     mirrored = compare(b, a)
     assert [mirrored.differences[i].name for i in mirrored.failures[0].because] == because
+
+
+def test_many_failures_are_held_against_many_differences_in_little_time() -> None:
+    names = [f"package-{i}" for i in range(400)]
+    findings = tuple(
+        replace(
+            finding("import-failed", f"m{i}", traceback=[f"/x/{name}/a.py:1 in f"] * 20),
+            explains=tuple(range(0, 400, 4)) if i % 4 else (),
+        )
+        for i, name in enumerate(names)
+    )
+    sides = [{"package": dict.fromkeys(names, version)} for version in ("1", "2")]
+    a, b = (Snapshot(name="x", parts=p, findings=()) for p in sides)  # type: ignore[arg-type]
+    started = time.monotonic()
+    assert len(compare(a, replace(b, findings=findings)).failures) == len(names)
+    assert time.monotonic() - started < 5
 
 
 def test_a_copy_fails_for_its_place_and_not_for_a_package_that_it_lacks() -> None:

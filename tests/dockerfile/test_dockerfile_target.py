@@ -77,6 +77,14 @@ def test_a_lock_that_lacks_the_package_makes_the_prune_sure_and_one_that_has_it_
     assert "dockerfile-sync-prunes" not in dict(rules_told(file))
 
 
+def test_a_lock_that_is_nested_too_deeply_says_nothing(project: Path) -> None:
+    (project / "uv.lock").write_text("package = " + "[" * 20_000)
+    dockerfile = dockerfile_facts(str(project / "docker/Dockerfile")).dockerfile
+    assert dockerfile is not None
+    assert dockerfile.context is not None
+    assert dockerfile.context.locks == ()
+
+
 def test_a_venv_in_the_context_is_an_error_until_it_is_ignored(project: Path) -> None:
     file = project / "docker/Dockerfile"
     assert ("dockerfile-no-venv-ignore", "warning") in rules_told(file)

@@ -18,14 +18,11 @@ from venvsmith.cli.options import (
     text_or_json,
     timeout_option,
 )
-from venvsmith.errors import UsageError
 
 if TYPE_CHECKING:
     from venvsmith.cli.main import Shared
     from venvsmith.compare import Snapshot
     from venvsmith.verify import Options
-
-REPORT_LIMIT = 64 * 1024 * 1024
 
 
 @click.command("compare", cls=Manual)
@@ -117,18 +114,9 @@ def _snapshot(shared: Shared, ref: str, options: Options) -> Snapshot:
 
     path = Path(ref)
     if path.is_file():
-        import msgspec  # noqa: PLC0415
+        from venvsmith.report.saved import read_report  # noqa: PLC0415
 
-        from venvsmith.model.finding import Report  # noqa: PLC0415
-
-        if path.stat().st_size > REPORT_LIMIT:
-            raise UsageError("larger than any report", where=ref, code="no-report")
-        try:
-            return of_report(msgspec.json.decode(path.read_bytes(), type=Report), ref)
-        except msgspec.DecodeError as exc:
-            hint = "write one: venvsmith verify TARGET --format json --output FILE"
-            message = f"this is no saved report: {exc}"
-            raise UsageError(message, where=ref, hint=hint, code="no-report") from exc
+        return of_report(read_report(path), ref)
     if shared.verbosity > 0:
         shared.say(f"looking at {ref}")
     facts, report = examine(ref, options=options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from venvsmith.compare.blame import because_of, speaks_of
+from venvsmith.compare.blame import Blame, speaks_of
 from venvsmith.compare.frozen import holding
 from venvsmith.compare.snapshot import GONE, Part, Snapshot, of_facts, of_report
 from venvsmith.model.comparison import (
@@ -135,13 +135,13 @@ def _failures(
     differences: Sequence[Difference],
 ) -> Iterator[Failure]:
     there: Mapping[tuple[str, str], Finding] = {_key(f): f for f in theirs.findings}
-    for finding in mine.findings:
+    blame = Blame(mine.findings, side, differences)
+    for number, finding in enumerate(mine.findings):
         if finding.severity == "info" or not finding.root or finding.ignored is not None:
             continue
         other = there.get(_key(finding))
         if other is not None and other.severity == finding.severity:
             continue
-        follow = [mine.findings[i] for i in finding.explains if i < len(mine.findings)]
         yield Failure(
             side=side,
             rule=finding.rule,
@@ -149,7 +149,7 @@ def _failures(
             subject=finding.subject,
             message=finding.message,
             fix=finding.fix,
-            because=because_of(finding, follow, side, differences),
-            explains=len(follow),
+            because=blame.because_of(number),
+            explains=len(finding.explains),
             unchecked=theirs.why_unchecked(finding),
         )

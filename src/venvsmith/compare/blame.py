@@ -57,74 +57,107 @@ ENOUGH: Final = 3
 """Points from which a difference counts: being seen in a path of a traceback is not enough."""
 
 
-def because_of(
-    finding: Finding, follow: Sequence[Finding], side: Side, differences: Sequence[Difference]
-) -> tuple[int, ...]:
-    """Return the differences that account best for a finding, the likeliest first.
+class Blame:
+    """The findings of one side, and what of the differences they speak of."""
 
-    :param follow: what follows from it on the same side.
-    :return: indices of ``differences``; several where they are as likely, none where none fits.
-    """
-    for index, one in enumerate(differences):
-        if (one.kind, one.name) == ("python", FOLDER):
-            theirs = one.b if side == "a" else one.a
-            if speaks_of(finding, theirs or ""):
-                return (index,)
-    points = {
-        index: max(_points(finding, one), *(_points(f, one) - 1 for f in follow), 0)
-        for index, one in enumerate(differences)
-        if _can_harm(one, side, finding)
-    }
-    best = max(points.values(), default=0)
-    if best < ENOUGH:
-        return ()
-    likely = [index for index, value in points.items() if value == best]
-    packages = {differences[i].name for i in likely if differences[i].kind == "package"}
-    # A package's own program comes and goes with it.
-    return tuple(
-        i for i in likely if differences[i].kind != "program" or differences[i].name not in packages
-    )
+    def __init__(
+        self, findings: Sequence[Finding], side: Side, differences: Sequence[Difference]
+    ) -> None:
+        self._findings = findings
+        self._differences = differences
+        self._mine = [one.a if side == "a" else one.b for one in differences]
+        self._other = [one.b if side == "a" else one.a for one in differences]
+        self._named: dict[str, list[int]] = {}
+        self._files: dict[str, list[int]] = {}
+        for index, one in enumerate(differences):
+            for key in set(_keys(one)):
+                self._named.setdefault(key, []).append(index)
+            if one.kind == "file":
+                self._files.setdefault(one.name.rpartition("/")[2], []).append(index)
+        self._index = {(one.kind, one.name): i for i, one in enumerate(differences)}
+        self._points: dict[int, Mapping[int, int]] = {}
+
+    def because_of(self, number: int) -> tuple[int, ...]:
+        """Return the differences that account best for a finding, the likeliest first.
+
+        What follows from it speaks for it, too.
+
+        :param number: the finding's index.
+        :return: indices of the differences; several where they are as likely, none where none fits.
+        """
+        finding = self._findings[number]
+        folder = self._index.get(("python", FOLDER))
+        if folder is not None and speaks_of(finding, self._other[folder] or ""):
+            return (folder,)
+        points = dict(self._points_of(number))
+        for follower in finding.explains:
+            for index, value in self._points_of(follower).items():
+                points[index] = max(points.get(index, 0), value - 1)
+        subject = _words(finding.subject)
+        points = {i: value for i, value in sorted(points.items()) if self._can_harm(i, subject)}
+        best = max(points.values(), default=0)
+        if best < ENOUGH:
+            return ()
+        likely = [index for index, value in points.items() if value == best]
+        kinds = {index: self._differences[index].kind for index in likely}
+        packages = {self._differences[i].name for i in likely if kinds[i] == "package"}
+        # A package's own program comes and goes with it.
+        return tuple(
+            i for i in likely if kinds[i] != "program" or self._differences[i].name not in packages
+        )
+
+    def _can_harm(self, index: int, subject: frozenset[str]) -> bool:
+        """Leave out what this side merely has more of, unless the finding is about that."""
+        one = self._differences[index]
+        more = self._mine[index] is not None and self._other[index] is None
+        if not more or one.kind not in {"package", "library", "program"}:
+            return True
+        return (canonicalize_name(one.name) if one.kind == "package" else one.name) in subject
+
+    def _points_of(self, number: int) -> Mapping[int, int]:
+        """Return the differences that a finding speaks of, and how clearly it does."""
+        if number not in self._points:
+            self._points[number] = self._weighed(self._findings[number])
+        return self._points[number]
+
+    def _weighed(self, finding: Finding) -> dict[int, int]:
+        points = self._named_by(finding)
+        if finding.rule in OF_BUNDLES:
+            right = OF_BUNDLES[finding.rule]
+            points = {
+                index: value + ABOUT_IT if self._differences[index].kind in right else SEEN
+                for index, value in points.items()
+            }
+        for key in ABOUT.get(finding.rule, ()):
+            if key in self._index:
+                index = self._index[key]
+                points[index] = points.get(index, 0) + ABOUT_IT
+        for file in map(str, finding.evidence.get("files") or ()):
+            for index in self._files.get(file.rpartition("/")[2], ()):
+                if file.endswith(self._differences[index].name):
+                    points[index] = SUBJECT
+        return points
+
+    def _named_by(self, finding: Finding) -> dict[int, int]:
+        points: dict[int, int] = {}
+        evidence = dict(finding.evidence)
+        naming = " ".join(_text(evidence.get(key)) for key in NAMING)
+        for weight, text in (
+            (SUBJECT, finding.subject),
+            (NAMED, naming),
+            (TOLD, finding.message),
+            (SEEN, _text(evidence)),
+        ):
+            for word in _words(text):
+                for index in self._named.get(word, ()):
+                    points.setdefault(index, weight)
+        return points
 
 
 def speaks_of(finding: Finding, folder: str) -> bool:
     """Tell whether a finding speaks of files below a folder."""
     said = f"{finding.message} {_text(dict(finding.evidence))}"
     return bool(folder) and f"{folder.rstrip('/')}/" in said
-
-
-def _can_harm(one: Difference, side: Side, finding: Finding) -> bool:
-    """Leave out what the failing side merely has more of, unless the finding is about that."""
-    mine = one.a if side == "a" else one.b
-    other = one.b if side == "a" else one.a
-    more = mine is not None and other is None and one.kind in {"package", "library", "program"}
-    return not more or _stem(one) in _words(finding.subject)
-
-
-def _stem(one: Difference) -> str:
-    return canonicalize_name(one.name) if one.kind == "package" else one.name
-
-
-def _points(finding: Finding, one: Difference) -> int:
-    if one.kind == "file":
-        named = (str(file) for file in finding.evidence.get("files") or ())
-        return SUBJECT if any(file.endswith(one.name) for file in named) else 0
-    keys = frozenset(_keys(one))
-    total = 0
-    if keys & _words(finding.subject):
-        total = SUBJECT
-    elif any(keys & _words(_text(finding.evidence.get(key))) for key in NAMING):
-        total = NAMED
-    elif keys & _words(finding.message):
-        total = TOLD
-    elif keys & _words(_text(dict(finding.evidence))):
-        total = SEEN
-    if one.kind in OF_BUNDLES.get(finding.rule, one.kind):
-        total += ABOUT_IT if one.kind in OF_BUNDLES.get(finding.rule, ()) else 0
-    elif total:
-        total = SEEN
-    if (one.kind, one.name) in ABOUT.get(finding.rule, ()):
-        total += ABOUT_IT
-    return total
 
 
 def _keys(one: Difference) -> Iterator[str]:

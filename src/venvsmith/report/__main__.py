@@ -8,10 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
-
-from venvsmith.model.finding import Report
+from venvsmith.errors import VenvsmithError
 from venvsmith.report import FORMATS, render
+from venvsmith.report.saved import read_report
 
 
 def main(argv: list[str]) -> int:
@@ -22,10 +21,10 @@ def main(argv: list[str]) -> int:
         return 2
     file, form = argv
     try:
-        report = msgspec.json.decode(Path(file).read_bytes(), type=Report)
-    except (OSError, msgspec.DecodeError) as exc:
-        sys.stderr.write(f"venvsmith: no-report: {file}: {exc}\n")
-        return 2
+        report = read_report(Path(file))
+    except VenvsmithError as exc:
+        sys.stderr.write("".join(f"{line}\n" for line in exc.lines()))
+        return exc.exit_code
     sys.stdout.write(render(report, next(known for known in FORMATS if known == form)))
     return 0
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
-import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from venvsmith.dockerfile.parse import SIZE_LIMIT, parse
 from venvsmith.errors import UnsafeInputError, UsageError
 from venvsmith.model.dockerfile import BuildContext, ContextFile, DockerfileFacts, Instruction
 from venvsmith.model.facts import Facts, MissingFact, Target
+from venvsmith.texts import read_text, read_toml
 
 LOCK_LIMIT = 32 * 1024 * 1024
 IGNORE_LIMIT = 256 * 1024
@@ -47,15 +46,9 @@ def _text(file: Path, path: str) -> str:
         if file.is_dir():
             hint = f"name the file: dockerfile:{file / 'Dockerfile'}"
             raise UsageError("this is a folder", where=where, hint=hint, code="no-target")
-        info = file.stat()
-        if not stat.S_ISREG(info.st_mode):
-            raise UnsafeInputError("no regular file", where=where, code="dockerfile-malformed")
-        if info.st_size > SIZE_LIMIT:
-            message = f"larger than {SIZE_LIMIT} bytes: this is no Dockerfile"
-            raise UnsafeInputError(message, where=where, code="dockerfile-malformed")
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        message = "not UTF-8: this is no Dockerfile"
+        return read_text(file, SIZE_LIMIT)
+    except ValueError as exc:
+        message = f"this is no Dockerfile: it {exc}"
         raise UnsafeInputError(message, where=where, code="dockerfile-malformed") from exc
     except OSError as exc:
         message = f"cannot be read: {exc.strerror}"
@@ -148,11 +141,8 @@ def _ignore(folder: Path, file: Path) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _lock(folder: Path, name: str) -> ContextFile | None:
-    path = folder / name
     try:
-        if not path.is_file() or path.stat().st_size > LOCK_LIMIT:
-            return None
-        packages = tomllib.loads(path.read_text(encoding="utf-8"))["package"]
+        packages = read_toml(folder / name, LOCK_LIMIT)["package"]
         project = next(
             (p["name"] for p in packages if {"virtual", "editable"} & set(p.get("source", {}))),
             None,

@@ -43,6 +43,21 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class _Link:
+    """An object, and the link of the one that loads it: a chain, shared by all that it loads."""
+
+    elf: Elf
+    above: _Link | None = None
+
+    def upwards(self) -> Iterator[Elf]:
+        """Yield the object, the one that loads it, and so on up to the extension module."""
+        link: _Link | None = self
+        while link is not None:
+            yield link.elf
+            link = link.above
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """What would be loaded, and what would not be found."""
 
@@ -98,7 +113,7 @@ class _Loader:
         machine = self.system.machine
         roots = [e for e in roots if not machine or e.machine == machine]
         for root in roots:
-            self._load(root, (root,))
+            self._load(root)
         gaps = [gap for gap in self.open if gap.name not in self.pool]
         return Simulation(
             roots=tuple(roots),
@@ -116,32 +131,43 @@ class _Loader:
                 seen.add((gap.name, gap.by.path))
                 yield gap
 
-    def _load(self, elf: Elf, chain: tuple[Elf, ...]) -> None:
-        if elf.path in self.loaded:
-            return
-        self.loaded[elf.path] = elf
-        self.pool.update(name for name in (PurePosixPath(elf.path).name, elf.soname) if name)
-        for name in elf.needed:
-            found = self._find(name, chain)
+    def _load(self, root: Elf) -> None:
+        pending = [self._entered(_Link(root))]
+        while pending:
+            link, names = pending[-1]
+            name = next(names, None)
+            if name is None:
+                pending.pop()
+                continue
+            elf, found = link.elf, self._find(name, link)
             if found is None:
-                paths = tuple(link.path for link in chain)
-                self.open.append(Gap(name, elf, paths, tuple(self.named.get(name, ()))))
+                chain = tuple(each.path for each in link.upwards())[::-1]
+                self.open.append(Gap(name, elf, chain, tuple(self.named.get(name, ()))))
             elif found in self.by_path:
                 self.pool.add(name)
-                self._load(self.by_path[found], (*chain, self.by_path[found]))
+                pending.append(self._entered(_Link(self.by_path[found], link)))
             elif found:
                 self.pool.add(name)
                 self.from_system[elf.path].append(name)
 
-    def _find(self, name: str, chain: tuple[Elf, ...]) -> str | None:
+    def _entered(self, link: _Link) -> tuple[_Link, Iterator[str]]:
+        """Return a link with the names that its object needs; with none where it was loaded."""
+        elf = link.elf
+        if elf.path in self.loaded:
+            return link, iter(())
+        self.loaded[elf.path] = elf
+        self.pool.update(name for name in (PurePosixPath(elf.path).name, elf.soname) if name)
+        return link, iter(elf.needed)
+
+    def _find(self, name: str, link: _Link) -> str | None:
         """Return where the loader finds a name; empty where it lies in a folder unknown to us."""
-        elf = chain[-1]
+        elf = link.elf
         if ALWAYS.match(name) or "/" in name:
             return ""
         if name in self.pool and not self.named.get(name):
             return self.system.libraries.get(name, "")
         unknown = False
-        for folder in self._search(elf, chain):
+        for folder in self._search(link):
             candidate = f"{folder}/{name}"
             if candidate in self.by_path and self._fits(self.by_path[candidate], elf):
                 return candidate
@@ -152,11 +178,12 @@ class _Loader:
             unknown = unknown or not self._known(folder)
         return self.system.libraries.get(name, "" if unknown else None)
 
-    def _search(self, elf: Elf, chain: tuple[Elf, ...]) -> Iterator[str]:
+    def _search(self, link: _Link) -> Iterator[str]:
+        elf = link.elf
         if not elf.runpath:
-            for link in reversed(chain):
-                if not link.runpath:
-                    yield from (self._expand(entry, link) for entry in link.rpath)
+            for each in link.upwards():
+                if not each.runpath:
+                    yield from (self._expand(entry, each) for entry in each.rpath)
         yield from self.system.library_path
         yield from (self._expand(entry, elf) for entry in elf.runpath)
 
@@ -192,5 +219,5 @@ class _Loader:
             for name in elf.needed:
                 if name in self.pool or self.named.get(name):
                     continue
-                if self._find(name, (elf,)) is None:
+                if self._find(name, _Link(elf)) is None:
                     yield Gap(name, elf, (elf.path,), ())
