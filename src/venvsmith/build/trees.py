@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venvsmith.files import write_files
-from venvsmith.lock import emit_pins, read_tools
-from venvsmith.lock.bases import read_bases
+from venvsmith.lock import emit_pins
 from venvsmith.lock.trees import (
     BuiltLayer,
-    BuiltStage,
+    built_with,
     emit_trees,
     pins_digest,
     read_trees,
@@ -29,14 +28,11 @@ if TYPE_CHECKING:
 def expected_trees(project: Project, plan: Plan) -> tuple[Expected, ...]:
     """Return what each venv of a plan held when its layers were last built from the same.
 
-    The same are the pins, the base's digest and uv: what differs in these may differ.
+    The same are the pins, the base's digest, uv and Python's minor: what differs in these may
+    differ, and what a base of no known digest holds may be anything.
     """
-    now = _context(project, plan)
-    recorded = {
-        key: entry
-        for key, entry in read_trees(project).items()
-        if (entry.base, entry.uv) == (now.base, now.uv)
-    }
+    now = built_with(project, plan.variant)
+    recorded = {key: entry for key, entry in read_trees(project).items() if entry.made_like(now)}
     found = []
     for venv in plan.venvs:
         trees: dict[str, str] = {}
@@ -55,7 +51,7 @@ def record_trees(project: Project, plan: Plan, facts: Facts) -> bool:
 
     :param facts: of the image.
     """
-    context = _context(project, plan)
+    context = built_with(project, plan.variant)
     stems = {key.stem for key in project.lock_keys()}
     record = {
         key: entry for key, entry in read_trees(project).items() if key.partition("@")[0] in stems
@@ -77,13 +73,6 @@ def record_trees(project: Project, plan: Plan, facts: Facts) -> bool:
             key = stage_key(project, stem, venv.path)
             record[key] = replace(context, python=python, layers=layers)
     return bool(write_files({trees_path(project): emit_trees(record).encode()}))
-
-
-def _context(project: Project, plan: Plan) -> BuiltStage:
-    base = project.bases[project.variants[plan.variant].base]
-    tools = read_tools(project) if project.installer == "uv" else ()
-    uv = next((pin.version for pin in tools if pin.name == "uv"), "")
-    return BuiltStage(base=read_bases(project).get(base.build, ""), uv=uv)
 
 
 def _pins(layer: Layer) -> str:

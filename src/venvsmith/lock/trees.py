@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from venvsmith.lock.bases import read_bases
 from venvsmith.lock.record import read_record, refuse_schema
+from venvsmith.lock.store import find_tools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,13 +45,29 @@ class BuiltStage:
 
     :param base: the build base's digest, empty where it is not pinned.
     :param uv: version of the uv that installed, empty where pip did.
-    :param python: the interpreter's full version.
+    :param python: the interpreter's version: in full where it is recorded, else its minor.
     """
 
     base: str = ""
     uv: str = ""
     python: str = ""
     layers: Mapping[str, BuiltLayer] = field(default_factory=dict)
+
+    def made_like(self, other: BuiltStage) -> bool:
+        """Return whether equal pins give equal layers in both; nobody knows it of unknown bases."""
+        ours, theirs = ((each.base, each.uv, each.python.split(".")[:2]) for each in (self, other))
+        return bool(self.base) and ours == theirs
+
+
+def built_with(project: Project, variant: str) -> BuiltStage:
+    """Return what a variant's stages are built with now, no layer among it."""
+    image = project.bases[project.variants[variant].base].build
+    tools = (find_tools(project) or ()) if project.installer == "uv" else ()
+    return BuiltStage(
+        base=image.partition("@")[2] or read_bases(project).get(image, ""),
+        uv=next((pin.version for pin in tools if pin.name == "uv"), ""),
+        python=project.python,
+    )
 
 
 def trees_path(project: Project) -> Path:
@@ -95,14 +113,20 @@ def tree_key(venv: str, layer: str) -> str:
 
 
 def recorded_trees(project: Project) -> dict[str, str]:
-    """Return the recorded digest of each layer whose pins are still those that `render` wrote.
+    """Return the recorded digest of each layer that would be built from the same again.
+
+    The same are the pins that `render` wrote, the base's digest, uv and Python's minor.
 
     :return: by `tree_key`.
     :raises UnsafeInputError: where the record is malformed.
     """
     found: dict[str, str] = {}
+    variants = {key.stem: key.variant for key in project.lock_keys()}
     for key, stage in read_trees(project).items():
-        venv = key.partition("@")[2] or project.venv
+        stem, _, path = key.partition("@")
+        if stem not in variants or not stage.made_like(built_with(project, variants[stem])):
+            continue
+        venv = path or project.venv
         for name, layer in stage.layers.items():
             delta = project.root / project.output / "deltas" / f"{name}.txt"
             if delta.is_file() and pins_digest(delta.read_bytes()) == layer.pins:

@@ -26,13 +26,14 @@ class TreeDiffers(Rule):
     `.venvsmith/tree/`. Every file and link of the venv is held against these lists, bytecode and
     scripts too, which no `RECORD` covers. What a `RECORD` does cover is told by
     record-hash-mismatch and record-files-missing. Where `locks/trees.json` has the digests of the
-    lists from an earlier build of the same lock, the lists themselves are held against those.
+    lists from an earlier build of the same lock, on the same base (by its digest), with the same
+    uv and minor of Python, the lists themselves are held against those.
 
     ## Why it happens
     A later Dockerfile line or a running container wrote into the venv: an install, a patch,
     bytecode of another Python, a cache. Where a list differs from `locks/trees.json`, the layer
-    was built otherwise: with another base image or uv, or from a package that is built from source
-    and not the same bytes each time.
+    was built otherwise: as a rule from a package that is built from source and not the same bytes
+    each time, or by somebody who changed a step.
 
     ## How to see it by hand
     `sha256sum FILE`, and the line of that file in `/venv/.venvsmith/tree/`.
@@ -66,8 +67,8 @@ class TreeDiffers(Rule):
                     subject=name,
                     message=f"Layer {name} is not the one that was recorded for this lock.",
                     cause=(
-                        "It was built otherwise: another base or uv, or a package that is"
-                        " built from source."
+                        "It was built otherwise, from the same base and uv: as a rule a package"
+                        " that is built from source and not the same bytes each time."
                     ),
                     fix=(
                         "venvsmith build --check-reproducible; where the other build is right,"
