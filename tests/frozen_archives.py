@@ -25,6 +25,7 @@ def library() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("os.pyc", b"")
+        archive.writestr("encodings/__init__.pyc", b"")
     return file.getvalue()
 
 

@@ -116,6 +116,9 @@ def test_a_compiled_module_of_the_standard_library_counts_only_where_it_is(copy:
     assert not modules.has("_struct")
     assert modules.has("_thread")
     assert modules.has("sys")
+    _, report = examine(f"bundle:{copy}", options=Options(static=True))
+    errors = [(f.rule, f.subject, f.evidence["chain"]) for f in report.findings]
+    assert errors == [("bundle-module-missing", "_struct", ["the bootloader", "struct"])]
 
 
 def test_what_only_a_run_shows_is_named_and_explains_the_failure(copy: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import marshal
 import struct
 import sys
 import time
 import tracemalloc
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +160,11 @@ def _entries() -> Iterator[tuple[str, bytes]]:
     for folder in ("../secret", "/etc", "..", "a/b", "..\\secret"):
         option = (f"pyi-contents-directory {folder}", "o", b"", None)
         yield f"files in {folder}", Archive(base_library=False, extra=[option]).data()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bombs:
+        bombs.writestr("encodings.pyc", bytes(MEGABYTES))
+        bombs.infolist()[0].file_size = 65 * MEGABYTES
+    yield "a library whose code is a bomb", Archive(library=file.getvalue()).data()
     yield "a library cut off", Archive(library=library()[:-10]).data()
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
 
-from frozen_archives import Archive, Pyz, code
+from frozen_archives import Archive, Pyz, code, library
 from venvsmith.bundle.bytecode import read_module
 from venvsmith.bundle.graph import parse
 from venvsmith.bundle.marshalled import read_code, read_marshal
@@ -27,7 +29,11 @@ LIBRARIES = {
 
 
 def told(
-    folder: Path, script: str, sources: dict[str, str] | None = None, *files: str
+    folder: Path,
+    script: str,
+    sources: dict[str, str] | None = None,
+    *files: str,
+    library: bytes = library(),
 ) -> list[str]:
     """Return the findings about an application of packages that are one file each.
 
@@ -42,6 +48,7 @@ def told(
         script=code(script),
         extra=[(name, "x", b"", None) for name in files],
         head=b"MZ\x90\0",
+        library=library,
         python=f"python{MINOR}.dll".encode(),
     )
     path = folder / "app.exe"
@@ -511,6 +518,23 @@ def test_torchscript_reads_what_is_handed_to_it_and_nothing_else(
     tmp_path: Path, use: str, expected: list[str]
 ) -> None:
     assert told(tmp_path, "import mine", {"mine": f"import torch\n{use}"}) == expected
+
+
+def test_what_python_starts_from_is_read_too(tmp_path: Path) -> None:
+    """What lies in the library counts as far as Python's start or the application comes to it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in {
+            "encodings/__init__": "import codecs, gone\ntry:\n    import lost\nexcept: ...",
+            "codecs": "import _codecs, sunk\n",
+            "os": "import never\n",
+        }.items():
+            archive.writestr(f"{name}.pyc", bytes(16) + code(text))
+    found = told(tmp_path, "A = 1", library=file.getvalue())
+    assert sorted(found) == [
+        "error bundle-module-missing gone",
+        "error bundle-module-missing sunk",
+    ]
 
 
 # -- what no file brings ---------------------------------------------------------------------------

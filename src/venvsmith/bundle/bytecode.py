@@ -154,8 +154,8 @@ class _Reading:
     known: dict[Variable, Value] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
-    def names_data(self, const: object) -> TypeGuard[str]:
-        return type(const) is str and 0 < len(const) <= LONGEST and self.is_data(const)
+    def names_data(self, text: str) -> bool:
+        return 0 < len(text) <= LONGEST and self.is_data(text)
 
 
 def _read(steps: Instructions, reading: _Reading, function: str) -> None:
@@ -164,15 +164,23 @@ def _read(steps: Instructions, reading: _Reading, function: str) -> None:
     reading.seen.add(id(code))
     if steps.has(steps.ops.import_name) or steps.has(steps.ops.store_global):
         _statements(steps, found, function)
-    names_data = any(map(reading.names_data, code.consts))
+    is_data = reading.is_data
+    names_data = False
+    nested = []
+    for const in code.consts:
+        if type(const) is str:
+            if not names_data and len(const) <= LONGEST and is_data(const):
+                names_data = True
+        elif type(const) is Code:
+            nested.append(const)
     names_data = names_data or not reading.held.isdisjoint(code.names)
     tells = not _TELLING.isdisjoint(code.names)
     if tells:
         _promises(code, found)
     if names_data or (tells and not _ASKING.isdisjoint(code.names)):
         _asks(steps, reading, function, names_data=names_data)
-    for each in code.consts:
-        if type(each) is Code and id(each) not in reading.seen:
+    for each in nested:
+        if id(each) not in reading.seen:
             inside = f"{function}.{each.name}" if function else each.name
             _read(steps.inner(each), reading, inside[:LONGEST])
 

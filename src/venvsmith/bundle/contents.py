@@ -9,6 +9,7 @@ import posixpath
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,10 @@ MAX_TEXT = 8 * 1024 * 1024
 """Bytes of a RECORD; that of torch has 1.5 MB."""
 MAX_LIBRARY = 8 * 1024 * 1024
 """Bytes of ``base_library.zip``, which has 1.5 MB."""
+MAX_UNPACKED = 64 * 1024 * 1024
+"""Bytes of all code in it, which has 4 MB."""
+PYC_HEADER = 16
+"""Bytes before a module's marshalled code."""
 MAX_DEPTH = 64
 """Folders above a module; what lies deeper is none."""
 MAX_LINKS = 40
@@ -82,13 +87,15 @@ class Bundle:
         except OSError:
             return ""
 
-    def library_modules(self) -> frozenset[str]:
-        """Return the modules in ``base_library.zip``, which Python starts from.
+    def library(self) -> Mapping[str, bytes]:
+        """Return the modules in ``base_library.zip``, which Python starts from, with their code.
 
-        :raises UnsafeInputError: where that is no zip file.
+        Packages are among them without any where they have no ``__init__``.
+
+        :raises UnsafeInputError: where that is no zip file, or too large.
         """
         if LIBRARY not in self.files:
-            return frozenset()
+            return {}
         where = f"{self.archive.path}:{LIBRARY}"
         try:
             with self.open(LIBRARY) as handle:
@@ -96,8 +103,16 @@ class Bundle:
                     raise over(f"has more than {MAX_LIBRARY} bytes", where)
                 data = handle.pread(handle.size, 0)
             with zipfile.ZipFile(io.BytesIO(data)) as library:
-                return frozenset(module_names(library.namelist()))
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as exc:
+                if sum(info.file_size for info in library.infolist()) > MAX_UNPACKED:
+                    raise over(f"has more than {MAX_UNPACKED} bytes of code", where)
+                names = library.namelist()
+                found = dict.fromkeys(module_names(names), b"")
+                for path in names:
+                    module = path.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".")
+                    if module in found and path.endswith(".pyc"):
+                        found[module] = library.read(path)[PYC_HEADER:]
+                return found
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError) as exc:
             raise malformed(f"cannot be read: {exc}", where) from exc
 
 

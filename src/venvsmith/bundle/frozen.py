@@ -10,7 +10,7 @@ import msgspec
 
 from venvsmith.bundle.contents import LIBRARY, module_names
 from venvsmith.bundle.graph import builtin_modules, parse, version
-from venvsmith.bundle.modulecode import ModuleCode
+from venvsmith.bundle.modulecode import Import, ModuleCode
 from venvsmith.bundle.packed import over
 from venvsmith.collect.probe import compiled, forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BOOTSTRAP = ("pyiboot", "pyi_rth")
 """Beginnings of the names of PyInstaller's own scripts."""
 BOOTSTRAP_MODULES = "mM"
+STARTS_FROM = ("encodings",)
+"""What Python imports before anything else, and has in no library of its own."""
 SCRIPT = "s"
 _DISTUTILS = "setuptools._distutils"
 """What PyInstaller freezes for ``distutils``, which setuptools brings under that name."""
@@ -47,15 +49,16 @@ class FrozenModules:
         python = bundle.archive.python
         loose = module_names((_below(path) for path in bundle.files), python)
         entries = bundle.archive.entries
-        own = {entry.name for entry in entries if entry.kind in BOOTSTRAP_MODULES}
+        self._own = {entry.name: entry for entry in entries if entry.kind in BOOTSTRAP_MODULES}
+        self._library = bundle.library()
         stdlib = () if LIBRARY in bundle.files else standard_library(python)
         self.known = frozenset(
             {
                 *self.archive.modules,
                 *loose,
-                *bundle.library_modules(),
+                *self._library,
                 *compiled_in(bundle),
-                *own,
+                *self._own,
                 *stdlib,
             }
         )
@@ -83,12 +86,17 @@ class FrozenModules:
         return entry.kind != "module" if entry is not None else module in self._parents
 
     def read(self, module: str) -> ModuleCode | None:
-        """Return what a module's code says; None where it is no bytecode of the PYZ.
+        """Return what a module's code says; None where it is no bytecode.
 
         :raises UnsafeInputError: where its code is malformed.
         """
         name = self._real(module)
-        data = self.archive.code(name) if name in self.archive.modules else None
+        if name in self.archive.modules:
+            data = self.archive.code(name)
+        elif module in self._own:
+            data = self.archive.read(self._own[module])
+        else:
+            data = self._library.get(module) or None
         return None if data is None else self._parsed(data, module)
 
     def _parsed(self, data: bytes, name: str, *, starts: bool = False) -> ModuleCode:
@@ -127,6 +135,18 @@ class FrozenModules:
             for entry in self.archive.entries
             if entry.kind == SCRIPT and not entry.name.startswith(BOOTSTRAP)
         }
+
+    def bootstrap(self) -> Mapping[str, ModuleCode]:
+        """Return what runs before these: Python's own start, and PyInstaller's scripts."""
+        python = ModuleCode(imports=[Import(module=module) for module in STARTS_FROM])
+        found = {"Python itself": python}
+        if self._own:
+            bootloader = [Import(module=module) for module in self._own]
+            found["the bootloader"] = ModuleCode(imports=bootloader)
+        for entry in self.archive.entries:
+            if entry.kind == SCRIPT and entry.name.startswith(BOOTSTRAP):
+                found[entry.name] = self._parsed(self.archive.read(entry), entry.name)
+        return found
 
 
 _CODES = msgspec.json.Decoder(list[ModuleCode | None])

@@ -123,7 +123,8 @@ def gather(
 def _walked(bundle: Bundle, imports: Sequence[str]) -> tuple[FrozenModules, Graph]:
     try:
         modules = FrozenModules(bundle)
-        return modules, walk(modules, scripts=modules.scripts(), asked=imports)
+        starts = modules.bootstrap()
+        return modules, walk(modules, scripts=modules.scripts(), bootstrap=starts, asked=imports)
     except KeyError as exc:
         raise UnsafeInputError(
             f"it was frozen with Python {bundle.archive.python}, whose bytecode is not known",

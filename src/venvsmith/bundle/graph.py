@@ -113,11 +113,13 @@ def walk(
     modules: Modules,
     *,
     scripts: Mapping[str, ModuleCode] | None = None,
+    bootstrap: Mapping[str, ModuleCode] | None = None,
     asked: Iterable[str] = (),
     everything: bool = False,
 ) -> Graph:
     """Follow all that starting the scripts, and importing what was asked for, runs.
 
+    :param bootstrap: what runs before the scripts, and is none of the application's.
     :raises UnsafeInputError: where the code of a module that is reached is malformed.
     :raises KeyError: where it was compiled by a Python of an unknown version.
     """
@@ -128,6 +130,9 @@ def walk(
         graph.reached[name] = ""
         graph.direct.update(entry.module.partition(".")[0] for entry in code.imports)
         _follow(graph, name, "", code, own=True)
+    for name, code in (bootstrap or {}).items():
+        graph.reached[name] = ""
+        _follow(graph, name, "", code, own=False)
     extend(graph, asked)
     return graph
 
