@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from frozen_archives import Archive, code
-from venvsmith.bundle.inventory import beside, of_bundle
+from venvsmith.bundle.inventory import beside, of_bundle, of_venv
 
 
 def compared(a: str, b: str) -> Any:
@@ -49,6 +49,22 @@ def test_a_venv_counts_as_far_as_the_bundle_has_its_packages(frozen: Path, tmp_p
     assert found["venv"].modules - found["bundle"].modules == {"alpha.beta"}
     assert found["bundle"].modules - found["venv"].modules == set()
     assert found["venv"].files - found["bundle"].files == {"alpha/extra.txt"}
+
+
+def test_libraries_beside_a_package_are_its_distribution_s(tmp_path: Path) -> None:
+    """The folder is called after the distribution, and the package is not."""
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    record = ["PIL/__init__.py", "pillow.libs/libjpeg-1.so.62", "pillow.libs/gone.so"]
+    texts = {
+        **dict.fromkeys(record[:2], ""),
+        "other.libs/libother.so": "",
+        "pillow-1.dist-info/METADATA": "Name: pillow\n",
+        "pillow-1.dist-info/RECORD": "".join(f"{path},,\n" for path in record),
+    }
+    for path, text in texts.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+    assert of_venv(tmp_path, frozenset({"PIL"})).libraries == {"libjpeg-1.so.62"}
 
 
 def test_a_package_that_is_wholly_missing_is_the_cause(tmp_path: Path) -> None:

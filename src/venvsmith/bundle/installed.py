@@ -219,15 +219,22 @@ class InstalledModules:
         return {group: tuple(those) for group, those in found.items()}
 
     @cached_property
-    def brought(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the modules of each distribution by its RECORD, those nearest the top first."""
+    def recorded(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the files below site-packages that each distribution's RECORD lists."""
         found: dict[str, tuple[str, ...]] = {}
         for name, (_, folder) in sorted(self.distributions.items()):
             record = self.tree.text(f"/{folder}/RECORD", MAX_SOURCE) or ""
             paths = (line.partition(",")[0] for line in record.splitlines())
-            modules = set(module_names(path for path in paths if not path.startswith(("..", "/"))))
-            found[name] = tuple(sorted(modules, key=lambda module: (module.count("."), module)))
+            found[name] = tuple(path for path in paths if not path.startswith(("..", "/")))
         return found
+
+    @cached_property
+    def brought(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the modules of each distribution by its RECORD, those nearest the top first."""
+        return {
+            name: tuple(sorted(set(module_names(paths)), key=lambda m: (m.count("."), m)))
+            for name, paths in self.recorded.items()
+        }
 
     def importable(self) -> list[str]:
         """Return the packages and modules that distributions bring, without what lies in them."""

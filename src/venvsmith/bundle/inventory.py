@@ -77,11 +77,15 @@ def of_venv(folder: Path, tops: frozenset[str]) -> Inventory:
     :raises UsageError: where it is no venv.
     """
     modules = InstalledModules(folder)
-    places = (*(f"{top}/" for top in tops), *(f"{top}.libs/" for top in tops))
+    places = tuple(f"{top}/" for top in tops)
+    # What lies beside a package is its distribution's: `pillow.libs` beside `PIL`.
+    owners = {name for module, name in modules.owners.items() if module.partition(".")[0] in tops}
+    beside = modules.files & {path for name in owners for path in modules.recorded[name]}
+    inside = {path for path in modules.files if path.startswith(places)}
     return Inventory(
         modules=modules.known,
         files=_data(modules.files),
-        libraries=_libraries(path for path in modules.files if path.startswith(places)),
+        libraries=_libraries(inside | beside),
         metadata={name: version for name, (version, _) in modules.distributions.items()},
         owners=modules.owners,
     ).only(tops)
