@@ -50,8 +50,11 @@ def test_names_come_from_their_index_and_the_others_from_the_default(
 
 
 def test_transitive_name_that_the_default_index_lacks_or_has_too_old_is_found(
-    index: LocalIndex, private: LocalIndex, workshop: Workshop
+    index: LocalIndex, private: LocalIndex, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whose name is that of a distribution makes nothing of what a resolver says unreadable.
+    monkeypatch.setenv("VENVSMITH_INDEX_INTERNAL_USERNAME", "acme")
+    monkeypatch.setenv("VENVSMITH_INDEX_INTERNAL_PASSWORD", "s3cret")
     index.add("front", "1", "acme-a")
     private.add("acme-a", "1", "acme-b>=2")
     private.add("acme-b", "2", "acme-c")

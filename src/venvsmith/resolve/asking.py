@@ -65,7 +65,7 @@ def until(moment: str) -> str:
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
-    """Return the parts of an address that must not be shown."""
+    """Return the parts of an address that must not be shown; see `routes.hidden`."""
     login = credentials_in(url)
     user, _, password = login.partition(":")
-    return tuple(part for part in (password, login, user) if part)
+    return tuple(part for part in (login, password or user) if part)

@@ -90,3 +90,12 @@ def credentials(indexes: Iterable[Index], own: Mapping[str, str]) -> dict[str, s
             if own.get(variable):
                 found[variable.replace("VENVSMITH", "UV", 1)] = own[variable]
     return found
+
+
+def hidden(indexes: Iterable[Index], own: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what of the indexes' logins must not be shown: a user, a token then, only where alone.
+
+    A user beside a password may have the name of a distribution, which has to be read.
+    """
+    logins = ([own.get(variable, "") for variable in index.variables] for index in indexes)
+    return tuple(password or user for user, password in logins if password or user)

@@ -27,6 +27,7 @@ from venvsmith.resolve.protocol import Answer, Request, Solved, Unsolvable
 from venvsmith.resolve.routes import (
     credentials,
     direct_names,
+    hidden,
     names_in,
     needed,
     request_project,
@@ -195,7 +196,7 @@ class UvResolver:
                     timeout=answer_seconds(),
                     env={**self._env, **own, **({} if log else WARNINGS)},
                     cwd=folder,
-                    secrets=(*secrets, *own.values()),
+                    secrets=(*secrets, *hidden(request.environment.indexes, os.environ)),
                 ),
                 stop=self.stop,
             )
