@@ -11,9 +11,10 @@ import netrc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from venvsmith.model.plan import NETWORK_SECRETS
+from venvsmith.network import credentials_in, parts_of
 from venvsmith.resolve import default_index
 from venvsmith.scratch import memory, scratch
 
@@ -55,8 +56,7 @@ def sensitive(
     mirror = secrets.get(NETWORK_SECRETS[1], "")
     for address in (mirror, *(own.get(name, "") for name in PROXIES)):
         # A proxy's may lack "http://".
-        parts = urlsplit(address if "//" in address else f"//{address}")
-        login = parts.netloc.rpartition("@")[0]
+        login = credentials_in(f"://{address.partition('//')[2] or address}")
         values |= {login, login.partition(":")[2]}
     # Installers show an address with its password as it stands there.
     values |= {quote(value, safe="") for value in values}
@@ -84,7 +84,8 @@ def login_hint(index: Index) -> str:
 def _login(url: str, own: Mapping[str, str]) -> tuple[str, ...]:
     """Return user and password of an address's host from the user's netrc, or nothing."""
     file = Path(own.get("NETRC") or Path(own.get("HOME", "~")).expanduser() / ".netrc")
-    host = urlsplit(url).hostname
+    parts = parts_of(url)
+    host = parts.hostname if parts is not None else None
     with contextlib.suppress(OSError, netrc.NetrcParseError, UnicodeDecodeError):
         entry = netrc.netrc(str(file)).authenticators(host) if host and file.is_file() else None
         if entry is not None:
@@ -93,9 +94,9 @@ def _login(url: str, own: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _with_login(url: str, own: Mapping[str, str]) -> str:
-    parts = urlsplit(url)
-    login = () if "@" in parts.netloc else _login(url, own)
-    if not login:
+    parts = parts_of(url)
+    login = () if credentials_in(url) else _login(url, own)
+    if parts is None or not login:
         return url
     user = ":".join(quote(part, safe="") for part in login)
     return parts._replace(netloc=f"{user}@{parts.netloc}").geturl()
