@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,15 @@ def test_the_front_page_links_every_page_and_lists_every_command() -> None:
     }
     listed = set(re.findall(r"^\| `([a-z ]+)` \|", text, re.MULTILINE))
     assert listed == set(PAGES) - {"", "bundle"}
+
+
+def test_the_page_for_contributors_has_the_rooms_in_the_order_in_which_they_import() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = [row.split("|")[1] for row in text.splitlines() if row.startswith("| `")]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [layer.replace("venvsmith.", "") for layer in settings["contracts"][0]["layers"]]
+    assert [re.findall(r"`(\w+)`", row) for row in rows] == [layer.split(" | ") for layer in layers]
+    named = set(re.findall(r"`(\w+)`", "".join(rows)))
+    here = (ROOT / "src/venvsmith").iterdir()
+    rooms = {path.stem for path in here if path.suffix in {"", ".py"} and path.name[0] != "_"}
+    assert rooms - named == {"steps"}
