@@ -20,40 +20,33 @@ if TYPE_CHECKING:
 
     from venvsmith.model.project import Project
 
-# Name on the command line to the module of `venvsmith.cli` that holds a click command `command`.
-COMMANDS = {
-    "init": "init",
-    "lock": "lock",
-    "render": "render",
-    "build": "build",
-    "push": "push",
-    "verify": "verify",
-    "explain": "explain",
-    "compare": "compare",
-    "preflight": "preflight",
-    "graph": "graph",
-    "bundle": "bundle",
-}
-# The same names under what they are for, as the top page lists them.
 GROUPS = {
-    "Begin": ("init", "preflight"),
-    "Build": ("lock", "render", "build", "push"),
-    "Judge": ("verify", "compare", "explain"),
-    "More": ("graph", "bundle"),
+    "Begin": {
+        "init": "Write a first venvsmith.toml, from what is there or from nothing.",
+        "preflight": "Tell whether this machine is ready to lock, build, run and push.",
+    },
+    "Build": {
+        "lock": "Resolve the stages into hashed lockfiles.",
+        "render": "Write Dockerfiles, a bake file and the layers' pins.",
+        "build": "Build images through BuildKit, or on this machine without a daemon.",
+        "push": "Push what was built: all content first, then the tags.",
+    },
+    "Judge": {
+        "verify": "Judge an image, a folder or a venv, and name the cause of what fails.",
+        "compare": (
+            "Tell what differs between two targets, and which difference explains a failure."
+        ),
+        "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
+    },
+    "More": {
+        "graph": "Show stages, variants, images and sizes as a tree.",
+        "bundle": "Write PyInstaller hooks for what a stage's distributions need.",
+    },
 }
-HELP = {
-    "init": "Write a first venvsmith.toml, from what is there or from nothing.",
-    "lock": "Resolve the stages into hashed lockfiles.",
-    "render": "Write Dockerfiles, a bake file and the layers' pins.",
-    "build": "Build images through BuildKit, or on this machine without a daemon.",
-    "push": "Push what was built: all content first, then the tags.",
-    "verify": "Judge an image, a folder or a venv, and name the cause of what fails.",
-    "explain": "Tell what a rule looks for, why, and how to mend what it finds.",
-    "compare": "Tell what differs between two targets, and which difference explains a failure.",
-    "preflight": "Tell whether this machine is ready to lock, build, run and push.",
-    "graph": "Show stages, variants, images and sizes as a tree.",
-    "bundle": "Write PyInstaller hooks for what a stage's distributions need.",
-}
+"""The commands under what they are for, each with its synopsis, so that the top page imports none.
+
+The module of this name in `venvsmith.cli` holds a click command `command`."""
+COMMANDS = tuple(name for group in GROUPS.values() for name in group)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,14 +92,14 @@ class LazyGroup(ManualGroup):
     """A group whose commands are imported when they are called, and not to be listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of a working day."""
+        """Return the names in the order of the top page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command's module."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"venvsmith.cli.{COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"venvsmith.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
@@ -125,10 +118,9 @@ class LazyGroup(ManualGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         widest = max(map(len, COMMANDS))
-        for title, names in GROUPS.items():
+        for title, synopses in GROUPS.items():
             with formatter.section(title):
-                rows = [(name.ljust(widest), HELP[name]) for name in names if name in COMMANDS]
-                formatter.write_dl(rows)
+                formatter.write_dl([(name.ljust(widest), text) for name, text in synopses.items()])
 
 
 @click.group(
