@@ -20,11 +20,13 @@ class Difference:
     :param file: path in the image.
     :param what: what differs, with both values.
     :param cause: why, most likely.
+    :param inside: whether it lies in what the file holds.
     """
 
     file: str
     what: str
     cause: str
+    inside: bool = False
 
 
 def first_difference(first: Path, second: Path) -> Difference | None:
@@ -47,12 +49,12 @@ def first_difference(first: Path, second: Path) -> Difference | None:
 
 def _rank(found: Difference) -> int:
     """Return how far a difference is from its cause; 0 where it may be the cause."""
-    if not found.what.startswith("byte "):
+    if not found.inside:
         return 0
     endings = (".pyc", ".dist-info/RECORD", ".txt")
-    inside = "/.venvsmith/tree/" in found.file
+    is_list = "/.venvsmith/tree/" in found.file
     ranks = [n for n, end in enumerate(endings, 1) if found.file.endswith(end)]
-    return ranks[0] if ranks and (ranks[0] < len(endings) or inside) else 0
+    return ranks[0] if ranks and (ranks[0] < len(endings) or is_list) else 0
 
 
 def _of_order(a: tarfile.TarInfo | None, b: tarfile.TarInfo | None) -> Difference | None:
@@ -106,7 +108,7 @@ def _of_content(
         cause = (
             "content: written by a build from source, or by an installer that notes time or path"
         )
-    return Difference(file=f"/{a.name}", what=f"byte {at}: {said}", cause=cause)
+    return Difference(file=f"/{a.name}", what=f"byte {at}: {said}", cause=cause, inside=True)
 
 
 def _first_byte(left: IO[bytes], right: IO[bytes]) -> tuple[int, str]:

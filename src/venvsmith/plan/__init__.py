@@ -44,9 +44,9 @@ def plan_image(
     :param prefix: put before each venv's path, for a build that cannot have the final path.
     :param layering: sizes of wheels, and the cut that is in use.
     :param flat: plan an image that builds on another one as if it stood on its base directly.
-    :raises ConfigError: for parts of the configuration that builds cannot carry out yet.
+    :raises ConfigError: where the installer cannot do what the variant asks for.
     """
-    _refuse_unsupported(project, variant)
+    _refuse_backend(project, variant)
     base = project.bases[project.variants[variant].base]
     steps = Steps(
         project=project,
@@ -83,17 +83,12 @@ def plan_image(
     )
 
 
-def _refuse_unsupported(project: Project, variant: str) -> None:
-    """Name what is read but cannot be built by this version, before anything is written."""
-    unsupported = {
-        f"variants.{variant}.torch-backend": (
-            project.variants[variant].torch_backend is not None and project.installer == "pip"
-        ),
-    }
-    problems = [
-        (key, "this version reads this key but cannot build it yet")
-        for key, present in unsupported.items()
-        if present
-    ]
-    if problems:
-        raise ConfigError(problems, file=project.file.name)
+def _refuse_backend(project: Project, variant: str) -> None:
+    """Refuse a torch backend that the installer cannot ask, before anything is written."""
+    if project.variants[variant].torch_backend is not None and project.installer == "pip":
+        key = f"variants.{variant}.torch-backend"
+        text = 'pip knows no torch backends: set project.installer = "uv", or route torch'
+        raise ConfigError(
+            [(key, f"{text} and what comes with it to an index of [indexes]")],
+            file=project.file.name,
+        )
