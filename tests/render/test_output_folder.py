@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def test_what_an_earlier_render_wrote_goes_with_what_it_was_for(family: Project)
     after = {path for path in docker.rglob("*") if path.is_file()}
     gone = {docker / "Dockerfile.more.cpu", docker / "Dockerfile.more.cpu.dockerignore"}
     assert after == before - gone
+
+
+@pytest.mark.parametrize(
+    ("requires", "kept"), [(">=3.8", True), (">=3.12", False), ("no version", False)]
+)
+def test_the_wheel_of_pip_is_kept_while_it_runs_on_the_projects_python(
+    family: Project, requires: str, *, kept: bool
+) -> None:
+    render(family)
+    wheel = family.root / "docker" / "steps" / "pip.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("pip-1.dist-info/METADATA", f"Name: pip\nRequires-Python: {requires}\n")
+    own = wheel.read_bytes()
+    render(family)
+    assert (wheel.read_bytes() == own) is kept
 
 
 def test_with_pip_the_lock_of_uv_goes(family: Project) -> None:

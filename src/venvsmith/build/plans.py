@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from venvsmith.build.ours import find_ours, step_scripts
 from venvsmith.config import formats
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from venvsmith.model.project import LockKey, Project
 
 TEMPLATE_LIMIT = 256 * 1024
+_NO_WHEEL = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What reading a damaged wheel raises; the last where it is encrypted."""
 
 
 @contextmanager
@@ -290,13 +296,25 @@ def _kept(project: Project, keep: str | None, path: str) -> Path | None:
     return next((file for file in found if file.exists()), None)
 
 
+def _admits(wheel: Path, python: str) -> bool:
+    """Return whether a file is a wheel that says of itself that it runs on a minor of Python."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+            said = BytesHeaderParser().parsebytes(archive.read(names[0]))["Requires-Python"]
+        return python in SpecifierSet(said or "")
+    except (*_NO_WHEEL, IndexError, InvalidSpecifier):
+        return False
+
+
 def _pip_wheel(project: Project, keep: str | None) -> bytes:
     """Return the wheel that an earlier render left, or the one that virtualenv brings.
 
-    Sticky, so that a newer virtualenv on one machine is no drift on another.
+    Sticky, so that a newer virtualenv on one machine is no drift on another, as long as the
+    project's Python can run it.
     """
     kept = _kept(project, keep, "steps/pip.whl")
-    if kept is not None and zipfile.is_zipfile(kept):
+    if kept is not None and _admits(kept, project.python):
         return kept.read_bytes()
     from virtualenv.seed.wheels.embed import (  # noqa: PLC0415 - slow, and rarely needed
         get_embed_wheel,

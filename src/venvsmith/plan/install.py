@@ -268,12 +268,11 @@ class Installer:
         """Return a line that runs pip and, where it fails, tells what pip says in its log alone.
 
         It passes over a page of the index that cannot be fetched, and then reports that there is
-        no such distribution.
+        no such distribution. A pip that cannot start leaves no log.
         """
         log = f"{self.work}/{name}.log"
-        return (
-            f"if ! {command} --log {log}; then sed -n /Could.not.fetch.URL/p {log} >&2; exit 1; fi"
-        )
+        tell = f"[ ! -f {log} ] || sed -n /Could.not.fetch.URL/p {log} >&2"
+        return f"if ! {command} --log {log}; then {tell}; exit 1; fi"
 
     def only_wheels(self, pins: Sequence[Pin]) -> str:
         """Return the options that let nothing be built from source but what the project names."""
