@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from rule_facts import expected_of, facts_of
-from venvsmith.model.facts import Target
+from venvsmith.model.facts import Facts, Target
 from venvsmith.rules.framework.catalogue import contexts, load_rules, run_rules
 
 HERE = Path(__file__).parent / "cases"
@@ -76,3 +78,29 @@ def test_a_healthy_environment_carries_no_finding_of_any_rule() -> None:
     assert [(s.rule, s.reason) for s in run.skipped] == [("gpu-arch-unsupported", "no GPU here")]
     others = [rule for rule in RULES.values() if rule.needs & {"dockerfile", "bundle"}]
     assert run.ran == len(RULES) - len(others) - 1
+
+
+COMMAND = re.compile(r"\b(?:RUN|COPY|ENV|docker run|uv (?:venv|pip)|venvsmith verify) .*")
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+@pytest.mark.parametrize(("rule", "case"), _cases())
+def test_what_a_target_calls_its_folders_and_packages_is_quoted_in_a_mend(
+    rule: str, case: dict[str, Any]
+) -> None:
+    facts = facts_of(case)
+    if facts.dockerfile is not None:
+        return
+    twisted = msgspec.to_builtins(facts)
+    for env in twisted["environments"]:
+        for dist in env["distributions"]:
+            dist["name"] += "$(id)"
+    told = json.dumps(twisted).replace("/venv", "/v; id").replace("/usr/bin", "/b; id")
+    for text in (json.dumps(msgspec.to_builtins(facts)).replace("/venv", "/v; id"), told):
+        odd = msgspec.json.decode(text, type=Facts)
+        expected = {env.path: expected_of(case) for env in odd.environments[:1]}
+        for finding in run_rules([RULES[rule]], contexts(odd, expected)).findings:
+            command = COMMAND.search(finding.fix)
+            bare = QUOTED.sub("", command[0]) if command else ""
+            assert "; id" not in bare, finding.fix
+            assert "$(id)" not in bare, finding.fix

@@ -8,6 +8,7 @@ from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.frozen import AGAIN, loaded
 from venvsmith.rules.framework.gaps import claims_native, tested
 from venvsmith.rules.framework.loader import ABI_TAG
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -61,10 +62,7 @@ class BadElf(Rule):
                 cause="It was cut off or replaced after, or while, it was installed.",
                 fix=AGAIN
                 if ctx.env.bundle is not None
-                else (
-                    f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall "
-                    f"{dist.name if dist else 'NAME'}"
-                ),
+                else (installed(ctx, dist.name if dist else "NAME", options=("--reinstall",))),
                 severity="info" if fine else severity,
                 evidence={"error": elf.error, "distribution": dist.name if dist else None},
             )

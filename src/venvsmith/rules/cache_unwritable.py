@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.data.knowledge import load_caches
 from venvsmith.rules.framework.follows import import_of
+from venvsmith.rules.framework.mends import run_line, words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -103,7 +104,7 @@ class CacheUnwritable(Rule):
             fix=(
                 f"RUN useradd --uid {system.uid} --create-home app, and "
                 + (
-                    f"RUN mkdir -p {where} && chown {system.uid} {where}"
+                    f"{run_line('mkdir', '-p', where)} && {words('chown', str(system.uid), where)}"
                     if where
                     else "ENV NUMBA_CACHE_DIR=/tmp/numba"
                 )

@@ -6,6 +6,7 @@ import shlex
 import textwrap
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.mends import on_path
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _fix(ctx: Context, result: CommandResult) -> str:
         if "/" in result.argv[0] and ctx.env.bundle is None:
             return f"Name the file by its whole path, or bring it there: {result.argv[0]}"
         if result.argv[0] in ctx.env.bin_names:
-            return f"ENV PATH={ctx.env.path}/bin:$PATH"
+            return on_path(ctx)
         return f"Install what brings {result.argv[0]}, or mend the command's name"
     in_image = "" if ctx.is_here else "docker run --rm -it IMAGE "
     if result.returncode is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import IMPORTS, failing_names
 from venvsmith.rules.framework.gaps import CUDA_TORCH, claims_native
 from venvsmith.rules.framework.loader import simulation
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.torch import FAMILY, build_of, torch_build
 
@@ -74,9 +75,16 @@ class CpuCudaMix(Rule):
                 ),
                 cause="They came from different indexes; == accepts any local part.",
                 fix=(
-                    f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall "
-                    f"--torch-backend {'cpu' if build == 'cpu' else 'auto'} torch=="
-                    f"{torch.version.partition('+')[0]} {name}=={dist.version.partition('+')[0]}"
+                    installed(
+                        ctx,
+                        f"torch=={torch.version.partition('+')[0]}",
+                        f"{name}=={dist.version.partition('+')[0]}",
+                        options=(
+                            "--reinstall",
+                            "--torch-backend",
+                            "cpu" if build == "cpu" else "auto",
+                        ),
+                    )
                 ),
                 evidence={"torch": torch.version, "distribution": name, "build": build},
             )

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from venvsmith.data.modules import modules_of, names_of
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
-from venvsmith.rules.framework.mends import brought
+from venvsmith.rules.framework.mends import brought, installed
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -143,7 +143,5 @@ def _cause(ctx: Context, *, pruned: bool) -> str:
 
 
 def _fix(ctx: Context, wanted: str, module: str | None, *, pruned: bool) -> str:
-    line = f"RUN uv pip install --python {ctx.env.path}/bin/python {wanted}"
-    if module:
-        line = brought(ctx, module)
+    line = brought(ctx, module) if module else installed(ctx, wanted)
     return f"{line} after uv sync, or RUN uv sync --inexact" if pruned else line

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
+from venvsmith.rules.framework.mends import installed, run_line
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import count, listing
@@ -86,8 +87,11 @@ class DistsOverlap(Rule):
                 ),
                 cause="One installation was copied over another, without removing it first.",
                 fix=(
-                    f"RUN rm -r {first.metadata_path} {dist.metadata_path} && uv pip install "
-                    f"--python {ctx.env.path}/bin/python --reinstall {dist.name}=={dist.version}"
+                    run_line("rm", "-r", first.metadata_path, dist.metadata_path)
+                    + " && "
+                    + installed(
+                        ctx, f"{dist.name}=={dist.version}", options=("--reinstall",)
+                    ).removeprefix("RUN ")
                 ),
                 severity="error",
                 evidence={"distributions": [dist.name], "files": [], "winner": None},
@@ -114,8 +118,8 @@ class DistsOverlap(Rule):
             ),
             cause="They are builds of one library; the one that was unpacked last wins.",
             fix=(
-                f"RUN uv pip uninstall --python {ctx.env.path}/bin/python {' '.join(names)} && "
-                f"uv pip install --python {ctx.env.path}/bin/python {keep}"
+                run_line("uv", "pip", "uninstall", "--python", f"{ctx.env.path}/bin/python", *names)
+                + f" && {installed(ctx, keep).removeprefix('RUN ')}"
             ),
             severity="error" if mixed or lost else "warning",
             evidence={"distributions": list(names), "files": paths[:20], "winner": winner},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import DRIVER, FFMPEG, claims_native
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -79,10 +80,9 @@ class DlopenLibMissing(Rule):
 
 
 def _fix(ctx: Context, name: str, items: list[MissingDlopen]) -> str:
-    python = f"{ctx.env.path}/bin/python"
     wanted = items[0].wanted
     if name == "ctranslate2" and "cudnn" in wanted and wanted.endswith(".so.8"):
-        return f"RUN uv pip install --python {python} 'ctranslate2>=4.5' (cuDNN 9), or keep cuDNN 8"
+        return f"{installed(ctx, 'ctranslate2>=4.5')} (cuDNN 9), or keep cuDNN 8"
     major = wanted.rpartition(".so.")[2]
     return (
         f"Install the package that brings {wanted} (major {major}), or a {name or 'build'} for it"

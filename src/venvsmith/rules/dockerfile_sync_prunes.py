@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from venvsmith.dockerfile.installs import SYSTEM, Event, events
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot
+from venvsmith.rules.framework.mends import run_line
 from venvsmith.rules.framework.rule import Rule, Scope
 from venvsmith.rules.framework.words import listing
 
@@ -97,7 +98,7 @@ class DockerfileSyncPrunes(Rule):
         texts = [t for t, n in zip(install.texts, install.names, strict=True) if n in gone]
         place = "the system's Python" if sync.place == SYSTEM else str(sync.place)
         verb = "removes" if sure else "removes, unless the lock names it,"
-        python = "--system" if sync.place == SYSTEM else f"--python {sync.place}/bin/python"
+        python = ["--system"] if sync.place == SYSTEM else ["--python", f"{sync.place}/bin/python"]
         return self.finding(
             ctx,
             subject=spot(reading, sync.line),
@@ -108,7 +109,7 @@ class DockerfileSyncPrunes(Rule):
             ),
             cause=f"{said} is exact: it uninstalls everything that its lock does not name.",
             fix=(
-                f"Below line {sync.line}: RUN uv pip install {python} {' '.join(texts)}"
+                f"Below line {sync.line}: {run_line('uv', 'pip', 'install', *python, *texts)}"
                 + (f" (or line {sync.line}: {said} --inexact)" if said == "uv sync" else "")
             ),
             evidence=at(reading, sync.line, installed_on=install.line, names=list(gone)),

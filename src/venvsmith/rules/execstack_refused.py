@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import claims_native
 from venvsmith.rules.framework.loader import simulation
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -76,7 +77,7 @@ class ExecstackRefused(Rule):
             ),
             cause="It was linked so; older glibc granted it, from 2.41 on dlopen does not.",
             fix=(
-                f"RUN uv pip install --python {ctx.env.path}/bin/python '{name}>={mended}'"
+                installed(ctx, f"{name}>={mended}")
                 if mended
                 else "A newer version of the package"
                 + ("" if ctx.is_here else ", or a base with an older glibc (bookworm)")

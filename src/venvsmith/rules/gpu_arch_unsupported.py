@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.data.accelerators import has_kernels
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.words import listing
 
@@ -59,9 +60,6 @@ class GpuArchUnsupported(Rule):
                         f"device here has capability {device}."
                     ),
                     cause="The build is older, or newer, than this GPU.",
-                    fix=(
-                        f"RUN uv pip install --python {ctx.env.path}/bin/python --torch-backend "
-                        "auto torch"
-                    ),
+                    fix=(installed(ctx, "torch", options=("--torch-backend", "auto"))),
                     evidence={"archs": list(torch.archs), "device": device},
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.import_evidence import evidence_of
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Need, Rule
 
 if TYPE_CHECKING:
@@ -64,9 +65,12 @@ class ImportCrashed(Rule):
                 subject=result.module,
                 message=f"import {result.module} ends the interpreter by {kind}.",
                 cause="Nothing in the catalogue explains it; its last words are below.",
-                fix=f"PYTHONFAULTHANDLER=1 APP venvsmith-diagnose {result.module}"
+                fix=f"PYTHONFAULTHANDLER=1 {words('APP', 'venvsmith-diagnose', result.module)}"
                 if ctx.env.bundle is not None
-                else f"{ctx.env.path}/bin/python -X faulthandler -c 'import {result.module}'",
+                else words(
+                    *(f"{ctx.env.path}/bin/python", "-X", "faulthandler"),
+                    *("-c", f"import {result.module}"),
+                ),
                 severity="error" if asked or number else "warning",
                 evidence={**evidence_of(ctx, result), "signal": number},
             )

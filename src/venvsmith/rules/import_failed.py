@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import failing_names
 from venvsmith.rules.framework.import_evidence import evidence_of
-from venvsmith.rules.framework.mends import brought
+from venvsmith.rules.framework.mends import brought, installed, words
 from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Rule
 
@@ -81,9 +81,9 @@ class ImportFailed(Rule):
             subject=result.module,
             message=f"import {result.module} gives an empty namespace: no code was found.",
             cause="Its folder is there, but its __init__.py is missing or a dangling link.",
-            fix=f"--collect-all {name}"
+            fix=words("--collect-all", name)
             if ctx.env.bundle is not None
-            else f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall {name}",
+            else installed(ctx, name, options=("--reinstall",)),
             evidence=evidence_of(ctx, result),
         )
 
@@ -112,13 +112,14 @@ def _passes_through(finding: Finding, other: Finding, ctx: Context) -> bool:
 
 
 def _fix(ctx: Context, result: ImportResult) -> str:
-    python = f"{ctx.env.path}/bin/python"
     if ctx.env.bundle is not None:
-        missing = f"--hidden-import {result.missing}" if result.missing else "Look at that line"
-        return f"{missing}, and ask again: APP venvsmith-diagnose {result.module}"
+        missing = words("--hidden-import", result.missing) if result.missing else ""
+        again = words("APP", "venvsmith-diagnose", result.module)
+        return f"{missing or 'Look at that line'}, and ask again: {again}"
     if result.missing:
         if ctx.view.owners(result.missing):
             name = ctx.view.owners(result.missing)[0].name
-            return f"RUN uv pip install --python {python} --reinstall {name}"
+            return installed(ctx, name, options=("--reinstall",))
         return brought(ctx, result.missing)
-    return f"Look at the line above, and try: {python} -c 'import {result.module}'"
+    by_hand = words(f"{ctx.env.path}/bin/python", "-c", f"import {result.module}")
+    return f"Look at the line above, and try: {by_hand}"

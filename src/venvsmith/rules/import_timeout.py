@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.import_evidence import evidence_of
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Need, Rule
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class ImportTimeout(Rule):
                     cause="It waits for something, most likely a network, or is very slow.",
                     fix=(
                         "venvsmith verify --timeout 1800, or see where it stands: "
-                        f"{ctx.env.path}/bin/python -X importtime -c 'import {result.module}'"
+                        + words(
+                            *(f"{ctx.env.path}/bin/python", "-X", "importtime"),
+                            *("-c", f"import {result.module}"),
+                        )
                     ),
                     severity=_severity(ctx, result),
                     evidence=evidence_of(ctx, result),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.elsewhere import WANTS, found_in, lacks_one
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
 
@@ -60,7 +61,7 @@ class InstalledElsewhere(Rule):
                     f"{ctx.env.path}."
                 ),
                 cause=_cause(ctx, location),
-                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python {' '.join(versions)}",
+                fix=installed(ctx, *versions),
                 evidence={"location": location, "names": names},
             )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
 from venvsmith.rules.framework.foresee import foreseen_dangling
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -114,10 +115,9 @@ def _cause(ctx: Context, last: PathStep) -> str:
 def _fix(ctx: Context, interpreter: Interpreter, last: PathStep) -> str:
     wanted = interpreter.minor or (ctx.env.lib_minors[0] if ctx.env.lib_minors else None)
     if ctx.is_here:
-        python = f" --python {wanted}" if wanted else ""
-        return (
-            f"Put a new Python under its packages: uv venv --allow-existing{python} {ctx.env.path}"
-        )
+        python = ["--python", wanted] if wanted else []
+        command = words("uv", "venv", "--allow-existing", *python, ctx.env.path)
+        return f"Put a new Python under its packages: {command}"
     if "/uv/python/" in last.path:
         return (
             "In the build stage: ENV UV_PYTHON_INSTALL_DIR=/opt/python, and in the final one: "
@@ -130,11 +130,12 @@ def _fix(ctx: Context, interpreter: Interpreter, last: PathStep) -> str:
     ]
     if same:
         return (
-            f"Make the venv with the path that this image has: uv venv --python {same[0]} "
-            f"{ctx.env.path}, in a build stage where {same[0]} exists too"
+            "Make the venv with the path that this image has: "
+            + words("uv", "venv", "--python", same[0], ctx.env.path)
+            + f", in a build stage where {words(same[0])} exists too"
         )
     version = wanted or "3.X"
     return (
         f"Build and run on the same base, FROM python:{version}-slim, or remake the venv in the "
-        f"final stage: python{version} -m venv {ctx.env.path}"
+        f"final stage: {words(f'python{version}', '-m', 'venv', ctx.env.path)}"
     )

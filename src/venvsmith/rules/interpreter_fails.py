@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -64,9 +65,12 @@ class InterpreterFails(Rule):
             subject=interpreter.path,
             message=f"{interpreter.path} ({interpreter.resolves_to}) {said}.",
             cause="Nothing in the catalogue explains it; its last words are the best there is.",
-            fix=f"Try it by hand: {interpreter.path} -c pass"
+            fix=f"Try it by hand: {words(interpreter.path, '-c', 'pass')}"
             if ctx.is_here
-            else f"Try it by hand: docker run --rm --entrypoint {interpreter.path} IMAGE -c pass",
+            else "Try it by hand: "
+            + words(
+                *("docker", "run", "--rm", "--entrypoint", interpreter.path, "IMAGE", "-c", "pass")
+            ),
             evidence={"output": run.stderr[-2000:] if run else said},
         )
 

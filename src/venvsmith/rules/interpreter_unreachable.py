@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
+from venvsmith.rules.framework.mends import run_line
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -104,10 +105,10 @@ def _may_execute(step: PathStep, system: System) -> bool:
 
 def _fix(ctx: Context, at: str, file: str) -> str:
     if at == file:
-        return f"RUN chmod 0755 {file}"
+        return run_line("chmod", "0755", file)
     if "/uv/python" in file and not ctx.is_here:
         return (
             "In the build stage, before the venv is made: ENV UV_PYTHON_INSTALL_DIR=/opt/python, "
             "and where only the venv is copied: COPY --from=build /opt/python /opt/python"
         )
-    return f"RUN chmod a+rx {at}, or make {ctx.env.path} with a Python outside it"
+    return f"{run_line('chmod', 'a+rx', at)}, or make {ctx.env.path} with a Python outside it"

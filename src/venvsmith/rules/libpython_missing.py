@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS, text_of
 from venvsmith.rules.framework.gaps import LIBPYTHON
-from venvsmith.rules.framework.loader import simulation
+from venvsmith.rules.framework.loader import Gap, simulation
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from venvsmith.model.finding import Finding
+    from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
 
 
@@ -59,16 +60,16 @@ class LibpythonMissing(Rule):
                     yield self._finding(ctx, interpreter.path, name, "error")
         sim = simulation(ctx.view)
         told: set[str] = set()
-        for gap, severity in [(g, "error") for g in sim.gaps] + [
-            (g, "info") for g in sim.idle_gaps
-        ]:
+        gaps: list[tuple[Gap, Severity]] = [(gap, "error") for gap in sim.gaps]
+        gaps += [(gap, "info") for gap in sim.idle_gaps]
+        for gap, severity in gaps:
             owner = ctx.view.dist_at(gap.by.path)
             who = owner.name if owner else gap.by.path
             if LIBPYTHON.match(gap.name) and who not in told:
                 told.add(who)
                 yield self._finding(ctx, gap.by.path, gap.name, severity)
 
-    def _finding(self, ctx: Context, by: str, name: str, severity: str) -> Finding:
+    def _finding(self, ctx: Context, by: str, name: str, severity: Severity) -> Finding:
         minor = name.removeprefix("libpython").partition(".so")[0]
         return self.finding(
             ctx,
@@ -78,8 +79,8 @@ class LibpythonMissing(Rule):
                 "It was copied from, or built against, a Python with a shared library, and this "
                 "target's Python has none."
             ),
-            fix=f"RUN apt-get update && apt-get install -y libpython{minor}",
-            severity="error" if severity == "error" else "info",
+            fix=f"RUN apt-get update && {words('apt-get', 'install', '-y', f'libpython{minor}')}",
+            severity=severity,
             evidence={"library": name, "interpreter": by.endswith(("python", "python3", minor))},
         )
 

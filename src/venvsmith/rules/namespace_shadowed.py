@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
+from venvsmith.rules.framework.mends import run_line
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -99,7 +100,7 @@ class NamespaceShadowed(Rule):
                 else f"A folder {name} with an __init__.py comes first on sys.path (the working "
                 "directory, PYTHONPATH or an editable project)."
             ),
-            fix=f"RUN rm {subject}"
+            fix=run_line("rm", subject)
             if stray
             else f"Rename your own {name}, or drop its __init__.py",
             severity=severity,

@@ -17,6 +17,7 @@ from venvsmith.rules.framework.gaps import (
     spoken,
 )
 from venvsmith.rules.framework.loader import ALWAYS
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.roots import matters
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
@@ -179,5 +180,5 @@ def _fix(ctx: Context, names: list[str]) -> str:
     unknown = [n for n, package in zip(names, packages, strict=True) if not package]
     if not known:
         return f"Install the system package that brings {names[0]} (apt-file search {names[0]})"
-    line = f"RUN apt-get update && apt-get install -y --no-install-recommends {' '.join(known)}"
+    line = f"RUN apt-get update && apt-get install -y --no-install-recommends {words(*known)}"
     return f"{line}, and what brings {listing(unknown)}" if unknown else line

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import IMPORTS
 from venvsmith.rules.framework.gaps import claims_native, gaps, lies_at, severity_at, special
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -68,7 +69,7 @@ class NativeLibOffPath(Rule):
                     f"{gap.by.path.rpartition('site-packages/')[2]} names no folder for it, and "
                     "LD_LIBRARY_PATH does not hold it."
                 ),
-                fix=f"ENV LD_LIBRARY_PATH={folders[0]}",
+                fix=f"ENV LD_LIBRARY_PATH={words(folders[0])}",
                 severity=severity_at(ctx.view, gap.chain[0]),
                 evidence={
                     "library": name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.mends import on_path
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.start import PYTHON, starts
 
@@ -56,10 +57,10 @@ class PathEnvMissing(Rule):
                 continue
             found = ctx.facts.system.programs.get(name)
             if found is None:
-                yield self._finding(ctx, name, "which PATH does not lead to", "error")
+                yield self._finding(ctx, name, "which PATH does not lead to")
                 return
             if PYTHON.match(name) and self._is_main(ctx, argv):
-                yield self._finding(ctx, name, f"but PATH gives {found}", "error")
+                yield self._finding(ctx, name, f"but PATH gives {found}")
                 return
 
     @staticmethod
@@ -76,7 +77,7 @@ class PathEnvMissing(Rule):
             return bool(ctx.view.owners(argv[2]))
         return not others and bool(ctx.env.distributions) and len(argv) > 1
 
-    def _finding(self, ctx: Context, name: str, what: str, severity: str) -> Finding:
+    def _finding(self, ctx: Context, name: str, what: str) -> Finding:
         activated = any(ACTIVATE in line for line in ctx.image.history)
         return self.finding(
             ctx,
@@ -88,8 +89,7 @@ class PathEnvMissing(Rule):
                 else f"PATH is {':'.join(ctx.facts.system.path)}; it was extended in another stage "
                 "only, or never."
             ),
-            fix=f"ENV PATH={ctx.env.path}/bin:$PATH (in the final stage)",
-            severity="error" if severity == "error" else "warning",
+            fix=f"{on_path(ctx)} (in the final stage)",
             evidence={"name": name, "path": list(ctx.facts.system.path)},
         )
 

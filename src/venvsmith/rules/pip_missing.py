@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import text_of
 from venvsmith.rules.framework.foresee import foreseen_pip
+from venvsmith.rules.framework.mends import installed, words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.start import calls_pip
 
@@ -60,8 +61,8 @@ class PipMissing(Rule):
             message=f"{caller} calls pip, and {ctx.env.path} has none.",
             cause=f"The environment was made by {made_by}, or uv sync removed it.",
             fix=(
-                f"RUN uv pip install --python {ctx.env.path}/bin/python pip (after any uv sync), "
-                f"or uv venv --seed {ctx.env.path}"
+                f"{installed(ctx, 'pip')} (after any uv sync), or "
+                + words("uv", "venv", "--seed", ctx.env.path)
             ),
             evidence={"caller": caller},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class PkgResourcesMissing(Rule):
                 else f"{importers[0]} uses it without requiring setuptools, which newer Pythons "
                 "and uv do not put into a venv."
             ),
-            fix=f"RUN uv pip install --python {ctx.env.path}/bin/python 'setuptools<81'",
+            fix=installed(ctx, "setuptools<81"),
             evidence={"importers": importers, "setuptools": version},
         )
 

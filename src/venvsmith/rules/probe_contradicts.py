@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.mends import run_line, words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import minor_of
 
@@ -56,7 +57,7 @@ class ProbeContradicts(Rule):
                     f"{interpreter.resolves_to} is Python {interpreter.minor}."
                 ),
                 cause="A wrapper or a variable of the environment starts another interpreter.",
-                fix=f"ls -l {interpreter.path}; RUN ln -sf {interpreter.resolves_to} "
-                f"{interpreter.path}",
+                fix=f"{words('ls', '-l', interpreter.path)}; "
+                + run_line("ln", "-sf", interpreter.resolves_to or "PYTHON", interpreter.path),
                 evidence={"claimed": claimed, "file": interpreter.minor},
             )

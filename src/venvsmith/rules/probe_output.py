@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Need, Rule, Scope
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ class ProbeOutput(Rule):
                     subject=ctx.facts.target.ref,
                     message=f"The probe's answer cannot be used: {text[:300].rstrip('.')}.",
                     cause="An interpreter of the target failed, flooded us or was replaced.",
-                    fix=f"venvsmith verify --static {ctx.facts.target.ref}",
+                    fix=words("venvsmith", "verify", "--static", ctx.facts.target.ref),
                     evidence={"problem": problem},
                 )

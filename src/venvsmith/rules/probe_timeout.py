@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Need, Rule, Scope
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ class ProbeTimeout(Rule):
                     subject=ctx.facts.target.ref,
                     message=f"The probe was stopped: {problem.removeprefix(SIGN).strip()}.",
                     cause="Something in the target hangs, or it is larger than the time allows.",
-                    fix=f"venvsmith verify --timeout 1800 {ctx.facts.target.ref}",
+                    fix=words("venvsmith", "verify", "--timeout", "1800", ctx.facts.target.ref),
                     evidence={"problem": problem},
                 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from venvsmith.rules.framework.follows import RUNS, failing_names
 from venvsmith.rules.framework.foresee import foreseen_minor
 from venvsmith.rules.framework.loader import ABI_TAG
-from venvsmith.rules.framework.mends import remade
+from venvsmith.rules.framework.mends import installed, remade, words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import listing
 
@@ -83,7 +83,7 @@ class PythonMinorMismatch(Rule):
             fix=remade(
                 ctx,
                 f"Base the final stage on Python {built} (FROM python:{built}-slim), or rebuild "
-                f"the venv with Python {minor}: uv venv --python {minor} {env.path}",
+                f"the venv with Python {minor}: {words('uv', 'venv', '--python', minor, env.path)}",
                 minor=built,
             ),
             evidence={
@@ -128,8 +128,8 @@ class PythonMinorMismatch(Rule):
             ),
             cause=f"The packages were installed with Python {theirs} and copied to Python {minor}.",
             fix=(
-                f"RUN uv pip install --python {ctx.view.env.path}/bin/python --reinstall "
-                f"{' '.join(sorted(wrong))}, or run Python {theirs}"
+                installed(ctx, *sorted(wrong), options=("--reinstall",))
+                + f", or run Python {theirs}"
             ),
             evidence={"built_for": [theirs], "runs": minor, "distributions": sorted(wrong)},
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count
 
@@ -65,8 +66,6 @@ class RecordEscape(Rule):
                     if malformed
                     else "The wheel was packed by hand, or with ill intent."
                 ),
-                fix=(
-                    f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall {dist.name}"
-                ),
+                fix=installed(ctx, dist.name, options=("--reinstall",)),
                 evidence={"rows": [p.detail or p.path for p in rows[:20]]},
             )

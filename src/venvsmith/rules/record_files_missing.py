@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module, text_of
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import count, listing
@@ -85,10 +86,7 @@ class RecordFilesMissing(Rule):
                 if harmful
                 else "Files that nothing imports were removed to save room."
             ),
-            fix=(
-                f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall "
-                f"{dist.name}=={dist.version}"
-            ),
+            fix=installed(ctx, f"{dist.name}=={dist.version}", options=("--reinstall",)),
             severity="error" if harmful else "info",
             evidence={
                 "files": names[:20],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, frame_file
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.view import by_system
 from venvsmith.rules.framework.words import be, count, listing
@@ -75,10 +76,7 @@ class RecordHashMismatch(Rule):
                     if stripped
                     else "They were edited, cut off or replaced after the install."
                 ),
-                fix=(
-                    f"RUN uv pip install --python {ctx.env.path}/bin/python --reinstall "
-                    f"{dist.name}=={dist.version}"
-                ),
+                fix=installed(ctx, f"{dist.name}=={dist.version}", options=("--reinstall",)),
                 severity=(
                     "warning" if (sources or libraries) and not by_system(dist.location) else "info"
                 ),

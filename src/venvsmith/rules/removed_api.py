@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.data.removals import Removal, load_removals
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
+from venvsmith.rules.framework.mends import installed, words
 from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import version_of
@@ -91,7 +92,6 @@ class RemovedApi(Rule):
             if not providers or user is None or user.name == providers[0].name:
                 continue
             provider = providers[0]
-            python = f"{ctx.env.path}/bin/python"
             yield self.finding(
                 ctx,
                 subject=user.name,
@@ -101,8 +101,8 @@ class RemovedApi(Rule):
                 ),
                 cause=f"They are of releases that do not go together: {provider.name} removed it, "
                 "or does not have it yet.",
-                fix=f"RUN uv pip install --python {python} --upgrade {user.name} {provider.name}, "
-                f"or another {provider.name}",
+                fix=installed(ctx, user.name, provider.name, options=("--upgrade",))
+                + f", or another {words(provider.name)}",
                 severity=import_severity(ctx, result),
                 evidence={
                     "provider": provider.name,
@@ -135,7 +135,6 @@ class RemovedApi(Rule):
     ) -> Finding:
         provider = "Python" if removal.provider == "python" else removal.provider
         who = f"{users[0]} {ctx.view.versions[users[0]]}" if users else self._user(ctx, failing[0])
-        python = f"{ctx.env.path}/bin/python"
         newer = f"a newer {users[0]}" if users else "a newer version of the package"
         return self.finding(
             ctx,
@@ -145,8 +144,7 @@ class RemovedApi(Rule):
             fix=(
                 f"Take {newer}, or Python {removal.keep}"
                 if removal.provider == "python"
-                else f"RUN uv pip install --python {python} '{removal.provider}{removal.keep}', or "
-                f"take {newer}"
+                else f"{installed(ctx, removal.provider + removal.keep)}, or take {newer}"
             ),
             severity="error" if failing or removal.fatal else "warning",
             evidence={

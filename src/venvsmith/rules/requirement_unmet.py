@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.data.modules import modules_of, stand_ins
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import by_system, version_of
 
@@ -67,7 +68,7 @@ class RequirementUnmet(Rule):
                 "It was installed without its dependencies (--no-deps), or the dependency was "
                 "removed afterwards."
             ),
-            fix=f"RUN uv pip install --python {ctx.env.path}/bin/python '{wanted}'",
+            fix=installed(ctx, wanted),
             severity=_severity(ctx, need),
             evidence={
                 "required": need.name,
@@ -87,7 +88,7 @@ class RequirementUnmet(Rule):
                 f"installed."
             ),
             cause=f"A later install moved {need.name} without regard to {need.by.name}.",
-            fix=f"RUN uv pip install --python {ctx.env.path}/bin/python '{wanted}'",
+            fix=installed(ctx, wanted),
             severity=_unfit_severity(need, version),
             evidence={"required": need.name, "wanted": wanted, "installed": version, "modules": []},
         )

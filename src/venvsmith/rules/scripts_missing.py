@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.mends import carried, installed, run_line
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.start import uses
 from venvsmith.rules.framework.view import by_system
@@ -67,8 +68,7 @@ class ScriptsMissing(Rule):
             for point in dist.entry_points
         )
         names = used + sorted(set(absent) - set(used))
-        owners = " ".join(sorted(set(absent.values())))
-        again = f"uv pip install --python {ctx.env.path}/bin/python --reinstall {owners}"
+        again = installed(ctx, *sorted(set(absent.values())), options=("--reinstall",))
         yield self.finding(
             ctx,
             subject=f"{ctx.env.path}/bin/{names[0]}",
@@ -82,9 +82,7 @@ class ScriptsMissing(Rule):
                 if len(absent) == declared
                 else "bin was copied in part, or the scripts were removed."
             ),
-            fix=again
-            if ctx.is_here
-            else f"COPY --from=build {ctx.env.path} {ctx.env.path} (the whole folder)",
+            fix=again if ctx.is_here else f"{carried(ctx.env.path)} (the whole folder)",
             severity="error" if used else "warning" if len(absent) == declared else "info",
             evidence={"scripts": names, "used": used},
         )
@@ -103,7 +101,7 @@ class ScriptsMissing(Rule):
                 f"{listing(names)}."
             ),
             cause="They lost their execute bit, in an archive or a chmod.",
-            fix=f"RUN chmod a+x {' '.join(s.path for s in dead[:5])}",
+            fix=run_line("chmod", "a+x", *(s.path for s in dead[:5])),
             severity="error",
             evidence={"scripts": names, "used": []},
         )

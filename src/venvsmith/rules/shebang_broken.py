@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.foresee import foreseen_relocated
-from venvsmith.rules.framework.mends import remade
+from venvsmith.rules.framework.mends import carried, remade, run_line, words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -104,7 +104,10 @@ class ShebangBroken(Rule):
         fix = f"Copy the environment too, at the path that {program} names"
         if carriage:
             cause = "The script has the line ends of Windows."
-            fix = f"RUN sed -i 's/\\r$//' {program}, or in .gitattributes: *.sh text eol=lf"
+            fix = (
+                run_line("sed", "-i", r"s/\r$//", program)
+                + ", or in .gitattributes: *.sh text eol=lf"
+            )
         yield self.finding(
             ctx,
             subject=program,
@@ -136,7 +139,7 @@ def _fix(ctx: Context, *, moved: bool) -> str:
     if moved:
         return remade(
             ctx,
-            f"Build it where it runs: uv venv {path} in the build stage, then "
-            f"COPY --from=build {path} {path}",
+            f"Build it where it runs: {words('uv', 'venv', path)} in the build stage, then "
+            + carried(path),
         )
     return f"Reinstall the packages with {path}/bin/python, or call python -m MODULE instead"

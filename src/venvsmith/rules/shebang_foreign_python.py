@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -66,10 +67,7 @@ class ShebangForeignPython(Rule):
                     f"this environment's python."
                 ),
                 cause="The scripts were installed by, or written for, another Python.",
-                fix=(
-                    f"uv pip install --python {ctx.env.path}/bin/python --reinstall "
-                    f"{' '.join(owned) or 'PACKAGE'}"
-                ),
+                fix=installed(ctx, *(owned or ["PACKAGE"]), options=("--reinstall",)),
                 severity="error" if owned and not by_env else "info",
                 evidence={"interpreter": interpreter, "scripts": names, "distributions": owned},
             )

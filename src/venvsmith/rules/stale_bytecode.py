@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import IMPORTS, frame_file
+from venvsmith.rules.framework.mends import run_line
 from venvsmith.rules.framework.roots import import_severity
 from venvsmith.rules.framework.rule import Need, Rule
 from venvsmith.rules.framework.words import count, listing
@@ -64,7 +65,9 @@ class StaleBytecode(Rule):
                 f"{'its source' if len(stale) == 1 else 'their sources'}: {listing(names)}."
             ),
             cause=f"{stale[0].reason[:1].upper()}{stale[0].reason[1:].rstrip('.')}.",
-            fix=f"RUN {ctx.env.path}/bin/python -m compileall -f -q {ctx.env.path}/lib",
+            fix=run_line(
+                f"{ctx.env.path}/bin/python", "-m", "compileall", "-f", "-q", f"{ctx.env.path}/lib"
+            ),
             evidence={"files": [item.path for item in stale[:50]], "sources": names[:50]},
         )
 
@@ -81,7 +84,7 @@ class StaleBytecode(Rule):
                 message=f"The bytecode of {match[1]} is of another Python than {ctx.view.minor}.",
                 cause="The .pyc stands where no source is, so the interpreter has nothing else.",
                 fix=f"Copy the sources, or compile with Python {ctx.view.minor}: "
-                f"RUN {ctx.env.path}/bin/python -m compileall -f -b FOLDER",
+                + run_line(f"{ctx.env.path}/bin/python", "-m", "compileall", "-f", "-b", "FOLDER"),
                 severity=import_severity(ctx, result),
                 evidence={"files": [], "sources": [], "module": match[1]},
             )

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import RUNS, text_of
+from venvsmith.rules.framework.mends import run_line
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class StartupHook(Rule):
                     if ctx.is_here
                     else "An agent, a base image or a tool put it there."
                 ),
-                fix=f"RUN rm {path}, or install what it needs",
+                fix=f"{run_line('rm', path)}, or install what it needs",
                 severity="error" if ended else "warning",
                 evidence={"code": code[:300], "stderr": stderr[-1000:], "ended": ended},
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, missing_module
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -75,8 +76,9 @@ class SymlinkedInstallDangling(Rule):
                     if ctx.is_here
                     else "The packages were linked to a folder of the build stage."
                 ),
-                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python --link-mode copy "
-                f"--reinstall {' '.join(owners) or 'NAME'}"
+                fix=installed(
+                    ctx, *(owners or ["NAME"]), options=("--link-mode", "copy", "--reinstall")
+                )
                 if ctx.is_here
                 else "In the build stage: ENV UV_LINK_MODE=copy",
                 severity="info" if system else "error",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.rules.framework.follows import IMPORTS, frame_file, missing_module
+from venvsmith.rules.framework.mends import words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, count, listing
 
@@ -76,7 +77,8 @@ class SystemSiteLeak(Rule):
             subject=f"{ctx.env.path}/pyvenv.cfg",
             message=f"{ctx.env.path} sees the system's packages, {rest}.",
             cause="The venv was made with --system-site-packages.",
-            fix=f"uv venv {ctx.env.path} without --system-site-packages, and install all it needs",
+            fix=words("uv", "venv", ctx.env.path)
+            + " without --system-site-packages, and install all it needs",
             evidence={"taken": leaned, "absent": absent, "failing": failing},
         )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.data.pairs import mismatches
 from venvsmith.rules.framework.follows import IMPORTS, failing_names, text_of
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import version_of
 
@@ -121,8 +122,7 @@ class TorchCompanionMismatch(Rule):
 
 def _fix(ctx: Context, anchor: str, version: str, goes: str) -> str:
     return (
-        f"RUN uv pip install --python {ctx.env.path}/bin/python '{anchor}=={version}' "
-        f"'{goes.replace(' ', '')}'"
+        installed(ctx, f"{anchor}=={version}", goes.replace(" ", ""))
         if goes != "no release"
         else "Remove it, or keep an older torch: no release of it goes with this one"
     )

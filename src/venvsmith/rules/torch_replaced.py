@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.torch import torch_build
 from venvsmith.rules.framework.view import version_of
@@ -84,8 +85,8 @@ class TorchReplaced(Rule):
             message=message,
             cause="A later install resolved anew and took another torch, or another index's build.",
             fix=(
-                f"RUN uv pip install --python {ctx.env.path}/bin/python "
-                f"torch=={wanted or 'VERSION'}, and install what comes later with --constraint"
+                installed(ctx, f"torch=={wanted or 'VERSION'}")
+                + ", and install what comes later with --constraint"
             ),
             severity=severity,
             evidence={"wanted": wanted},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import RUNS, failing_names, missing_module, text_of
+from venvsmith.rules.framework.mends import run_line
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import count, listing
 
@@ -65,7 +66,7 @@ class UnreadableFiles(Rule):
                 + (f" (of {listing(owners)})." if owners else ".")
             ),
             cause="They were installed or copied under a strict umask, or from private files.",
-            fix=f"RUN chmod -R a+rX {ctx.env.path}",
+            fix=run_line("chmod", "-R", "a+rX", ctx.env.path),
             severity="error" if code else "warning",
             evidence={"files": list(files), "distributions": owners},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.elsewhere import WANTS, found_in, lacks_one
+from venvsmith.rules.framework.mends import installed
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.words import be, listing
 
@@ -53,7 +54,7 @@ class UserSiteInstall(Rule):
                     f"of {ctx.env.path} does not read."
                 ),
                 cause=f"pip installed for one user ({location.partition('/.local')[0]}) only.",
-                fix=f"RUN uv pip install --python {ctx.env.path}/bin/python {' '.join(names)}",
+                fix=installed(ctx, *names),
                 evidence={"location": location, "names": names},
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import RUNS
-from venvsmith.rules.framework.mends import remade
+from venvsmith.rules.framework.mends import carried, remade
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class VenvConfigBroken(Rule):
             cause=cause,
             fix=remade(
                 ctx,
-                f"COPY --from=build {env.path} {env.path} (the whole folder, at the same path)",
+                f"{carried(env.path)} (the whole folder, at the same path)",
             ),
             severity="warning" if works else "error",
             evidence={"config": dict(env.config or {}), "prefix": run.prefix if run else None},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from venvsmith.rules.framework.follows import IMPORTS, missing_module
+from venvsmith.rules.framework.mends import carried
 from venvsmith.rules.framework.rule import Rule
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class VenvNested(Rule):
             cause=f"A copy onto the existing {outer} went one folder too deep.",
             fix=f"Move or remove {ctx.env.path}"
             if ctx.is_here
-            else f"COPY --from=build {ctx.env.path} {outer} (onto a path that does not exist yet)",
+            else f"{carried(ctx.env.path, outer)} (onto a path that does not exist yet)",
             severity="warning" if twin else "info",
             evidence={"outer": outer, "distributions": names},
         )

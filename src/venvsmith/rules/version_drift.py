@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from venvsmith.rules.framework.follows import IMPORTS, failing_names
+from venvsmith.rules.framework.mends import installed, words
 from venvsmith.rules.framework.rule import Rule
 from venvsmith.rules.framework.view import version_of
 
@@ -63,9 +64,9 @@ class VersionDrift(Rule):
                 cause="It was frozen from another environment, or the lock is newer."
                 if ctx.env.bundle is not None
                 else "Something installed it after the lock was applied, or the lock is newer.",
-                fix=f"uv pip install {name}=={wanted}, and freeze again"
+                fix=f"{words('uv', 'pip', 'install', f'{name}=={wanted}')}, and freeze again"
                 if ctx.env.bundle is not None
-                else f"RUN uv pip install --python {ctx.env.path}/bin/python {name}=={wanted}",
+                else installed(ctx, f"{name}=={wanted}"),
                 evidence={"installed": dist.version, "locked": wanted},
             )
 
