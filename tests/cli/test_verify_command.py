@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from venvsmith.config import load
 from venvsmith.errors import UsageError
+from venvsmith.lock import emit_lock
+from venvsmith.lock.inputs import lock_inputs
 from venvsmith.model.expected import Expected
 from venvsmith.model.facts import Facts, System, Target
+from venvsmith.model.lock import Lock, Pin
 from venvsmith.verify import judge
 
 if TYPE_CHECKING:
@@ -140,22 +144,42 @@ platforms = ["linux/amd64"]
 requires = ["tiny"]
 imports = ["tiny"]
 """
-LOCK = f"""# venvsmith lock
-# resolver: uv 1
-# inputs: sha256:{"0" * 64}
-tiny==1.0 \\
-    --hash=sha256:{"0" * 64}
-"""
+
+
+def write_locks(folder: Path, *versions: str) -> None:
+    """Write the locks of `PROJECT`'s stage, as they are made, each with a version of its own."""
+    project = load(folder / "venvsmith.toml")
+    (folder / "locks").mkdir(exist_ok=True)
+    for key, version in zip(project.lock_keys(), versions, strict=True):
+        pins = (Pin(name="tiny", version=version, hashes=(f"sha256:{'0' * 64}",)),)
+        lock = Lock(
+            key=key, resolver="uv 1", inputs=lock_inputs(project, key, {}).digest(pins), pins=pins
+        )
+        (folder / "locks" / key.filename).write_text(emit_lock(lock))
 
 
 @pytest.mark.parametrize("ref", ["venv:../venv", "../venv"])
 def test_a_stage_is_looked_for_in_the_venv_that_a_relative_path_names(ref: str, venv: Path) -> None:
     project = venv.parent / "project"
-    (project / "locks").mkdir(parents=True, exist_ok=True)
+    project.mkdir(exist_ok=True)
     (project / "venvsmith.toml").write_text(PROJECT)
-    (project / "locks/app.cpu.txt").write_text(LOCK)
+    write_locks(project, "1.0")
     done = venvsmith("verify", ref, "--stage", "app", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_lock_that_the_configuration_has_left_behind_judges_nothing(
+    venv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "venvsmith.toml").write_text(PROJECT)
+    write_locks(tmp_path, "1.0")
+    (tmp_path / "venvsmith.toml").write_text(PROJECT.replace('["tiny"]', '["tiny==2.0"]', 1))
+    done = venvsmith("verify", f"venv:{venv}", "--stage", "app", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "venvsmith: drift: locks/app.cpu.txt: stage 'app' asks for tiny==2.0, and it has 1.0;"
+        " run 'venvsmith lock'\n"
+    )
 
 
 def test_a_stage_of_several_platforms_is_judged_by_the_targets_own(
@@ -166,9 +190,7 @@ def test_a_stage_of_several_platforms_is_judged_by_the_targets_own(
     other = next(iter(platforms.values()))
     both = f'"linux/{other}", "linux/{here}"'
     (tmp_path / "venvsmith.toml").write_text(PROJECT.replace('"linux/amd64"', both))
-    (tmp_path / "locks").mkdir()
-    (tmp_path / f"locks/app.cpu-{here}.txt").write_text(LOCK)
-    (tmp_path / f"locks/app.cpu-{other}.txt").write_text(LOCK.replace("==1.0", "==2.0"))
+    write_locks(tmp_path, "2.0", "1.0")
     done = venvsmith(
         "verify", f"venv:{venv}", "--stage", "app", "--sbom", "x.json", "--format", "json",
         cwd=tmp_path,

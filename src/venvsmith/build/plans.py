@@ -13,7 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from venvsmith.build.ours import find_ours, step_scripts
 from venvsmith.config import formats
-from venvsmith.errors import JudgedError, UsageError
+from venvsmith.errors import UsageError
 from venvsmith.files import locked, make_folder, write_files
 from venvsmith.lock import (
     build_key,
@@ -32,7 +32,7 @@ from venvsmith.plan import Assets, Source, plan_image
 from venvsmith.plan.assignments import assignments_of
 from venvsmith.plan.layers import Layering, stage_limits
 from venvsmith.render import LAYERS_PATH, UserTemplate, render_project
-from venvsmith.resolve import LockOptions, check_project
+from venvsmith.resolve import refuse_drift
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -84,7 +84,7 @@ def make_plans(
     """
     with locked(project.root):  # another run may be writing the locks
         locks = read_locks(project)
-        _refuse_drift(project if keep is None else replace(project, output=keep))
+        refuse_drift(project if keep is None else replace(project, output=keep))
         assets = read_assets(project, keep=keep)
         layering = _layering(project, locks, keep=keep, recut=recut)
     where = {} if work is None else {"work": work}
@@ -245,19 +245,6 @@ def read_template(project: Project, named: Path | None) -> UserTemplate | None:
     except UnicodeDecodeError as exc:
         message = "the template is not UTF-8"
         raise UsageError(message, where=name, code="template") from exc
-
-
-def _refuse_drift(project: Project) -> None:
-    """Stop before an image is built from locks that the configuration has moved away from."""
-    drift = check_project(project, LockOptions(offline=True))
-    if drift:
-        more = f" (and {len(drift) - 1} more)" if drift[1:] else ""
-        raise JudgedError(
-            f"{drift[0].reason}{more}",
-            where=f"{project.locks}/{drift[0].file}",
-            hint="run 'venvsmith lock'",
-            code="drift",
-        )
 
 
 def _layering(

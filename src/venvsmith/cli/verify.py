@@ -171,22 +171,26 @@ def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
 def _expectations(
     shared: Shared, target: str, lock_file: Path | None, keys: Sequence[LockKey]
 ) -> tuple[Expected, ...]:
-    """Return what a lockfile, and a stage's lock for each platform, say of the target."""
+    """Return what a lockfile, and a stage's lock for each platform, say of the target.
+
+    :raises JudgedError: code ``drift`` where a stage's lock is not what the configuration asks for.
+    """
     from venvsmith.verify.expectations import from_lock_file, from_stage  # noqa: PLC0415 - lazy
 
     found = [from_lock_file(lock_file)] if lock_file is not None else []
     if keys:
         from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
         from venvsmith.lock.trees import recorded_trees  # noqa: PLC0415
+        from venvsmith.resolve import refuse_drift  # noqa: PLC0415
         from venvsmith.target import venv_of  # noqa: PLC0415
 
         project = shared.project()
+        locks = [read_lock(project, key) for key in keys]
+        refuse_drift(project, keys)
         trees = recorded_trees(project)
+        path = venv_of(target)
         found += [
-            from_stage(
-                project, key.stage, read_lock(project, key), path=venv_of(target), trees=trees
-            )
-            for key in keys
+            from_stage(project, lock.key.stage, lock, path=path, trees=trees) for lock in locks
         ]
     return tuple(found)
 

@@ -1,7 +1,7 @@
 """From requirements to locks: one protocol for resolvers, and the joint resolution over it."""
 
 from venvsmith.resolve.asked import LockOptions
-from venvsmith.resolve.check import check_offered, check_project
+from venvsmith.resolve.check import check_offered, check_project, refuse_drift
 from venvsmith.resolve.outcome import LockChange, LockReport
 from venvsmith.resolve.progress import Work
 from venvsmith.resolve.run import lock_project
@@ -16,4 +16,5 @@ __all__ = [
     "check_project",
     "default_index",
     "lock_project",
+    "refuse_drift",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from venvsmith.errors import JudgedError
 from venvsmith.files import locked
 from venvsmith.lock.bases import NAME as BASES_NAME
 from venvsmith.lock.bases import base_images, read_bases
@@ -18,10 +19,10 @@ from venvsmith.resolve.offered import find_withdrawn
 from venvsmith.resolve.uv import UvResolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from venvsmith.model.lock import Lock
-    from venvsmith.model.project import Project
+    from venvsmith.model.project import LockKey, Project
 
 
 def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
@@ -56,6 +57,25 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
         for path in orphans(project)
     ]
     return tuple(drift)
+
+
+def refuse_drift(project: Project, keys: Collection[LockKey] = ()) -> None:
+    """Stop before anything is made or judged by locks that the configuration has moved away from.
+
+    :param keys: the locks that matter; all, and what lies beside them, where empty.
+    :raises JudgedError: code ``drift``: what differs first.
+    """
+    files = {key.filename for key in keys}
+    found = check_project(project, LockOptions(offline=True))
+    drift = [each for each in found if not files or each.file in files]
+    if drift:
+        more = f" (and {len(drift) - 1} more)" if drift[1:] else ""
+        raise JudgedError(
+            f"{drift[0].reason}{more}",
+            where=f"{project.locks}/{drift[0].file}",
+            hint="run 'venvsmith lock'",
+            code="drift",
+        )
 
 
 def check_offered(
