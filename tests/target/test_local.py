@@ -12,9 +12,11 @@ import pytest
 
 from venvsmith.collect import CollectRequest, collect
 from venvsmith.errors import UnsafeInputError
+from venvsmith.model.expected import Expected
 from venvsmith.model.facts import Facts
 from venvsmith.sandbox import find_sandbox
 from venvsmith.target import open_target
+from venvsmith.verify import Options, examine
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -65,7 +67,7 @@ def test_what_the_projects_own_local_engine_left_is_run(*, final: bool, tmp_path
 
 
 @pytest.mark.parametrize("final", [True, False])
-@pytest.mark.parametrize("where", ["elsewhere", "project", "project/.venvsmith/local/a/deep"])
+@pytest.mark.parametrize("where", ["elsewhere", "project/.venvsmith/local/a/deep"])
 def test_another_root_folder_is_read_and_names_no_program_that_runs(
     *, where: str, final: bool, tmp_path: Path
 ) -> None:
@@ -86,9 +88,19 @@ def test_another_root_folder_is_read_and_names_no_program_that_runs(
     assert why.startswith("a root folder is read, and run only where the local engine")
 
 
-def test_without_a_project_no_root_folder_is_run(tmp_path: Path) -> None:
-    root = root_folder(local(tmp_path))
-    assert statuses(facts_of(root, project=None)) == []
+def test_without_a_project_a_root_folder_is_judged_by_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = root_folder(local(tmp_path), config={"user": "1001"})
+    (tmp_path / "closed").mkdir(0o700)
+    (tmp_path / "closed" / "python").symlink_to(os.path.realpath(sys.executable))
+    (root / "venv" / "bin" / "python").unlink()
+    (root / "venv" / "bin" / "python").symlink_to(tmp_path / "closed" / "python")
+    options = Options(asked=Expected(imports=("mine",)))
+    facts, report = examine(f"rootfs:{root}", options=options)
+    assert statuses(facts) == []
+    assert (report.verdict, report.findings) == ("inconclusive", ())
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may chown")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -72,7 +73,6 @@ def open_local(folder: Path, *, ref: str, project: Path | None) -> FolderTarget 
         entrypoint=start.entrypoint,
         cmd=start.cmd,
     )
-    target = Target(kind="rootfs", ref=ref, config=config)
     sandbox = find_sandbox() if manifest.final_path else None
     why_not = _why_not(folder, project)
     if manifest.final_path and sandbox is None:
@@ -85,7 +85,10 @@ def open_local(folder: Path, *, ref: str, project: Path | None) -> FolderTarget 
             venvs=manifest.venvs,
             why_not=why_not,
         )
+        # Here this user's interpreter stands in, be the image's own user allowed to it or not.
+        target = Target(kind="rootfs", ref=ref, config=replace(config, user=""))
         return FolderTarget(target, placement, (sys.executable,))
+    target = Target(kind="rootfs", ref=ref, config=config)
     env = {"HOME": "/tmp", "LANG": "C.UTF-8", **start.env}  # noqa: S108 - inside
     placement = Placement(venvs=manifest.venvs, env=env, cwd=_workdir(manifest, folder))
     pythons = (*(f"{venv}/bin/python" for venv in manifest.venvs), _python(manifest))
