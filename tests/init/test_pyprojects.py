@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import tomlkit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from init.drafts import Made, told
+from venvsmith.config import check
+from venvsmith.init import draft
 from venvsmith.init.poetry import requirement_of
 from venvsmith.init.pyproject import minor_for
 
@@ -221,6 +227,9 @@ url = "{url}"
         ('[tool.poetry.dependencies]\npython = "nonsense"\n', "Python nonsense: no Python"),
         ('[tool.poetry.group.x.dependencies]\ny = "no way"\n', "y = 'no way'"),
         ('[tool.uv]\nfind-links = ["https://[h"]\n', "--find-links https://[h"),
+        ('[tool.uv]\nno-binary-package = ["a b"]\n', "no wheel of a b"),
+        ('[tool.uv.pip]\ntorch-backend = "rocm6."\n', "torch backend rocm6."),
+        ("[tool.pdm.resolution.overrides]\nx = '1'\n", "tool.pdm.resolution.overrides"),
     ],
 )
 def test_what_has_no_form_in_the_configuration_is_told_and_the_rest_is_written(
@@ -326,6 +335,35 @@ def test_an_extra_that_names_others_stands_for_what_they_name(make: Callable[...
     """
     project, _ = make("pyproject.toml", **{"pyproject.toml": PLAIN + text})
     assert project.stages["all"].requires == ("uvicorn", "rich")
+
+
+VALUES = st.sampled_from(
+    [3, True, "", [], {}, [3], {"a": "b"}, [{"a": 3}], "a b", "x\x00y", "../..", "https://[x",
+     "git+x", "https://u:p@h/x", "${A}", "a" * 300, "cu1281", "1 week", ["./x"],
+     ["a @ file:///x"], ["((("]]
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from([UV, POETRY, SETUPTOOLS]), st.lists(st.integers(0, 99)), VALUES)
+def test_no_pyproject_breaks_it_and_what_it_writes_loads(
+    tmp_path_factory: pytest.TempPathFactory, text: str, way: list[int], value: object
+) -> None:
+    document = tomlkit.parse(text).unwrap()
+    at: Any = document
+    for number, step in enumerate(way):
+        keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+        key = keys[step % len(keys)]
+        if number == len(way) - 1 or not isinstance(at[key], dict | list) or not at[key]:
+            at[key] = value
+            break
+        at = at[key]
+    root = tmp_path_factory.getbasetemp() / "any"
+    root.mkdir(exist_ok=True)
+    (root / "pyproject.toml").write_text(tomlkit.dumps(document), encoding="utf-8")
+    result = draft(root / "pyproject.toml", target=root / "venvsmith.toml")
+    check(result.text, file=root / "venvsmith.toml")
+    assert "u:p@" not in result.text
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,9 @@ def test_an_option_s_value_may_hold_what_ends_its_name(line: str, option: tuple[
         ("acme @ https://[x/y.whl", None),
         ("https://[x/y.whl", None),
         ("--find-links https://[x", None),
+        ("--no-binary ./x", None),
+        (f"./{'a' * 300}", None),
+        ("{root:uri}/libs/a", None),
         ("-r https://x.example.com/more.txt", None),
     ],
 )
@@ -249,3 +252,9 @@ def test_a_dockerfile_that_cannot_be_read_is_offered_so_that_it_is_told(tmp_path
     (tmp_path / "docker").write_text("no folder")
     (tmp_path / "requirements.txt").write_text("flask\n")
     assert [path.name for path in sources(tmp_path)] == ["Dockerfile", "requirements.txt"]
+
+
+def test_a_pyproject_that_only_sets_tools_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.black]\nline-length = 100\n")
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    assert [path.name for path in sources(tmp_path)] == ["requirements.txt"]

@@ -6,7 +6,6 @@ for each thing that could not be carried over.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from venvsmith.errors import ConfigError, UsageError, VenvsmithError
 from venvsmith.init.compose import compose
 from venvsmith.init.container import read_dockerfile
 from venvsmith.init.lines import source_text
-from venvsmith.init.pyproject import read_pyproject
+from venvsmith.init.places import is_file
+from venvsmith.init.pyproject import read_pyproject, says_dependencies
 from venvsmith.init.requirements import Requirements
 from venvsmith.init.sketch import BaseSketch, Entry, Note, Sketch
-from venvsmith.texts import read_text
+from venvsmith.texts import read_text, read_toml
 
 if TYPE_CHECKING:
     from venvsmith.model.project import Project
@@ -64,14 +64,17 @@ class Draft:
 
 def sources(root: Path) -> list[Path]:
     """Return the files in a folder that `draft` can start from, the one that says most first."""
-    found = [root / name for name in _FOUND if os.path.isfile(root / name)]  # noqa: PTH113 - never raises
-    return [path for path in found if _kind(path) != "dockerfile" or _installs_python(path)]
+    found = [root / name for name in _FOUND if is_file(root / name)]
+    return [path for path in found if _says_what_to_install(path)]
 
 
-def _installs_python(path: Path) -> bool:
-    """Tell whether a Dockerfile is of use to us; one that cannot be read is told when it is."""
+def _says_what_to_install(path: Path) -> bool:
+    """Tell whether a file is of use; one that cannot be read is told when it is read."""
+    kind = _kind(path)
     try:
-        return bool(_PYTHON.search(read_text(path)))
+        if kind == "dockerfile":
+            return bool(_PYTHON.search(read_text(path)))
+        return kind != "pyproject" or says_dependencies(read_toml(path))
     except (OSError, ValueError):
         return True
 

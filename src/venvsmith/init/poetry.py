@@ -38,8 +38,9 @@ def requirement_of(name: str, value: Any) -> str | None:
     said = {key: item for key, item in table.items() if item and key not in _NO_MATTER}
     kind = next((key for key in _ADDRESS if key in said), "")
     extras = said.pop("extras", [])
-    texts = all(isinstance(item, str) for item in (*said.values(), *extras))
-    if not texts or not isinstance(extras, list) or not said.keys() <= _ALWAYS | _WITH[kind]:
+    if not isinstance(extras, list) or not said.keys() <= _ALWAYS | _WITH[kind]:
+        return None
+    if not all(isinstance(item, str) for item in (*said.values(), *extras)):
         return None
     behind = _address(kind, said) if kind else _specifier(said.get("version", ""))
     marker = _marker(said)

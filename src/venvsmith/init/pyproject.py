@@ -11,11 +11,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from venvsmith.config.formats import REQUIREMENTS_FILE, TORCH_BACKEND
+from venvsmith.config.formats import REQUIREMENTS_FILE, TORCH_BACKEND, WORD
 from venvsmith.errors import UsageError
 from venvsmith.init.heavy import name_of
+from venvsmith.init.places import inside, is_file
 from venvsmith.init.poetry import requirement_of
-from venvsmith.init.requirements import Requirements, inside
+from venvsmith.init.requirements import Requirements
 from venvsmith.init.sketch import DEFAULT_PYTHON, Sketch, refusal
 from venvsmith.init.sources import Sources
 from venvsmith.init.tables import Table, string, strings, table
@@ -51,6 +52,12 @@ def read_pyproject(sketch: Sketch, path: Path, shown: str, extras: Sequence[str]
     return made
 
 
+def says_dependencies(data: Table) -> bool:
+    """Tell whether a pyproject is that of a project, and not only the settings of some tools."""
+    groups = table(data, "dependency-groups")
+    return bool(table(data, "project") or table(data, "tool", "poetry") or groups)
+
+
 class Pyproject:
     """Takes a pyproject into a sketch."""
 
@@ -72,9 +79,9 @@ class Pyproject:
     def read(self) -> None:
         """Read all of it."""
         self._sketch.name = self._sketch.name or self._name
-        if not self._project and not self._poetry:
-            why = "it has no [project], and what builds it otherwise is not read"
-            self._note(self._shown, why, "write name, version and dependencies there")
+        if not says_dependencies(self._data):
+            why = "it is not there, and a setup.py or setup.cfg is not read"
+            self._note("[project]", why, "write name, version and dependencies there")
         self._python()
         self._read_poetry()
         self._own()
@@ -163,7 +170,7 @@ class Pyproject:
             sketch.source_requires = own
             sketch.source_module = self._module()
             scripts = table(self._project, "scripts") or table(self._poetry, "scripts")
-            sketch.scripts = list(scripts)
+            sketch.scripts = [name for name in scripts if refusal(WORD, name) is None]
         elif own:
             file = "pyproject.toml" if entry == "." else f"{entry}/pyproject.toml"
             sketch.requires_files[file] = own
@@ -182,7 +189,7 @@ class Pyproject:
     def _module(self) -> str:
         module = re.sub(r"[-.]+", "_", self._name).lower()
         for folder in (self._path.parent / "src", self._path.parent):
-            if module.isidentifier() and (folder / module / "__init__.py").is_file():
+            if module.isidentifier() and is_file(folder / module / "__init__.py"):
                 return module
         return ""
 
@@ -194,7 +201,7 @@ class Pyproject:
         names += [*strings(setuptools), *strings(hatch.get("files"))]
         for name in names:
             path = self._path.parent / name
-            if path.is_file():
+            if is_file(path):
                 self._reader.file(path, name)
         self._reader.tell_unused(self._shown)
         told = f", which {' and '.join(names)} hold" if names else ""
@@ -265,8 +272,7 @@ class Pyproject:
                 todo = f'add a variant with torch-backend = "{name}" to have both'
                 self._note(f"extra {name}", "the install names another torch", todo)
             elif _BACKEND.fullmatch(name):
-                if name not in self._sketch.backends:
-                    self._sketch.backends.append(name)
+                self._sketch.add_backend(name, self._shown)
                 self._reader.take(self._extra(name))
             elif self._wants(name):
                 self._reader.take(self._extra(name))

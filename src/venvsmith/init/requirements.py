@@ -18,6 +18,7 @@ from venvsmith.errors import UsageError
 from venvsmith.init.addresses import VCS, named, trouble
 from venvsmith.init.heavy import backend_of, backend_of_url, name_of
 from venvsmith.init.lines import lines_of, source_text, split_option
+from venvsmith.init.places import exists, inside, is_file
 from venvsmith.init.sketch import Sketch, refusal
 from venvsmith.network import credentials_in, parts_of, without_credentials
 
@@ -26,6 +27,8 @@ FILES: Final = 100
 _OPTION = re.compile(r"\s--(?:hash|global-option|config-settings?|install-option)[= ]\S+")
 _NAMED = re.compile(r"[\w.-]+=[a-z]+://")
 """An index as uv's ``--index`` names it."""
+_VARIABLE = re.compile(r"\$\{|\{(?:root|home|env)\b")
+"""What pip and pdm fill in from the environment, and hatch from the project's place."""
 _MADE_WITH = re.compile(r"^#.*(?:with Python |--python-version[ =])(3\.\d+)", re.MULTILINE)
 DROPPED: Final = {
     "--require-hashes": "locks always have hashes",
@@ -123,7 +126,7 @@ class Requirements:
     def requirement(self, text: str, origin: str) -> list[str]:
         """Return a requirement as the configuration takes it; nothing where it was noted."""
         note = self._sketch.note
-        if "${" in text:
+        if _VARIABLE.search(text):
             why = "a variable of the environment stands in it"
             note("stage", origin, text, why, "write it out, and credentials into netrc")
             return []
@@ -145,15 +148,15 @@ class Requirements:
             why = f"the name {full.partition(' @ ')[0]} is guessed from the address"
             note("stage", origin, text, why, "compare it with the project's own name")
         backend = backend_of(full)
-        if backend is not None and backend not in self._sketch.backends:
-            self._sketch.backends.append(backend)
+        if backend is not None:
+            self._sketch.add_backend(backend, origin)
         return [full]
 
     def _on_disk(self, requirement: Requirement, url: str, origin: str) -> list[str]:
         """Take ``NAME @ file:///...``, which pip and conda write of what came from a folder."""
         parts = parts_of(url)
         path = Path(unquote(parts.path if parts is not None else ""))
-        entry = inside(path, self._sketch.root) if path.exists() else None
+        entry = inside(path, self._sketch.root) if exists(path) else None
         if entry is not None:
             requirement.url = f"./{entry}"
             return [str(requirement)]
@@ -169,7 +172,7 @@ class Requirements:
         where = None if self._folder is None else self._folder / path.partition("#")[0].strip()
         if path.endswith(".whl"):
             return self._wheel(path, origin, inside(where, self._sketch.root) if where else None)
-        if where is None or not (where / "pyproject.toml").is_file():
+        if where is None or not is_file(where / "pyproject.toml"):
             why = "there is no folder with a pyproject.toml, by which a project is built"
             self._sketch.note("stage", origin, text, why, "name the project under source")
             return []
@@ -225,7 +228,8 @@ class Requirements:
         elif name == "--exclude-newer" and refusal(Moment(), value) is None:
             sketch.exclude_newer = value
         elif name == "--no-binary" and value not in {":all:", ":none:"}:
-            sketch.no_wheel += [canonicalize_name(part) for part in value.split(",") if part]
+            for part in filter(None, re.split(r"[\s,]+", value)):
+                sketch.allow_build(part, origin)
         elif name not in DROPPED:
             why, todo = _OPTIONS.get(name, ("an option that has no counterpart", "see if it locks"))
             sketch.note("stage", origin, f"{name} {value}".strip(), why, todo)
@@ -236,8 +240,7 @@ class Requirements:
             value = value.partition("=")[2]
         backend = backend_of_url(value)
         if backend is not None:
-            if backend not in self._sketch.backends:
-                self._sketch.backends.append(backend)
+            self._sketch.add_backend(backend, origin)
             return
         why = (
             "each index lists the packages it may serve, so that no name is looked up elsewhere"
@@ -267,7 +270,7 @@ class Requirements:
 
     def _constrain(self, value: str, origin: str, base: Path | None) -> None:
         path = None if base is None else base / value
-        if path is None or not path.is_file():
+        if path is None or not is_file(path):
             why = "the constraints file is not there"
             self._sketch.note(
                 "stage", origin, f"--constraint {value}", why, "name them in requires"
@@ -300,11 +303,3 @@ _OPTIONS: Final = {
 
 def _is_local(text: str) -> bool:
     return bool(re.match(r"[./]|file:|[\w.-]+/|[^\s@:]+\.whl$", text))
-
-
-def inside(path: Path, root: Path) -> str | None:
-    """Return a path relative to the configuration's folder, None where it lies elsewhere."""
-    try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
-    except (ValueError, OSError):
-        return None

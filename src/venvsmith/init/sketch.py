@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from packaging.utils import canonicalize_name
+
+from venvsmith.config.formats import DISTRIBUTION, TORCH_BACKEND
 from venvsmith.network import without_credentials
 
 if TYPE_CHECKING:
@@ -124,6 +127,20 @@ class Sketch:
         )
         if note not in self.notes:
             self.notes.append(note)
+
+    def add_backend(self, name: str, origin: str) -> None:
+        """Take a torch backend; every one makes a variant."""
+        if trouble := refusal(TORCH_BACKEND, name):
+            self.note("variant", origin, f"torch backend {name}", trouble, "set torch-backend")
+        elif name not in self.backends:
+            self.backends.append(name)
+
+    def allow_build(self, name: str, origin: str) -> None:
+        """Let a distribution be built from source."""
+        if trouble := refusal(DISTRIBUTION, name):
+            self.note("project", origin, f"no wheel of {name}", trouble, "name it under no-wheel")
+        else:
+            self.no_wheel.append(canonicalize_name(name))
 
     def all_requires(self) -> list[str]:
         """Return every requirement that is known, wherever it stands."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +14,10 @@ from typing import Final
 from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 
-from venvsmith.config.formats import DISTRIBUTION, DISTRIBUTIONS, INDEX_URL
+from venvsmith.config.formats import DISTRIBUTIONS, INDEX_URL
 from venvsmith.config.scalars import Moment
 from venvsmith.init.heavy import backend_of_url
+from venvsmith.init.places import is_file
 from venvsmith.init.poetry import requirement_of
 from venvsmith.init.requirements import Requirements
 from venvsmith.init.sketch import DEFAULT_PYTHON, Sketch, refusal
@@ -110,8 +113,7 @@ class Sources:
         backend = backend_of_url(url)
         trouble = refusal(DISTRIBUTIONS, name) or refusal(INDEX_URL, url)
         if backend is not None:
-            if backend not in self._sketch.backends:
-                self._sketch.backends.append(backend)
+            self._sketch.add_backend(backend, origin)
         elif found.option == "--find-links":
             self._reader.option(found.option, found.url, origin, base=self._path.parent)
         elif trouble:
@@ -130,7 +132,7 @@ class Sources:
     def spelled(self, place: str) -> str | None:
         """Return a path of the pyproject's as a requirement names it; None where nothing is."""
         where = self._path.parent / place
-        if not (where / "pyproject.toml").is_file() and not where.is_file():
+        if not is_file(where / "pyproject.toml") and not is_file(where):
             return None
         relative = os.path.relpath(where.resolve(), self._sketch.root.resolve())
         return relative if relative.startswith("..") else f"./{relative}"
@@ -198,19 +200,18 @@ class Sources:
     def _member(self, name: str) -> str | None:
         """Return the folder of a workspace's member, as a requirement names it."""
         for pattern in strings(table(self._uv, "workspace").get("members")):
+            inner = posixpath.normpath(f"{pattern}/pyproject.toml")
             try:
-                folders = sorted(self._path.parent.glob(pattern))[:_MEMBERS]
+                found = sorted(itertools.islice(self._path.parent.glob(inner), _MEMBERS))
             except (ValueError, OSError, NotImplementedError):
                 continue
-            for folder in folders:
+            for path in found:
                 try:
-                    said = string(
-                        table(read_toml(folder / "pyproject.toml"), "project").get("name")
-                    )
+                    said = string(table(read_toml(path), "project").get("name"))
                 except (OSError, ValueError):
                     continue
                 if canonicalize_name(said) == canonicalize_name(name):
-                    return self.spelled(str(folder))
+                    return self.spelled(str(path.parent))
         return None
 
     def _settings(self) -> None:
@@ -223,10 +224,9 @@ class Sources:
         elif newer:
             sketch.exclude_newer = str(newer)
         for name in strings(uv.get("no-binary-package")):
-            if refusal(DISTRIBUTION, name) is None:
-                sketch.no_wheel.append(canonicalize_name(name))
+            sketch.allow_build(name, f"{self._shown} [tool.uv]")
         if (backend := string(pip.get("torch-backend"))) and backend != "auto":
-            sketch.backends += [backend] if backend not in sketch.backends else []
+            sketch.add_backend(backend, f"{self._shown} [tool.uv.pip]")
         for settings, origin in ((uv, "[tool.uv]"), (pip, "[tool.uv.pip]")):
             for key in ("find-links", "extra-index-url", "index-url"):
                 said = settings.get(key)
@@ -237,6 +237,8 @@ class Sources:
 
     def _tell(self) -> None:
         sketch, uv = self._sketch, self._uv
-        for key, (why, todo) in _TOLD.items():
-            if uv.get(key):
-                sketch.note("stage", self._shown, f"tool.uv.{key}", why, todo)
+        said = {f"tool.uv.{key}": told for key, told in _TOLD.items() if uv.get(key)}
+        if table(self._tool, "pdm", "resolution").get("overrides"):
+            said["tool.pdm.resolution.overrides"] = _TOLD["override-dependencies"]
+        for what, (why, todo) in said.items():
+            sketch.note("stage", self._shown, what, why, todo)

@@ -14,7 +14,7 @@ from venvsmith.dockerfile.installs import SYSTEM, environments_of, events
 from venvsmith.dockerfile.replay import Copy, Step
 from venvsmith.init.container.scene import Scene
 from venvsmith.init.lines import source_text
-from venvsmith.init.requirements import inside
+from venvsmith.init.places import inside
 from venvsmith.init.sketch import refusal
 from venvsmith.model.dockerfile import DockerStage
 

@@ -16,6 +16,7 @@ from venvsmith.dockerfile.arguments import Arguments, divide
 from venvsmith.dockerfile.expand import has_unknown
 from venvsmith.dockerfile.replay import Step
 from venvsmith.init.container.scene import Scene
+from venvsmith.init.places import is_file
 from venvsmith.init.pyproject import read_pyproject
 from venvsmith.init.requirements import Requirements
 
@@ -76,8 +77,8 @@ def pip(scene: Scene, step: Step, argv: Sequence[str], line: int, cwd: str) -> N
     reader = Requirements(sketch, _folder(scene, step, cwd))
     _options(scene, step, reader, args, origin)
     backend = args.value("--torch-backend")
-    if backend and backend != "auto" and backend not in sketch.backends:
-        sketch.backends.append(backend)
+    if backend and backend != "auto":
+        sketch.add_backend(backend, origin)
     words = list(args.words)
     if argv[at] == "sync":  # uv pip sync FILE
         _files(scene, place, reader, words)
@@ -171,7 +172,7 @@ def _copied(scene: Scene, step: Step, path: str) -> Path | None:
 def _files(scene: Scene, at: _At, reader: Requirements, files: Sequence[str]) -> None:
     for name in files:
         path = scene.in_context(at.step, posixpath.normpath(posixpath.join(at.cwd, name)))
-        if path is None and (scene.context / posixpath.basename(name)).is_file():
+        if path is None and is_file(scene.context / posixpath.basename(name)):
             path = scene.context / posixpath.basename(name)
         if path is not None and path.is_file():
             if path.name == "pyproject.toml":

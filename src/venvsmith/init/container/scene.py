@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from venvsmith.dockerfile.replay import Reading, Step
+from venvsmith.init.places import exists, inside
 from venvsmith.init.pyproject import Pyproject
-from venvsmith.init.requirements import inside
 from venvsmith.init.sketch import Entry, Outcome, Place, Sketch, showable
 from venvsmith.model.dockerfile import DockerStage
 
@@ -79,7 +79,7 @@ class Scene:
                 found = []
         else:
             found = [self.context / clean] if "\x00" not in clean else []
-        return [path for path in found if inside(path, self.context) is not None and path.exists()]
+        return [path for path in found if inside(path, self.context) is not None and exists(path)]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -110,10 +110,10 @@ def _bind_mounts(step: Step) -> list[dict[str, str]]:
 def _below(origin: Path, target: str, path: str) -> Path | None:
     """Return what of a copied file or folder lies at a path."""
     target = posixpath.normpath(target)
-    if path == target and origin.exists():
+    if path == target and exists(origin):
         return origin
     prefix = target.rstrip("/") + "/"
     if path.startswith(prefix):
         found = origin / path[len(prefix) :]
-        return found if found.exists() else None
+        return found if exists(found) else None
     return None
