@@ -30,6 +30,7 @@ WORDS = [
         4,
         False,
     ),
+    ("unknown: Method not allowed", "registry-read-only", 4, False),
     ("manifest invalid", "registry-rejected", 1, False),
     (
         'error parsing HTTP 413 response body: unexpected end of JSON input: ""',

@@ -122,8 +122,9 @@ def test_a_registry_that_is_gone_is_told_once_and_in_time(
     assert gone.seconds < 60
     errors = [line for line in gone.err.splitlines() if line.startswith("venvsmith: ")]
     assert len(errors) == 1
-    assert errors[0].startswith("venvsmith: registry-unreachable: ")
+    assert errors[0].startswith(f"venvsmith: registry-unreachable: {family.address}: ")
     assert "images: 1 failed, 1 not-tried; tags: 2 not-moved" in gone.out
+    assert [line.split()[-1] for line in gone.out.splitlines()[2:4]] == ["unknown", "unknown"]
 
 
 @pytest.mark.parametrize(

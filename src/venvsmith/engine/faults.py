@@ -64,6 +64,12 @@ _SIGNS = (
         hint="give the engine its CA (/etc/docker/certs.d/<host>/ca.crt)",
     ),
     _Sign(
+        pattern=r"method not allowed|HTTP status:? 405|HTTP 405",
+        code="registry-read-only",
+        message="the registry takes nothing now, whatever it is",
+        hint="it is being looked after, or is a mirror: see who runs it; then {again}",
+    ),
+    _Sign(
         pattern=r"connection refused|no such host|server misbehaving|network is unreachable"
         r"|no route to host|name resolution",
         code="registry-unreachable",

@@ -17,6 +17,7 @@ from venvsmith.errors import UsageError, VenvsmithError
 from venvsmith.push.engine import Docker
 from venvsmith.push.login import docker_environment, read_logins
 from venvsmith.push.model import (
+    UNKNOWN,
     Content,
     ContentStatus,
     PushError,
@@ -168,6 +169,7 @@ class _Push:
             try:
                 return self.docker.look_up(tag)
             except VenvsmithError as error:
+                error.where = host  # whichever tag was the first to ask
                 return failed.setdefault(host, error)
 
         with ThreadPoolExecutor(THREADS) as pool:
@@ -222,8 +224,8 @@ class _Push:
         tags: list[Tag] = []
         for shipment, tag in ((c.shipment, tag) for c in contents for tag in c.shipment.tags):
             known = before[tag]
-            was = known if isinstance(known, str) else ""
-            if was and was in shipment.digests:
+            was = known if isinstance(known, str) else UNKNOWN
+            if was in shipment.digests:
                 tags.append(Tag(tag=tag, status="there", before=was, after=was))
             elif hold:
                 tags.append(Tag(tag=tag, status="not-moved", before=was, after=was))
@@ -233,7 +235,7 @@ class _Push:
         return tags
 
     def _move(self, shipment: Shipment, tag: str, known: str | VenvsmithError | None) -> Tag:
-        was = known if isinstance(known, str) else ""
+        was = known if isinstance(known, str) else UNKNOWN
         try:
             digest = self.docker.push(shipment.image_id, tag, layers={}, size=0).digest
         except VenvsmithError as error:

@@ -66,9 +66,16 @@ class Content:
     error: VenvsmithError | None = None
 
 
+UNKNOWN = "unknown"
+"""In a digest's place, where the registry does not tell it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tag:
-    """What came of a real tag: from which digest to which, empty where there was or is none."""
+    """What came of a real tag: from which digest to which.
+
+    They are empty where there was or is none, and `UNKNOWN` where nobody knows.
+    """
 
     tag: str
     status: TagStatus
