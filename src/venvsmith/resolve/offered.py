@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.lock.drift import Drift
 from venvsmith.resolve.protocol import Request, Unsolvable
-from venvsmith.resolve.threads import settle, threads
+from venvsmith.together import settle, threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -31,10 +31,10 @@ from venvsmith.resolve.progress import Tracker, Work
 from venvsmith.resolve.protocol import Request, Unsolvable
 from venvsmith.resolve.settings import refuse_unusable
 from venvsmith.resolve.sizes import find_sizes
-from venvsmith.resolve.threads import settle, threads
 from venvsmith.resolve.uv import UvResolver
 from venvsmith.resolve.wheels import WheelMaker, refuse_unfit
 from venvsmith.scratch import scratch
+from venvsmith.together import settle, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
