@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from venvsmith.lock.drift import Drift
 from venvsmith.resolve.protocol import Request, Unsolvable
-from venvsmith.together import settle, threads
+from venvsmith.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,10 +40,9 @@ def find_withdrawn(
         reasons = _withdrawn(locks[key].pins, inputs[key].environment, resolver)
         return [Drift(file=key.filename, reason=reason) for reason in reasons]
 
-    with threads(_THREADS, stop=stop) as pool:
-        asked = [pool.submit(ask, key) for key in _largest(locks)]
-        settle(*asked)
-    return tuple(drift for future in asked for drift in future.result())
+    asked = [partial(ask, key) for key in _largest(locks)]
+    found = together(asked, workers=_THREADS, stop=stop)
+    return tuple(drift for drifts in found for drift in drifts)
 
 
 def _largest(locks: Mapping[LockKey, Lock]) -> Iterator[LockKey]:
