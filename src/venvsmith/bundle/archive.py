@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from venvsmith.bundle.marshalled import MarshalError, read_marshal
 from venvsmith.bundle.packed import Inflated, Stored, inflate, malformed, over, pread
+from venvsmith.collect.probe.bytecode import MAGICS
 from venvsmith.collect.probe.tree import Handle
 from venvsmith.errors import UnsafeInputError
 
@@ -32,10 +33,8 @@ MAX_PATH = 4096
 MAX_MODULE = 64 * 1024 * 1024
 """Bytes of one module's code; the largest known has 3 MB."""
 
-MAGIC_NUMBERS: Mapping[int, str] = {
-    3413: "3.8", 3425: "3.9", 3439: "3.10", 3495: "3.11", 3531: "3.12", 3571: "3.13", 3627: "3.14",
-}  # fmt: skip
-"""What each release writes before its bytecode (CPython's `importlib/_bootstrap_external.py`)."""
+MAGIC_NUMBERS: Mapping[int, str] = {number: minor for minor, number in MAGICS.items()}
+"""What each release writes before its bytecode."""
 ModuleKind = Literal["module", "package", "namespace"]
 _PYZ_KINDS: Mapping[int, ModuleKind] = {0: "module", 1: "package", 3: "namespace"}
 

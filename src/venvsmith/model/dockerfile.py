@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+VENV_NAMES = (".venv", "venv", "env")
+"""What people call a venv in their project's folder."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:

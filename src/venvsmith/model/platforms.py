@@ -9,6 +9,8 @@ from venvsmith.errors import UsageError
 
 DEFAULT_MANYLINUX = "2_28"
 """What torch's own wheels ask for; Debian 10, Ubuntu 18.10 and RHEL 8 have it."""
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}
+"""Docker's names of processors to those of Python's ``platform.machine()``."""
 _MANYLINUX = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
 """The levels that uv's ``--python-platform`` knows (`uv pip compile --help`, 0.13)."""
 

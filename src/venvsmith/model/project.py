@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
+from venvsmith.model.platforms import MACHINES
+
 Installer = Literal["uv", "pip"]
 Resolver = Literal["uv", "pip-tools"]
 PythonSource = Literal["image", "apt", "uv"]
@@ -81,7 +83,7 @@ class Platform:
     @property
     def machine(self) -> str:
         """Return the machine's name as Python's ``platform.machine()`` gives it."""
-        return {"amd64": "x86_64", "arm64": "aarch64"}[self.arch]
+        return MACHINES[self.arch]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

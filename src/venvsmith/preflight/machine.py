@@ -23,6 +23,7 @@ from threading import Event
 from typing import Any, Protocol
 
 from venvsmith import process
+from venvsmith.model.platforms import MACHINES
 from venvsmith.process import Command, run
 
 READ_LIMIT = 1024 * 1024
@@ -30,7 +31,7 @@ READ_LIMIT = 1024 * 1024
 BODY_LIMIT = 64 * 1024
 HTTP_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
-ARCHS = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+ARCHS = {name: arch for arch, machine in MACHINES.items() for name in (arch, machine)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

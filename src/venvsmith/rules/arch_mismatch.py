@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from venvsmith.model.platforms import MACHINES
 from venvsmith.rules.framework.follows import RUNS, failing_names
 from venvsmith.rules.framework.frozen import loaded
 from venvsmith.rules.framework.gaps import claims_native
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from venvsmith.model.finding import Finding
     from venvsmith.rules.framework.context import Context
-
-DOCKER = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}
 
 
 class ArchMismatch(Rule):
@@ -53,7 +52,7 @@ class ArchMismatch(Rule):
 
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Compare the interpreter, then the extension modules."""
-        said = DOCKER.get(ctx.image.architecture, ctx.image.architecture)
+        said = MACHINES.get(ctx.image.architecture, ctx.image.architecture)
         machine = ctx.facts.system.machine or said
         if not machine:
             return
@@ -125,4 +124,4 @@ class ArchMismatch(Rule):
 
 
 def _docker(machine: str) -> str:
-    return {v: k for k, v in DOCKER.items()}.get(machine, machine)
+    return {v: k for k, v in MACHINES.items()}.get(machine, machine)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from venvsmith.dockerfile.ignore import ignores
 from venvsmith.dockerfile.installs import environments_of
+from venvsmith.model.dockerfile import VENV_NAMES
 from venvsmith.rules.framework.dockerfiles import at, reading_of, spot, stage_name
 from venvsmith.rules.framework.rule import Rule, Scope
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from venvsmith.model.dockerfile import BuildContext
     from venvsmith.model.finding import Finding, Severity
     from venvsmith.rules.framework.context import Context
-
-
-LOCAL_NAMES: Final = frozenset({".venv", "venv", "env"})
 
 
 class DockerfileNoVenvIgnore(Rule):
@@ -70,7 +68,7 @@ class DockerfileNoVenvIgnore(Rule):
                     continue
                 for place in sorted(places):
                     inside = _lies_in(copy, place, context)
-                    usual = posixpath.basename(place) in LOCAL_NAMES or inside in context.venvs
+                    usual = posixpath.basename(place) in VENV_NAMES or inside in context.venvs
                     if not usual:
                         continue  # nobody makes a venv of that name for development
                     if inside is None or place in told or ignores(context.ignore, inside):

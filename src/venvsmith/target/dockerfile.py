@@ -11,7 +11,13 @@ from venvsmith.dockerfile.expand import has_unknown, split_words
 from venvsmith.dockerfile.ignore import patterns_of
 from venvsmith.dockerfile.parse import SIZE_LIMIT, parse
 from venvsmith.errors import UnsafeInputError, UsageError
-from venvsmith.model.dockerfile import BuildContext, ContextFile, DockerfileFacts, Instruction
+from venvsmith.model.dockerfile import (
+    VENV_NAMES,
+    BuildContext,
+    ContextFile,
+    DockerfileFacts,
+    Instruction,
+)
 from venvsmith.model.facts import Facts, MissingFact, Target
 from venvsmith.texts import read_text, read_toml
 
@@ -19,7 +25,6 @@ LOCK_LIMIT = 32 * 1024 * 1024
 IGNORE_LIMIT = 256 * 1024
 ANCESTORS = 4
 """How many folders above the Dockerfile's own may be the build context, within a checkout."""
-VENV_NAMES = (".venv", "venv", "env")
 SOURCE_LIMIT = 200
 
 

@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from venvsmith.errors import UsageError
+from venvsmith.model.dockerfile import VENV_NAMES
 
-VENVS = (".venv", "venv", "env")
-"""What people call a venv in their project's folder."""
 SIGNS = ("index.json", "_internal", "etc", "usr")
 """What lies in an OCI layout, in a frozen application's folder, and in a root folder."""
 ELF = b"\x7fELF"
@@ -76,7 +75,7 @@ def target_at(path: str) -> str | None:
 
 def _folder(path: str) -> str | None:
     folder = Path(path)
-    for name in VENVS:
+    for name in VENV_NAMES:
         if os.path.lexists(folder / name / "pyvenv.cfg"):
             return f"venv:{path}/{name}"
     there = {name for name in SIGNS if os.path.lexists(folder / name)}

@@ -10,7 +10,6 @@ from . import elf
 from .tree import Fact, Handle, Tree
 
 MINOR = re.compile(r"^python(3\.\d+)t?$")
-LIB_MINOR = re.compile(r"^python(3\.\d+)t?$")
 LIBPYTHON = re.compile(r"^libpython(3\.\d+)t?(?:d|m)?\.so")
 IN_BINARY = re.compile(rb"lib/python(3\.\d{1,2})\b")
 MAX_BINARY = 64 * 1024 * 1024
@@ -44,7 +43,7 @@ def lib_minors(tree: Tree, prefix: str) -> List[str]:
     found = set()
     for lib in LIBS:
         for name in tree.names(prefix + "/" + lib):
-            match = LIB_MINOR.match(name)
+            match = MINOR.match(name)
             if match and tree.is_dir(f"{prefix}/{lib}/{name}/site-packages"):
                 found.add(match.group(1))
     return sorted(found, key=minor_key)
@@ -54,7 +53,7 @@ def has_stdlib(tree: Tree, prefix: str) -> bool:
     """Return whether a prefix has a standard library of its own: an installation, then."""
     return any(
         tree.is_dir(f"{prefix}/{lib}/{name}/encodings")
-        for lib in LIBS for name in tree.names(f"{prefix}/{lib}") if LIB_MINOR.match(name)
+        for lib in LIBS for name in tree.names(f"{prefix}/{lib}") if MINOR.match(name)
     )  # fmt: skip
 
 
@@ -69,7 +68,7 @@ def venv_site_packages(tree: Tree, venv: str) -> List[str]:
     for lib in LIBS:
         for name in tree.names(f"{venv}/{lib}"):
             path = f"{venv}/{lib}/{name}/site-packages"
-            if LIB_MINOR.match(name) and tree.is_dir(path):
+            if MINOR.match(name) and tree.is_dir(path):
                 found.setdefault(tree.real(path), path)
     return list(found.values())
 

@@ -6,11 +6,12 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from venvsmith.dockerfile.shell import SHELLS
+
 if TYPE_CHECKING:
     from venvsmith.model.facts import Environment
     from venvsmith.rules.framework.context import Context
 
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 PYTHON = re.compile(r"^python(\d(\.\d+)?)?$")
 
 
