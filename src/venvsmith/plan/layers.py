@@ -59,7 +59,10 @@ class _Item:
 def cut_layers(
     pins: tuple[Pin, ...], *, stage: str, stem: str, cut: LayerCut, layering: Layering | None = None
 ) -> tuple[Layer, ...]:
-    """Cut what one stage adds into layers, the largest first; their union is exactly ``pins``."""
+    """Cut what one stage adds into layers, whose union is exactly ``pins``.
+
+    What is cut anew stands with the largest first; layers that stay keep their order.
+    """
     layering = layering or Layering()
     by_name = {pin.name: pin for pin in pins}
     if cut == "stage":

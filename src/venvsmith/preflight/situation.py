@@ -75,7 +75,7 @@ class Situation:
     """What a check may look at.
 
     ``project`` is None where there is no configuration, or it is wrong: then the machine alone is
-    judged. ``free_inside`` has the free bytes that containers saw, once base images were asked.
+    judged. ``inside`` has the free bytes that containers saw, once base images were asked.
     """
 
     machine: Machine

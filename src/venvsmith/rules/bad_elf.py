@@ -37,7 +37,7 @@ class BadElf(Rule):
         RUN uv pip install --python /venv/bin/python --reinstall NAME
 
     ## When it is fine
-    A `.so` that is a linker's script, which nothing loads: told as info.
+    A `.so` that is a linker's script, which nothing loads: reported as info.
     """
 
     name = "bad-elf"

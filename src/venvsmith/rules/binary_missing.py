@@ -44,7 +44,7 @@ class BinaryMissing(Rule):
         RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg
 
     ## When it is fine
-    Where that part of the package is never used: told as a warning.
+    Where that part of the package is never used: reported as a warning.
     """
 
     name = "binary-missing"

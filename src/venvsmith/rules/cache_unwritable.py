@@ -46,7 +46,7 @@ class CacheUnwritable(Rule):
         ENV NUMBA_CACHE_DIR=/tmp/numba HF_HOME=/cache
 
     ## When it is fine
-    Where the package never writes (a model baked in, read-only): told as a warning.
+    Where the package never writes (a model baked in, read-only): reported as a warning.
     """
 
     name = "cache-unwritable"

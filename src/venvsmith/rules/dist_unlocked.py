@@ -38,7 +38,7 @@ class DistUnlocked(Rule):
         RUN uv pip sync --require-hashes locks/app.cuda.txt
 
     ## When it is fine
-    Your own project, installed on top of its dependencies; that is told as info.
+    Your own project, installed on top of its dependencies; that is reported as info.
     """
 
     name = "dist-unlocked"

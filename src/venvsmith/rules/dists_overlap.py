@@ -51,7 +51,7 @@ class DistsOverlap(Rule):
         RUN uv pip uninstall onnxruntime onnxruntime-gpu && uv pip install onnxruntime-gpu
 
     ## When it is fine
-    Where one of them won throughout and is the one that is wanted: told as a warning.
+    Where one of them won throughout and is the one that is wanted: reported as a warning.
     """
 
     name = "dists-overlap"

@@ -53,7 +53,7 @@ class DockerfileChownDoubles(Rule):
 
     ## When it is fine
     In the same RUN that wrote the files, in a build stage that is not part of the image, and for
-    small folders; code copied from the build context is told as info.
+    small folders; code copied from the build context is reported as info.
     """
 
     name = "dockerfile-chown-doubles"

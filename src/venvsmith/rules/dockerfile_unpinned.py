@@ -34,7 +34,7 @@ class DockerfileUnpinned(Rule):
     ## What it looks for
     FROM and `COPY --from` with no tag or with `latest`; installers (uv, poetry, pdm, …) installed
     without a version, or from an install script on the web whose address names none. A base with a
-    tag but no digest is told as info.
+    tag but no digest is reported as info.
 
     ## Why it happens
     The line worked on the day it was written. A new release of the base brings another Python or

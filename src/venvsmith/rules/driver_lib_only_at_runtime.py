@@ -39,7 +39,7 @@ class DriverLibOnlyAtRuntime(Rule):
         docker run --gpus all IMAGE
 
     ## When it is fine
-    Always, where the image runs on a host with the driver; it is told as info.
+    Always, where the image runs on a host with the driver; it is reported as info.
     """
 
     name = "driver-lib-only-at-runtime"

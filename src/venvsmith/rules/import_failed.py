@@ -41,8 +41,8 @@ class ImportFailed(Rule):
         RUN uv pip install --python /venv/bin/python 'NAME==VERSION'
 
     ## When it is fine
-    Packages that refuse to import without an optional part that nobody asked for are told as info;
-    a module that was named must import.
+    Packages that refuse to import without an optional part that nobody asked for are reported as
+    info; a module that was named must import.
     """
 
     name = "import-failed"

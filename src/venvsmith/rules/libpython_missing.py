@@ -38,7 +38,7 @@ class LibpythonMissing(Rule):
         RUN apt-get update && apt-get install -y libpython3.11
 
     ## When it is fine
-    An extension that nothing loads may want it: told as info.
+    An extension that nothing loads may want it: reported as info.
     """
 
     name = "libpython-missing"

@@ -36,7 +36,8 @@ class ModuleShadowed(Rule):
         RUN mv /app/json.py /app/json_data.py
 
     ## When it is fine
-    Where your project is installed too, and its own folder is the working directory: told as info.
+    Where your project is installed too, and its own folder is the working directory: reported as
+    info.
     """
 
     name = "module-shadowed"

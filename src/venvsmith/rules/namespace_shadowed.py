@@ -37,7 +37,7 @@ class NamespaceShadowed(Rule):
         RUN rm /venv/lib/python3.11/site-packages/pyannote/__init__.py
 
     ## When it is fine
-    Where all parts lie in that same folder; then it is harmless, and told as a warning.
+    Where all parts lie in that same folder; then it is harmless, and reported as a warning.
     """
 
     name = "namespace-shadowed"

@@ -54,7 +54,7 @@ class NativeLibMissing(Rule):
 
     ## When it is fine
     Where the module is an optional part that nothing imports; where its distribution imports all
-    the same, it is told as a warning.
+    the same, it is reported as a warning.
     """
 
     name = "native-lib-missing"

@@ -39,8 +39,8 @@ class NativeLibOffPath(Rule):
         ENV LD_LIBRARY_PATH=/venv/lib/python3.11/site-packages/nvidia/cudnn/lib
 
     ## When it is fine
-    Where the package opens it itself before it is needed; then the import works, and this is told
-    as a warning.
+    Where the package opens it itself before it is needed; then the import works, and this is
+    reported as a warning.
     """
 
     name = "native-lib-off-path"

@@ -37,7 +37,7 @@ class NativeLibShadowed(Rule):
         ENV LD_LIBRARY_PATH=
 
     ## When it is fine
-    Where both are the same version; told as a warning.
+    Where both are the same version; reported as a warning.
     """
 
     name = "native-lib-shadowed"

@@ -45,7 +45,7 @@ class RecordFilesMissing(Rule):
         RUN uv pip install --python /venv/bin/python --reinstall NAME
 
     ## When it is fine
-    Tests, headers, type stubs and documents that were removed to save room: told as info.
+    Tests, headers, type stubs and documents that were removed to save room: reported as info.
     """
 
     name = "record-files-missing"

@@ -39,7 +39,7 @@ class RecordHashMismatch(Rule):
         RUN uv pip install --python /venv/bin/python --reinstall NAME
 
     ## When it is fine
-    Patches and stripped libraries on purpose: told as a warning, as info for data files.
+    Patches and stripped libraries on purpose: reported as a warning, as info for data files.
     """
 
     name = "record-hash-mismatch"

@@ -49,8 +49,8 @@ class RemovedApi(Rule):
         RUN uv pip install --python /venv/bin/python 'numpy<2'
 
     ## When it is fine
-    Where that function of the package is never called: known users whose imports work are told as
-    warnings.
+    Where that function of the package is never called: known users whose imports work are reported
+    as warnings.
     """
 
     name = "removed-api"

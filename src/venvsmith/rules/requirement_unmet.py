@@ -41,7 +41,7 @@ class RequirementUnmet(Rule):
     ## When it is fine
     Where another distribution brings the same modules (`opencv-python-headless` for
     `opencv-python`), or where nothing that is used needs it: a wrong version with nothing failing
-    is told as a warning, and so is an absent one that no module reached by an import needs.
+    is reported as a warning, and so is an absent one that no module reached by an import needs.
     """
 
     name = "requirement-unmet"

@@ -37,7 +37,7 @@ class ScriptsMissing(Rule):
         COPY --from=build /venv /venv
 
     ## When it is fine
-    Where everything is started with `python -m`: told as a warning, as an error only where the
+    Where everything is started with `python -m`: reported as a warning, as an error only where the
     image's own command is one of them.
     """
 

@@ -38,8 +38,8 @@ class ShebangForeignPython(Rule):
         RUN uv pip install --python /venv/bin/python --reinstall PACKAGE
 
     ## When it is fine
-    Scripts of your own that only need the standard library; those are not told as errors. So are
-    `#!/usr/bin/env python3` scripts that a package ships as they are.
+    Scripts of your own that only need the standard library; those are not reported as errors. So
+    are `#!/usr/bin/env python3` scripts that a package ships as they are.
     """
 
     name = "shebang-foreign-python"

@@ -43,8 +43,8 @@ class StartupHook(Rule):
         RUN rm /venv/lib/python3.11/site-packages/HOOK.pth
 
     ## When it is fine
-    Your own hook that works: told as a warning. Those of coverage, virtualenv and setuptools are
-    known.
+    Your own hook that works: reported as a warning. Those of coverage, virtualenv and setuptools
+    are known.
     """
 
     name = "startup-hook"
@@ -81,7 +81,7 @@ class StartupHook(Rule):
                 subject=path,
                 message=f"{path} runs at every start of Python, and no distribution owns it.",
                 cause=(
-                    "The interpreter does not come past it."
+                    "The interpreter fails there."
                     if ended
                     else "An agent or a tool put it there."
                     if ctx.is_here
@@ -93,7 +93,7 @@ class StartupHook(Rule):
             )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:
-        """Claim a start that does not come past it, and what its code breaks."""
+        """Claim a start that it breaks, and what its code breaks later."""
         if finding.evidence["ended"]:
             return other.rule in RUNS | {"pythonpath-poison", "stdlib-missing", "interpreter-fails"}
         if other.rule not in RUNS:

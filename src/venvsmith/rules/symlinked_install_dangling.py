@@ -40,7 +40,7 @@ class SymlinkedInstallDangling(Rule):
         ENV UV_LINK_MODE=copy
 
     ## When it is fine
-    Links that nothing follows, in packages of the operating system: told as info.
+    Links that nothing follows, in packages of the operating system: reported as info.
     """
 
     name = "symlinked-install-dangling"

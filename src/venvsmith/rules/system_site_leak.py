@@ -36,7 +36,7 @@ class SystemSiteLeak(Rule):
         RUN uv venv /venv
 
     ## When it is fine
-    On purpose, on a base that brings a vendor's build (NVIDIA's torch): told as info.
+    On purpose, on a base that brings a vendor's build (NVIDIA's torch): reported as info.
     """
 
     name = "system-site-leak"

@@ -38,7 +38,7 @@ class VenvConfigBroken(Rule):
 
     ## When it is fine
     A `home` that is not there is harmless where the interpreter finds itself all the same; that is
-    told as a warning at most.
+    reported as a warning at most.
     """
 
     name = "venv-config-broken"

@@ -34,8 +34,8 @@ class VenvNested(Rule):
         COPY --from=build /venv /venv
 
     ## When it is fine
-    Tools that keep a venv inside another on purpose (`pipx`, `tox`): told as info where nothing
-    fails for want of it.
+    Tools that keep a venv inside another on purpose (`pipx`, `tox`): it is reported as info where
+    its folder is not called `venv`, `.venv` or `env`, nor as the outer one is.
     """
 
     name = "venv-nested"

@@ -43,7 +43,10 @@ def which(tree: Tree, name: str, path: List[str]) -> Optional[str]:
 
 
 def venvs(tree: Tree, start: Start) -> Tuple[List[str], List[str]]:
-    """Return the venvs that the start, or custom, points to, the one in use first; and the rest."""
+    """Return the venvs that a start command or a usual place points to, and all the others.
+
+    The one in use comes first.
+    """
     found: Dict[str, str] = {}
     for candidate in _hinted(tree, start):
         _take(tree, candidate, found)
