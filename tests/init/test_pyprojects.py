@@ -144,15 +144,20 @@ def test_dynamic_dependencies_are_read_where_setuptools_reads_them(
 def test_poetry_s_own_table_is_translated_and_told(make: Callable[..., Made]) -> None:
     project, result = make("pyproject.toml", **{"pyproject.toml": POETRY})
     assert project.python == "3.12"
-    assert project.stages["dependencies"].requires == (
+    assert project.stages["bookings"].source is None
+    assert project.stages["bookings"].requires == (
         "django>=5.1,<6",
         "psycopg[binary]>=3.2,<3.3",
         "acme @ git+https://github.com/acme/acme.git@v2",
         "colorama ; sys_platform == 'win32'",
     )
-    assert project.stages["bookings"].source == "."
     notes = told(result)
-    for what in ("local = ", "[tool.poetry.dependencies]", "[tool.poetry.group.dev]"):
+    for what in (
+        "local = ",
+        "the project itself",
+        "[tool.poetry.dependencies]",
+        "[tool.poetry.group.dev]",
+    ):
         assert what in notes
 
 

@@ -86,7 +86,7 @@ def test_everything_that_pip_takes_is_carried_or_told(make: Callable[..., Made])
         **{
             "requirements.txt": EVERYTHING,
             "constraints.txt": "whisperx==3.8.6\nnumpy<2.3\n",
-            "pyproject.toml": '[project]\nname = "shop"\n',
+            "pyproject.toml": '[project]\nname = "shop"\nversion = "1"\n',
             "wheels__readme": "",
         },
     )
@@ -201,6 +201,23 @@ def test_the_folder_itself_is_the_source_and_other_projects_are_required(
     main = project.stages["dependencies"]
     assert main.requires == ("./libs/b[fast]", "./libs/c ; os_name == 'posix'", "./libs/a")
     assert result.notes == ()
+
+
+def test_a_folder_whose_name_and_version_lock_cannot_read_is_told(
+    make: Callable[..., Made],
+) -> None:
+    project, result = make(
+        "requirements.txt",
+        **{
+            "requirements.txt": "-e .\n./libs/a\nflask\n",
+            "pyproject.toml": "[tool.black]\nline-length = 100\n",
+            "libs__a__pyproject.toml": '[tool.poetry]\nname = "a"\nversion = "1"\n',
+        },
+    )
+    assert project.stages["shop"].requires == ("flask",)
+    assert project.stages["shop"].source is None
+    for line in (1, 2):
+        assert f"requirements.txt:{line}: " in told(result)
 
 
 @pytest.mark.parametrize("password", ["hunter2", "hun@ter2", "hun#ter2"])

@@ -19,7 +19,7 @@ from venvsmith.init.poetry import requirement_of
 from venvsmith.init.requirements import Requirements
 from venvsmith.init.sketch import DEFAULT_PYTHON, Sketch, refusal
 from venvsmith.init.sources import Sources
-from venvsmith.init.tables import Table, string, strings, table
+from venvsmith.init.tables import Table, is_named, string, strings, table
 from venvsmith.model.pythons import suits
 from venvsmith.texts import read_toml
 
@@ -162,16 +162,20 @@ class Pyproject:
             for line in strings(self._project.get("dependencies"))
             for text in self._reader.requirement(line, self._shown)
         ]
-        if self._is_package():
+        if self._is_package() and not is_named(self._data):
+            why = "lock reads name and version in [project] only, so it is not installed"
+            todo = f'write them there, then give the last stage source = "{entry}"'
+            self._note("the project itself", why, todo)
+        elif self._is_package():
             taken, held = self._reader.take_project(entry)
             self._reader.take(held if taken else [f"./{entry}"])
-            if not taken:
-                return
-            sketch.source_requires = own
-            sketch.source_module = self._module()
-            scripts = table(self._project, "scripts") or table(self._poetry, "scripts")
-            sketch.scripts = [name for name in scripts if refusal(WORD, name) is None]
-        elif own:
+            if taken:
+                sketch.source_requires = own
+                sketch.source_module = self._module()
+                scripts = table(self._project, "scripts") or table(self._poetry, "scripts")
+                sketch.scripts = [name for name in scripts if refusal(WORD, name) is None]
+            return
+        if own:
             file = "pyproject.toml" if entry == "." else f"{entry}/pyproject.toml"
             sketch.requires_files[file] = own
 
@@ -222,7 +226,7 @@ class Pyproject:
                 "[tool.poetry.dependencies]",
                 "lock reads PEP 621's [project]; these were copied into requires, which you now "
                 "edit",
-                "give [project] the name and the version, which lock needs, and the dependencies",
+                "move them to [project] dependencies to have them in one place",
             )
 
     def _read_poetry_groups(self) -> None:

@@ -20,7 +20,9 @@ from venvsmith.init.heavy import backend_of, backend_of_url, name_of
 from venvsmith.init.lines import lines_of, source_text, split_option
 from venvsmith.init.places import exists, inside, is_file
 from venvsmith.init.sketch import Sketch, refusal
+from venvsmith.init.tables import is_named
 from venvsmith.network import credentials_in, parts_of, without_credentials
+from venvsmith.texts import read_toml
 
 FILES: Final = 100
 """Files that one file may bring in, itself among them."""
@@ -172,9 +174,9 @@ class Requirements:
         where = None if self._folder is None else self._folder / path.partition("#")[0].strip()
         if path.endswith(".whl"):
             return self._wheel(path, origin, inside(where, self._sketch.root) if where else None)
-        if where is None or not is_file(where / "pyproject.toml"):
-            why = "there is no folder with a pyproject.toml, by which a project is built"
-            self._sketch.note("stage", origin, text, why, "name the project under source")
+        if where is None or not _is_lockable(where):
+            why = "no pyproject.toml there has name and version in [project], which lock reads"
+            self._sketch.note("stage", origin, text, why, "write one, then name it under source")
             return []
         entry = inside(where, self._sketch.root)
         taken, held = self.take_project(entry) if entry is not None else (False, [])
@@ -303,3 +305,10 @@ _OPTIONS: Final = {
 
 def _is_local(text: str) -> bool:
     return bool(re.match(r"[./]|file:|[\w.-]+/|[^\s@:]+\.whl$", text))
+
+
+def _is_lockable(folder: Path) -> bool:
+    try:
+        return is_named(read_toml(folder / "pyproject.toml"))
+    except (OSError, ValueError):
+        return False

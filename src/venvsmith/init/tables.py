@@ -28,3 +28,10 @@ def strings(data: Any) -> list[str]:
 def string(data: Any) -> str:
     """Return a string; an empty one for anything else."""
     return data if isinstance(data, str) else ""
+
+
+def is_named(data: Table) -> bool:
+    """Tell whether a pyproject's [project] says the name and version that lock has to know."""
+    project = table(data, "project")
+    said = "version" in {*project, *strings(project.get("dynamic"))}
+    return said and bool(string(project.get("name")))
