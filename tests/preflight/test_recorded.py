@@ -14,9 +14,10 @@ from preflight.recorded import Recorded, asked, row, rows
 from values import locks, pin
 from values import project as family
 from venvsmith.lock import emit_lock, emit_tools, lock_path
+from venvsmith.lock.bases import bases_path, emit_bases
 from venvsmith.lock.sizes import emit_sizes, sizes_path
 from venvsmith.lock.store import tools_path
-from venvsmith.model.project import Platform, PreflightSettings, Project
+from venvsmith.model.project import BuildSettings, Platform, PreflightSettings, Project
 from venvsmith.preflight.schema import SCHEMA_FILE, as_json, json_schema
 from venvsmith.preflight.table import plain, table
 
@@ -219,6 +220,44 @@ def test_a_registry_that_cannot_be_asked_is_unknown_and_one_without_the_image_is
     gone = {inspect: {"returncode": 1, "stderr": "ERROR: docker.io/library/python: not found\n"}}
     told = [rows(asked(Recorded("macos", runs=runs), project), "base") for runs in (away, gone)]
     assert [{r.status for r in base} for base in told] == [{"unknown"}, {"missing"}]
+
+
+def test_a_base_whose_locked_digest_is_gone_is_to_be_locked_anew(project: Project) -> None:
+    images = {base.runtime for base in project.bases.values()}
+    bases_path(project).write_text(emit_bases(dict.fromkeys(images, f"sha256:{'0' * 64}")))
+    said = {"returncode": 1, "stderr": "ERROR: docker.io/library/python: not found\n"}
+    runs = {"docker buildx imagetools inspect": said}
+    told = rows(asked(Recorded("macos", runs=runs), project), "base")
+    mends = {base.subject: base.mend.split(";")[0] for base in told}
+    anew = "venvsmith lock --upgrade takes what its tag stands for now"
+    assert {image for image, mend in mends.items() if mend == anew} == images
+
+
+@pytest.mark.parametrize(
+    ("cache", "runs", "told"),
+    [
+        ("type=local,dest=.cache/{image}", {}, ["wrong"]),
+        ("type=inline", {}, []),
+        (
+            "ghcr.io/acme/cache:{image}",
+            {"docker info": {"stdout": {"DriverStatus": [["driver-type",
+                "io.containerd.snapshotter.v1"]]}}},
+            [],
+        ),
+        (
+            "ghcr.io/acme/cache:{image}",
+            {"docker buildx inspect": {"stdout": "Name: far\nDriver: kubernetes\n"}},
+            [],
+        ),
+    ],
+    ids=["docker's own store", "a cache inside the image", "containerd's store", "another builder"],
+)  # fmt: skip
+def test_a_cache_that_the_builder_does_not_write_is_told(
+    project: Project, cache: str, runs: dict[str, Any], told: list[str]
+) -> None:
+    project = replace(project, build=BuildSettings(cache_to=(cache,)))
+    found = asked(Recorded("linux", runs=runs), project)
+    assert [row.status for row in rows(found, "cache")] == told
 
 
 def test_a_base_without_the_variants_platform_is_wrong(project: Project) -> None:

@@ -1,9 +1,8 @@
-"""Handing the bake file to BuildKit, and telling in the configuration's words what failed."""
+"""Handing the bake file to BuildKit."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from venvsmith import engine
-from venvsmith.build.failures import step_failure
+from venvsmith.build.buildkit import bake_failure
 from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.files import full_disk, make_folder
+from venvsmith.files import make_folder
 from venvsmith.plan.pushable import pushable
 from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
@@ -23,8 +22,7 @@ from venvsmith.scratch import scratch, sweep
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from venvsmith.errors import VenvsmithError
-    from venvsmith.model.plan import Plan, Step
+    from venvsmith.model.plan import Plan
     from venvsmith.model.project import Project
 
 BAKE_TIMEOUT = 4 * 3600.0
@@ -126,7 +124,7 @@ def build_docker(
 
         done = run(command, on_line=hear)
         if done.returncode != 0:
-            raise _failure(project, plans, lines)
+            raise bake_failure(project, plans, lines)
         return {} if options.push else _made(asked, told)
 
 
@@ -203,49 +201,3 @@ def _override(
         override = folder / "override.json"
         override.write_text(json.dumps({"target": targets}))
         yield ["-f", str(override)]
-
-
-# ` > [whisperx_cuda layer-torch-cuda 1/1] RUN …:` opens BuildKit's account of a failed step; with
-# one target in the bake its name is left out.
-_FAILED = re.compile(r"^\s*> \[(?:(?P<target>[\w-]+) )?(?P<stage>[\w-]+) +\d+/\d+\] (?P<line>.*)")
-_GONE = ("code = Unavailable", "Cannot connect to the Docker daemon", "connection reset by peer")
-_ERROR = re.compile(r"#(\d+) ERROR: ")
-_OUTPUT = re.compile(r"^(?:#\d+ )?\d+\.\d+ (.*)")
-
-
-def _failure(project: Project, plans: Sequence[Plan], lines: Sequence[str]) -> VenvsmithError:
-    for number, line in enumerate(lines):
-        if found := _FAILED.match(line):
-            plan = next((p for p in plans if target_name(p) == found["target"]), plans[0])
-            step = _step_of(plan, found["stage"], found["line"])
-            told = _said(lines[:number]) or [m[1] for m in map(_OUTPUT.match, lines[number:]) if m]
-            return step_failure(plan, step, told or lines[-3:], indexes=project.indexes.values())
-    last = next((line for line in reversed(lines) if line.startswith("ERROR")), "")
-    text = last.removeprefix("ERROR: ") or " | ".join(line for line in lines[-3:] if line)
-    if (full := full_disk(text, hint="free some space and build again")) is not None:
-        return full
-    if any(word in text for word in _GONE):
-        return SurroundingsError(
-            f"the engine went away: {text}",
-            hint="start it and build again; what was finished is kept",
-            code="engine-failed",
-        )
-    return SurroundingsError(
-        f"BuildKit gave up: {text}",
-        hint="see the lines above; 'docker buildx ls' shows whether the builder runs",
-        code="engine-failed",
-    )
-
-
-def _said(lines: Sequence[str]) -> list[str]:
-    """Return all that the failed step printed: BuildKit's own account ends with ten lines of it."""
-    failed = [m[1] for m in map(_ERROR.match, lines) if m]
-    found = (re.match(rf"#{failed[0]} \d+\.\d+ (.*)", line) for line in lines if failed)
-    return [m[1] for m in found if m]
-
-
-def _step_of(plan: Plan, stage_name: str, line: str) -> Step | None:
-    stage = next((s for s in plan.stages if s.name == stage_name), None)
-    if stage is None or not stage.steps:
-        return None
-    return next((s for s in stage.steps if s.run[0][:40] in line), stage.steps[0])

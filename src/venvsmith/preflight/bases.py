@@ -197,6 +197,9 @@ def _elsewhere(at: Situation, use: Use, reference: str) -> Row:
         return _row(use, "unknown", message, f"docker pull {use.image}, where there is a network")
     message = f"neither here nor to be had: {why}"
     mend = f"docker login, where it is private; or write another image at {use.places[0]}"
+    if reference != use.image:
+        message = f"neither here nor to be had by the digest that is locked: {why}"
+        mend = f"venvsmith lock --upgrade takes what its tag stands for now; {mend}"
     return _row(use, "missing", message, mend)
 
 

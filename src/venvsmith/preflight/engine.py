@@ -37,6 +37,7 @@ def check_engine(at: Situation) -> list[Row]:
     rows.append(_builder(builder))
     if at.project is not None:
         rows += _platforms(at.project, engine, builder)
+        rows += _caches(at.project, engine, builder)
     return rows
 
 
@@ -102,6 +103,19 @@ def _platforms(project: Project, engine: Engine, builder: Builder) -> list[Row]:
         _platform(platform, names, engine, builder, others=bool(served - {platform}))
         for platform, names in users.items()
     ]
+
+
+def _caches(project: Project, engine: Engine, builder: Builder) -> list[Row]:
+    """Return a row where caches are asked for that this builder does not write.
+
+    https://docs.docker.com/build/cache/backends/
+    """
+    written = [text for text in project.build.cache_to if "type=inline" not in text.split(",")]
+    if not written or builder.driver != "docker" or engine.containerd:
+        return []
+    message = "this builder writes caches only with the containerd image store, and no build begins"
+    mend = "turn that store on, or docker buildx create, and BUILDX_BUILDER=NAME or --builder NAME"
+    return [_row("cache", "build.cache-to", "wrong", message, mend)]
 
 
 def _platform(

@@ -55,6 +55,8 @@ class Engine:
     root: str = ""
     """Where it keeps images, on the engine's own machine."""
     runtimes: frozenset[str] = frozenset()
+    containerd: bool = False
+    """Whether it keeps images in containerd's store."""
     host: str = ""
     """The address that docker speaks to, ``unix:///var/run/docker.sock``."""
     builder: Builder = Builder()
@@ -118,6 +120,7 @@ def ask_engine(machine: Machine) -> Engine:
         name=str(info.get("OperatingSystem") or ""),
         root=str(info.get("DockerRootDir") or ""),
         runtimes=frozenset(_part(info, "Runtimes")),
+        containerd="io.containerd.snapshotter" in str(info.get("DriverStatus")),
         builder=_ask_builder(machine),
     )
 
