@@ -13,6 +13,7 @@ from msgspec import _core
 from venvsmith.bundle.hook import Hook, text_of
 from venvsmith.bundle.hooks import derive
 from venvsmith.bundle.installed import InstalledModules
+from venvsmith.bundle.spec import excludes
 from venvsmith.bundle.traced import Trace, trace
 from venvsmith.cli.main import cli
 from venvsmith.errors import JudgedError, SurroundingsError
@@ -210,11 +211,11 @@ requires = ["pk"]
 """
 
 
-def hooks(folder: Path, imports: str = "") -> tuple[str, BaseException | None]:
+def hooks(folder: Path, imports: str = "", *options: str) -> tuple[str, BaseException | None]:
     (folder / "venvsmith.toml").write_text(CONFIG + imports)
     argv = ["--config", str(folder / "venvsmith.toml"), "bundle", "hooks", "app"]
     where = ["--venv", str(folder / "venv"), "--output", str(folder / "hooks")]
-    result = CliRunner().invoke(cli, [*argv, *where], standalone_mode=False)
+    result = CliRunner().invoke(cli, [*argv, *where, *options], standalone_mode=False)
     return result.output, result.exception
 
 
@@ -281,6 +282,41 @@ def test_sources_that_this_python_cannot_read_are_told(tmp_path: Path) -> None:
     assert problem is None
     assert "warning: Python 3." in output
     assert "cannot read pk._a and 1 more (" in output
+
+
+EXCLUDED = """\
+a = Analysis(["app.py"], excludes=["a.b", *("c",)])
+
+MORE = ["a.b"]
+MORE += ["x"] + list(OTHER)
+OTHER = "c d".split()
+a = Analysis(["app.py"], excludes=MORE)
+
+own = []
+own.append("a.b")
+own.extend({"c"})
+a = Analysis(["app.py"], [], None, None, None, None, None, None, own)
+
+options = {"excludes": ["a.b", "c"]}
+a = Analysis(["app.py"], **options)
+"""
+
+
+@pytest.mark.parametrize("spec", EXCLUDED.split("\n\n"))
+def test_what_a_spec_excludes_is_read_however_its_list_is_made(tmp_path: Path, spec: str) -> None:
+    (tmp_path / "app.spec").write_text(spec)
+    names, computed = excludes(tmp_path / "app.spec")
+    assert {"a.b", "c"} <= names.keys() <= {"a.b", "c", "d", "x"}
+    assert computed == []
+
+
+def test_what_a_spec_computes_is_told_as_not_checked(tmp_path: Path) -> None:
+    installed(tmp_path, {"pk/__init__.py": ""})
+    spec = tmp_path / "app.spec"
+    spec.write_text("a = Analysis(\n  excludes=['tk'] + [n for n in sys.argv] + read('x'))\n")
+    output, problem = hooks(tmp_path, "", "--spec", str(spec))
+    assert problem is None
+    assert f"warning: {spec}:2: excludes what is computed, which is not checked" in output
 
 
 # -- the recorded run ------------------------------------------------------------------------------

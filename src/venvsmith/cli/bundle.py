@@ -101,7 +101,7 @@ def hooks(
         _warn_of_unread(shared, installed.unread)
     _write(shared, output, {hook.filename: text_of(hook) for hook in found})
     click.echo(f"{plural(len(found), 'hook')}: pyinstaller --additional-hooks-dir {output} APP.py")
-    return _clashes(installed, roots, spec) if spec is not None else 0
+    return _clashes(shared, installed, roots, spec) if spec is not None else 0
 
 
 def _all_of(installed: InstalledModules, project: Project, stage: str) -> list[str]:
@@ -159,12 +159,14 @@ def _write(shared: Shared, output: Path, hooks: dict[str, str]) -> None:
         shared.say(f"{'wrote' if changes[path] is not None else 'removed'} {path}")
 
 
-def _clashes(installed: InstalledModules, roots: list[str], spec: Path) -> int:
+def _clashes(shared: Shared, installed: InstalledModules, roots: list[str], spec: Path) -> int:
     """Tell what a spec excludes and importing the stage's modules needs; return the exit code."""
     from venvsmith.bundle.graph import walk  # noqa: PLC0415
     from venvsmith.bundle.spec import excluded_by, excludes  # noqa: PLC0415
 
-    excluded = excludes(spec)
+    excluded, computed = excludes(spec)
+    for line in computed:
+        shared.say(f"warning: {spec}:{line}: excludes what is computed, which is not checked")
     graph = walk(installed, asked=roots)
     clashes = {
         entry: module

@@ -63,7 +63,9 @@ def loaded(ctx: Context, elf: Elf) -> bool:
     bundle = ctx.env.bundle
     name = elf.path.rpartition("/")[2]
     return bundle is not None and (
-        elf.path == bundle.executable or any(name in other.needed for other in ctx.env.elves)
+        elf.path == bundle.executable
+        or elf.path.startswith("libpython")  # what the bootloader loads first, by its name
+        or any(name in other.needed for other in ctx.env.elves)
     )
 
 
