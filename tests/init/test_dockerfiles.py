@@ -388,6 +388,19 @@ def test_pytorch_s_image_names_a_torch_where_nothing_else_does(make: Callable[..
     assert project.stages["torch"].requires == ("torch==2.5.1",)
 
 
+@pytest.mark.parametrize(
+    ("run", "stage", "source"),
+    [("uv sync", "shop", None), ("uv sync && pip install .", "dependencies", ".")],
+)
+def test_pip_installs_a_project_without_a_build_system_and_uv_does_not(
+    make: Callable[..., Made], run: str, stage: str, source: str | None
+) -> None:
+    text = f"FROM python:3.12\nWORKDIR /w\nCOPY . .\nRUN {run}\n"
+    project, _ = make("Dockerfile", **{"Dockerfile": text, "pyproject.toml": OFFERS})
+    assert project.stages["shop"].source == source
+    assert project.stages[stage].requires_file == ("pyproject.toml",)
+
+
 def test_a_project_whose_file_alone_is_copied_is_found(make: Callable[..., Made]) -> None:
     text = "FROM python:3.12\nWORKDIR /w\nCOPY setup.py ./\nRUN pip install -e .[train]\n"
     _, result = make("Dockerfile", **{"Dockerfile": text, "setup.py": ""})

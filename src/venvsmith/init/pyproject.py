@@ -167,17 +167,29 @@ class Pyproject:
             todo = f'write them there, then give the last stage source = "{entry}"'
             self._note("the project itself", why, todo)
         elif self._is_package():
-            taken, held = self._reader.take_project(entry)
-            self._reader.take(held if taken else [f"./{entry}"])
-            if taken:
-                sketch.source_requires = own
-                sketch.source_module = self._module()
-                scripts = table(self._project, "scripts") or table(self._poetry, "scripts")
-                sketch.scripts = [name for name in scripts if refusal(WORD, name) is None]
+            self._install(entry, own)
             return
         if own:
-            file = "pyproject.toml" if entry == "." else f"{entry}/pyproject.toml"
-            sketch.requires_files[file] = own
+            sketch.requires_files[_file(entry)] = own
+
+    def install(self) -> None:
+        """Install the project itself, as pip does also where there is no [build-system]."""
+        entry = inside(self._path.parent, self._sketch.root)
+        dynamic = strings(self._project.get("dynamic"))
+        if entry is None or not is_named(self._data) or "dependencies" in dynamic:
+            return
+        if self._sketch.source != entry and f"./{entry}" not in self._sketch.requires:
+            self._install(entry, self._sketch.requires_files.pop(_file(entry), []))
+
+    def _install(self, entry: str, own: list[str]) -> None:
+        sketch = self._sketch
+        taken, held = self._reader.take_project(entry)
+        self._reader.take(held if taken else [f"./{entry}"])
+        if taken:
+            sketch.source_requires = own
+            sketch.source_module = self._module()
+            scripts = table(self._project, "scripts") or table(self._poetry, "scripts")
+            sketch.scripts = [name for name in scripts if refusal(WORD, name) is None]
 
     def _is_package(self) -> bool:
         said = (
@@ -327,6 +339,11 @@ class Pyproject:
     def _stage(self, name: str, lines: list[str]) -> None:
         if lines:
             self._sketch.extras[name] = lines
+
+
+def _file(entry: str) -> str:
+    """Return the entry of ``requires-file`` for the pyproject of a folder."""
+    return "pyproject.toml" if entry == "." else f"{entry}/pyproject.toml"
 
 
 def minor_for(specifier: str) -> str | None:

@@ -148,6 +148,8 @@ def _word(scene: Scene, at: _At, reader: Requirements, word: str) -> None:
         folder = _copied(scene, at.step, path)
         if folder is not None:
             project(scene, folder, [e.strip() for e in extras.rstrip("]").split(",") if e.strip()])
+            if folder / "pyproject.toml" in scene.projects:
+                scene.projects[folder / "pyproject.toml"].install()
             if folder.is_dir() and not (folder / "pyproject.toml").is_file():
                 why = "its folder has no pyproject.toml, by which a project is built and locked"
                 todo = "add one (setuptools reads the rest), then name it under source"
