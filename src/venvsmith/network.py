@@ -43,13 +43,14 @@ class _Sign:
     retry: bool = True
 
 
+# The gaps end, so that a long text takes no time: that after the first hash holds all others.
 _HASHES = (
-    r"[Ee]xpected:?\s+(?:sha256[ :])?(?P<wanted>\w+)"
-    r".*?(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
+    r"(?>.{0,400}?[Ee]xpected:?\s+(?:sha256[ :])?(?P<wanted>\w+))"
+    r".{0,10000}?(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
 )
 _SIGNS = (
     _Sign(
-        pattern=r"(?:ash mismatch for `(?P<name>[^`]+)`|\n\s*(?P<name2>[\w.-]+==\S+) from \S+).*?"
+        pattern=r"(?:ash mismatch for `(?P<name>[^`]+)`|\n[ \t]*(?P<name2>[\w.-]+==\S+) from \S+)"
         + _HASHES,
         code="hash-mismatch",
         message="{name} is not the file that was locked: expected sha256 {wanted}, got {got}",
@@ -109,7 +110,7 @@ _SIGNS = (
         hint="run again",
     ),
     _Sign(
-        pattern=r"in parse_links\b.*Error: |Skipping page \S+ because the",
+        pattern=r"in parse_links\b.{0,4000}?Error: |Skipping page \S+ because the",
         code="index-failed",
         message="what the index answers is no page of an index",
         hint="something between here and the index may have answered in its place; run again",
@@ -136,7 +137,7 @@ _SIGNS = (
 )
 _LACKS = re.compile(
     r"there is no version of (?P<name>[\w.-]+==[^\s,]*[^\s,.])"
-    r"|(?P<name2>[\w.-]+) was not found in the (?:package|provided)"
+    r"|(?<![\w.-])(?P<name2>[\w.-]+) was not found in the (?:package|provided)"
     r"|No matching distribution found for (?P<name3>\S+)"
 )
 
