@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venvsmith.errors import JudgedError, UnsafeInputError, UsageError
-from venvsmith.lock import delta, emit_lock, emit_tools, parse_lock, parse_tools, read_lock
+from venvsmith.lock import (
+    delta,
+    emit_lock,
+    emit_tools,
+    parse_lock,
+    parse_tools,
+    read_lock,
+    read_tools,
+)
 from venvsmith.lock.store import SIZE_LIMIT
 from venvsmith.model.lock import Lock, Pin
 from venvsmith.model.project import LockKey, Platform, Project
@@ -101,7 +109,7 @@ def test_mistake_is_told_with_its_line(old: str, new: str, line: int, says: str)
     with pytest.raises(UnsafeInputError) as caught:
         parse_lock(GOOD.replace(old, new), key=KEY, where="locks/torch.cuda.txt")
     assert caught.value.message == says
-    assert caught.value.where == f":{line}"
+    assert caught.value.where == f"locks/torch.cuda.txt:{line}"
 
 
 def lock_of(stage: str, *found: Pin) -> Lock:
@@ -156,6 +164,12 @@ def test_a_file_that_is_no_lock_as_it_stands_is_refused(
         read_lock(project, KEY)
     assert caught.value.code == "lock-malformed"
     assert f"{caught.value.where}: {caught.value.message}".startswith(f"locks/torch.cuda.txt{says}")
+    # 'venvsmith lock' alone would refuse it just so.
+    assert "restore it, or delete it and run 'venvsmith lock'" in caught.value.hint
+    (tmp_path / "locks/tools.txt").write_bytes(path.read_bytes())
+    with pytest.raises(UnsafeInputError) as caught:
+        read_tools(project)
+    assert "delete it and run" in caught.value.hint
 
 
 def test_missing_lock_names_the_command(tmp_path: Path) -> None:

@@ -108,6 +108,8 @@ def test_another_folder_holds_all_that_its_files_name(family: Project) -> None:
     assert (family.root / bake["target"]["pages_cpu"]["dockerfile"]).exists()
     assert not [path for path, text in texts.items() if "docker/" in text.replace("ci/images", "")]
     venvsmith(family.root, "render", "--check", "--output", str(made))
+    told = venvsmith(family.root, "render", "--check", "--stdout", code=2)
+    assert told.startswith("venvsmith: usage: render: --check judges what is written")
 
 
 def test_another_folder_gets_the_layers_of_the_projects_own(family: Project) -> None:

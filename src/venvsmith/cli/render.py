@@ -51,8 +51,12 @@ def command(
     can be reviewed. Each layer reads its own pins only, so a new version rebuilds what it touches.
     """
     from venvsmith.build import plans as plans_  # noqa: PLC0415 - `--help` must not pay for it
+    from venvsmith.errors import UsageError  # noqa: PLC0415
     from venvsmith.files import write_files  # noqa: PLC0415
 
+    if stdout and check:
+        message = "--check judges what is written, so it goes with no --stdout"
+        raise UsageError(message, where="render", hint="leave one of them out")
     project = shared.project()
     chosen = plans_.select(project, images=images, variants=variants)
     keep = project.output

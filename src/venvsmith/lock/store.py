@@ -8,7 +8,7 @@ from venvsmith.errors import SurroundingsError, UnsafeInputError, UsageError
 from venvsmith.files import recover
 from venvsmith.lock.pylock import pylock_inputs
 from venvsmith.lock.source import BUILD_VARIANT, build_keys
-from venvsmith.lock.text import TITLE, TOOLS_TITLE, parse_lock, parse_tools
+from venvsmith.lock.text import MEND, TITLE, TOOLS_TITLE, parse_lock, parse_tools
 from venvsmith.texts import read_exactly
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _read(project: Project, path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except ValueError as exc:
-        raise UnsafeInputError(str(exc), where=where, code="lock-malformed") from exc
+        raise UnsafeInputError(str(exc), where=where, hint=MEND, code="lock-malformed") from exc
     except OSError as exc:
         message = f"cannot be read: {exc.strerror}"
         raise SurroundingsError(message, where=where, code="not-readable") from exc

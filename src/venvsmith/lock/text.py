@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TITLE = "# venvsmith lock"
 TOOLS_TITLE = "# venvsmith tools"
+MEND = "a lockfile is not edited by hand: restore it, or delete it and run 'venvsmith lock'"
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _DIGEST_LINE = re.compile(r"# inputs: (sha256:[0-9a-f]{64})")
 _RESOLVER_LINE = re.compile(r"# resolver: (\S(?:[ -~]*\S)?)")
@@ -57,7 +58,7 @@ def parse_lock(text: str, *, key: LockKey, where: str = "") -> Lock:
     where = where or key.filename
     lines = text.split("\n")
     if lines[0] != TITLE:
-        _refuse(where, 1, f"'{TITLE}' expected", hint="run 'venvsmith lock' to write it anew")
+        _refuse(where, 1, f"'{TITLE}' expected")
     if len(lines) < _HEADER_LINES:
         _refuse(where, len(lines), "the file ends within its header")
     resolver = _RESOLVER_LINE.fullmatch(lines[1])
@@ -85,7 +86,7 @@ def parse_tools(text: str, *, where: str) -> tuple[Pin, ...]:
     """
     lines = text.split("\n")
     if lines[0] != TOOLS_TITLE:
-        _refuse(where, 1, f"'{TOOLS_TITLE}' expected", hint="run 'venvsmith lock'")
+        _refuse(where, 1, f"'{TOOLS_TITLE}' expected")
     return _parse_pins(lines, start=1, where=where)
 
 
@@ -138,10 +139,10 @@ def _checked(name: str, version: str, where: str, number: int) -> tuple[str, str
     return name, version
 
 
-def _refuse(where: str, line: int, message: str, *, hint: str = "") -> NoReturn:
+def _refuse(where: str, line: int, message: str) -> NoReturn:
     raise UnsafeInputError(
         message,
         where=f"{where}:{line}",
-        hint=hint or "a lockfile is not edited by hand: restore it, or delete it and lock again",
+        hint=MEND,
         code="lock-malformed",
     )
