@@ -170,6 +170,7 @@ def test_an_option_s_value_may_hold_what_ends_its_name(line: str, option: tuple[
         ("--no-binary ./x", None),
         (f"./{'a' * 300}", None),
         ("{root:uri}/libs/a", None),
+        ("a\\b/acme-1.0-py3-none-any.whl", "acme==1.0"),
         ("-r https://x.example.com/more.txt", None),
     ],
 )

@@ -209,6 +209,7 @@ class Requirements:
             self._sketch.note("stage", origin, text, "is no wheel's name", "name it in requires")
             return []
         folder = str(Path(entry).parent) if entry else ""
+        folder = "" if refusal(WHEELS, folder) else folder
         if folder and folder not in self._sketch.find_links:
             self._sketch.find_links.append(folder)
         elif not folder:
