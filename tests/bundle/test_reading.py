@@ -13,9 +13,13 @@ import pytest
 
 from frozen_archives import Archive, Pyz, code, library
 from venvsmith.bundle.bytecode import read_module
-from venvsmith.bundle.graph import parse
+from venvsmith.bundle.contents import read_bundle
+from venvsmith.bundle.frozen import FrozenModules
+from venvsmith.bundle.graph import parse, walk
 from venvsmith.bundle.marshalled import read_code, read_marshal
 from venvsmith.bundle.opcodes import OPCODES, Version
+from venvsmith.bundle.wants import missing_libraries
+from venvsmith.model.facts import Elf
 from venvsmith.verify import Options, examine
 
 MINOR = f"{sys.version_info[0]}{sys.version_info[1]}"
@@ -535,6 +539,34 @@ def test_what_python_starts_from_is_read_too(tmp_path: Path) -> None:
         "error bundle-module-missing gone",
         "error bundle-module-missing sunk",
     ]
+
+
+TRIES_IT = "try:\n    from pk import ext\nexcept ImportError:\n    ext = None\n"
+
+
+@pytest.mark.parametrize(
+    ("sources", "tried"),
+    [
+        ({"pk.a": TRIES_IT, "pk.b": "A = 1"}, True),
+        ({"pk.a": TRIES_IT, "pk.b": "def f():\n    from . import ext\n"}, False),
+        ({"pk.a": "A = 1"}, False),
+    ],
+)
+def test_a_library_of_a_module_that_is_only_tried_is_told_as_such(
+    tmp_path: Path, sources: dict[str, str], *, tried: bool
+) -> None:
+    packed = {name: zlib.compress(code(text)) for name, text in {"pk": "", **sources}.items()}
+    pyz = Pyz(modules=packed, packages=frozenset({"pk"}))
+    (tmp_path / "app").write_bytes(Archive(pyz=pyz, script=code("import pk")).data())
+    bundle = read_bundle(tmp_path / "app")
+    path = "pk/ext.so"
+    extension = Elf(path=path, machine="x86_64", needed=("libgone.so.1",), exports_init=True)
+    with bundle.archive:
+        modules = FrozenModules(bundle)
+        graph = walk(modules, scripts=modules.scripts())
+        gaps = list(missing_libraries(graph, bundle, {path: extension}))
+    found = [(gap.name, gap.certain, gap.tried) for gap in gaps if gap.chain == (path,)]
+    assert found == [("libgone.so.1", False, tried)]
 
 
 # -- what no file brings ---------------------------------------------------------------------------

@@ -190,11 +190,27 @@ def missing_libraries(
     for path in sorted(objects):
         if objects[path].exports_init is None:
             continue
-        certain = module_of(path) in graph.reached
+        module = module_of(path)
+        certain = module in graph.reached
         for name, chain in _gaps(bundle, objects, path):
             if name not in seen:
                 seen.add(name)
-                yield MissingLibrary(name=name, chain=chain, certain=certain)
+                tried = not certain and _only_tried(graph, bundle, module)
+                yield MissingLibrary(name=name, chain=chain, certain=certain, tried=tried)
+
+
+def _only_tried(graph: Graph, bundle: Bundle, module: str) -> bool:
+    """Tell whether its package imports a module, and wherever it does in a ``try``."""
+    top, (parent, _, name) = module.partition(".")[0], module.rpartition(".")
+    own = [other for other in bundle.archive.modules if other.partition(".")[0] == top]
+    imports = [
+        entry
+        for other, code in graph.modules.read_all(own).items()
+        for entry in (code.imports if code is not None else ())
+        for base in [absolute(entry, graph.package_of(other))]
+        if base == module or (base == parent and name in entry.names)
+    ]
+    return bool(imports) and all(entry.guarded for entry in imports)
 
 
 def _gaps(

@@ -53,11 +53,13 @@ class MissingLibrary:
 
     :param chain: from the extension module down to the file that needs it, paths in the bundle.
     :param certain: whether starting the application loads the first of them.
+    :param tried: whether all frozen code that imports that one goes on without it.
     """
 
     name: str
     chain: tuple[str, ...]
     certain: bool = True
+    tried: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,7 +46,8 @@ class BundleNativeMissing(Rule):
         pyinstaller --add-binary FOLDER/libX.so:. app.py
 
     ## When it is fine
-    Where every machine that it runs on has the library.
+    Where every machine that it runs on has the library. It is information where the application
+    goes on without the module that needs it: all that imports that one does so in a `try`.
     """
 
     name = "bundle-native-missing"
@@ -63,13 +64,15 @@ class BundleNativeMissing(Rule):
     def _finding(self, ctx: Context, gap: MissingLibrary) -> Finding:
         folder, inside, _ = gap.chain[0].partition("/")
         package = folder if inside and LOADED not in gap.chain[0] else ""
+        asks = next((elf for elf in ctx.env.elves if elf.path == gap.chain[-1]), None)
+        beside = asks is None or any("ORIGIN" in p for p in (*asks.runpath, *asks.rpath))
         return self.finding(
             ctx,
             subject=gap.name,
             message=f"{gap.chain[-1]} needs {gap.name}, which is not in this bundle.",
             cause=f"Loaded by {listing(gap.chain[:1])}, searched in the bundle's own folders.",
-            fix=_fix(gap.name, package),
-            severity="error" if gap.certain else "warning",
+            fix=_fix(gap.name, package if beside else ""),
+            severity="error" if gap.certain else "info" if gap.tried else "warning",
             evidence={"library": gap.name, "chain": list(gap.chain), "package": package},
         )
 
@@ -81,8 +84,8 @@ class BundleNativeMissing(Rule):
 def _fix(library: str, package: str) -> str:
     """Return what brings a library along.
 
-    :param package: that of the module which needs it; empty for the standard library's, whose
-        libraries are the system's.
+    :param package: that of the module which needs it; empty where libraries are the system's: for
+        the standard library's modules, and for one that does not look beside itself.
     """
     if library.startswith("libpython"):
         return AGAIN
