@@ -50,6 +50,7 @@ def test_a_failed_local_build_leaves_the_last_good_one(project: Path) -> None:
     venvsmith(project, "build", "--engine", "local", sandbox="")
     built = project / ".venvsmith" / "local" / "pages.cpu"
     before = (built / "manifest.json").read_bytes()
+    assert (project / ".venvsmith" / ".gitignore").read_text() == "*\n"
     file = project / "venvsmith.toml"
     file.write_text(file.read_text().replace('"jinja2", "pygments"]', '"no_such_module"]'))
     _, told = venvsmith(project, "build", "--engine", "local", sandbox="", code=1)

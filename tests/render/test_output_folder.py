@@ -69,6 +69,18 @@ def test_what_an_earlier_render_wrote_goes_with_what_it_was_for(family: Project)
     assert after == before - gone
 
 
+def test_a_bill_of_materials_goes_with_its_image(family: Project) -> None:
+    folder = family.root / "docker" / "sbom"
+    folder.mkdir(parents=True)
+    for name, of in (("pages.cpu", "pages:cpu"), ("gone.cpu", "gone:cpu"), ("mine", "acme/x:1")):
+        bom = {"bomFormat": "CycloneDX", "metadata": {"component": {"name": of}}}
+        (folder / f"{name}.cdx.json").write_text(json.dumps(bom))
+    (folder / "list.cpu.cdx.json").write_text("[]")
+    render(family)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"pages.cpu.cdx.json", "mine.cdx.json", "list.cpu.cdx.json"}
+
+
 @pytest.mark.parametrize(
     ("requires", "kept"), [(">=3.8", True), (">=3.12", False), ("no version", False)]
 )

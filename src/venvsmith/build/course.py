@@ -18,6 +18,7 @@ from venvsmith import engine
 from venvsmith.build.context import refuse_missing
 from venvsmith.build.docker import build_docker, engine_platform
 from venvsmith.build.local import build_local
+from venvsmith.build.ours import make_own_folder, sbom_path
 from venvsmith.build.plans import make_plans, render_to_disk, rendered, with_those_below
 from venvsmith.build.reproduce import AGAIN, build_twice, renamed
 from venvsmith.build.trees import expected_trees, record_trees
@@ -163,6 +164,7 @@ def build_here(
             say(f"left out {name}: it is for {' and '.join(map(str, plan.platforms))}")
     refuse_missing(project, plans)
     done = []
+    make_own_folder(project.root)
     for plan in plans:
         built = build_local(
             plan,
@@ -240,7 +242,7 @@ def record_built(project: Project, judged: Judged, *, say: Callable[[str], None]
     if judged.plan is None:
         return
     pins = [pin for venv in judged.plan.venvs for layer in venv.layers for pin in layer.pins]
-    path = project.root / project.output / "sbom" / f"{judged.plan.name}.cdx.json"
+    path = sbom_path(project, judged.plan.name)
     if write_files({path: emit_sbom(judged.facts, pins).encode()}):
         say(f"wrote {path.relative_to(project.root)}")
     if not any(finding.rule == "tree-differs" for finding in judged.report.findings):

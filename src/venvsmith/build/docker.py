@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from venvsmith import engine
 from venvsmith.build.buildkit import bake_failure
+from venvsmith.build.ours import make_own_folder
 from venvsmith.build.secrets import gather_secrets, sensitive
 from venvsmith.errors import SurroundingsError, UsageError
-from venvsmith.files import make_folder
 from venvsmith.plan.pushable import pushable
 from venvsmith.process import Command, environment, run
 from venvsmith.render import secret_specs, target_name
@@ -186,8 +186,7 @@ def _override(
     if ca_bundle is None and not mirror:
         yield []
         return
-    parent = project.root / ".venvsmith"
-    make_folder(parent)
+    parent = make_own_folder(project.root)
     sweep(parent)
     own: list[str] = []
     with scratch(parent) as folder:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from venvsmith.build.ours import find_ours, step_scripts
+from venvsmith.build.ours import find_ours, sbom_path, step_scripts
 from venvsmith.config import formats
 from venvsmith.errors import UsageError
 from venvsmith.files import locked, make_folder, write_files
@@ -193,7 +193,7 @@ def _sources(project: Project) -> dict[str, Source]:
 def rendered(
     project: Project, plans: list[Plan], *, template: Path | None = None
 ) -> dict[Path, bytes | None]:
-    """Return what `render` writes, and (as None) what it wrote once and no longer does.
+    """Return what `render` writes, and (as None) what is ours of plans that are no more.
 
     :param template: the user's template; the one that the configuration names where None.
     :raises UsageError: where the template cannot be read or is wrong.
@@ -202,7 +202,8 @@ def rendered(
         project, plans, pins=read_bases(project), template=read_template(project, template)
     )
     changes: dict[Path, bytes | None] = {project.root / path: data for path, data in files.items()}
-    changes.update((path, None) for path in find_ours(project) if path not in changes)
+    kept = {sbom_path(project, plan.name) for plan in plans} | changes.keys()
+    changes.update((path, None) for path in find_ours(project) if path not in kept)
     return changes
 
 
