@@ -100,6 +100,19 @@ def test_a_link_to_the_executable_stands_for_it(tmp_path: Path) -> None:
         assert (bundle.archive.path, bundle.folder) == (tmp_path / "app" / "app", inside)
 
 
+def test_an_application_that_may_not_be_executed_is_told_as_that(tmp_path: Path) -> None:
+    folder = tmp_path / "my app"
+    (folder / "_internal").mkdir(parents=True)
+    (folder / "_internal" / "base_library.zip").write_bytes(library())
+    application(folder / "app", Archive(base_library=False)).archive.__exit__(*[None] * 3)
+    (folder / "app").chmod(0o644)
+    with pytest.raises(UnsafeInputError, match="may not be executed") as caught:
+        read_bundle(folder)
+    assert str(caught.value.hint).startswith(f"chmod +x '{folder}/app'")
+    with read_bundle(folder / "app").archive as archive:
+        assert archive.path == folder / "app"
+
+
 def test_a_name_that_is_no_text_is_passed_over(tmp_path: Path) -> None:
     inside = tmp_path / "app" / "_internal"
     inside.mkdir(parents=True)

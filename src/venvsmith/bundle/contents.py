@@ -7,6 +7,7 @@ import io
 import os
 import posixpath
 import re
+import shlex
 import stat
 import zipfile
 import zlib
@@ -226,16 +227,26 @@ def _places(archive: Archive) -> tuple[Path, Path]:
 def _in_folder(path: Path, where: str) -> Archive | None:
     """Return the one archive among the executables of a folder."""
     places = [path, path / "Contents" / "MacOS"]
-    found: list[Archive] = []
-    for place in places:
-        if not place.is_dir():
-            continue
-        for entry in sorted(place.iterdir()):
-            mode = entry.lstat().st_mode
-            if stat.S_ISREG(mode) and (mode & 0o111 or entry.suffix == ".exe"):
-                archive = open_archive(entry)
-                if archive is not None:
-                    found.append(archive)
+    files = [
+        (entry, mode & 0o111 or entry.suffix == ".exe")
+        for place in places
+        if place.is_dir()
+        for entry in sorted(place.iterdir())
+        for mode in [entry.lstat().st_mode]
+        if stat.S_ISREG(mode)
+    ]
+    tried = (open_archive(entry) for entry, starts in files if starts)
+    found = [archive for archive in tried if archive is not None]
+    for entry in () if found else (entry for entry, starts in files if not starts):
+        archive = open_archive(entry)
+        if archive is not None:
+            archive.__exit__(None, None, None)
+            raise UnsafeInputError(
+                f"{entry.name}, which is the application, may not be executed",
+                where=where,
+                hint=f"chmod +x {shlex.quote(str(entry))}: some ways of copying lose that bit",
+                code="bundle-incomplete",
+            )
     if len(found) > 1:
         names = ", ".join(archive.path.name for archive in found)
         for archive in found:
