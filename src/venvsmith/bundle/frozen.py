@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from venvsmith.bundle.contents import LIBRARY, module_names
-from venvsmith.bundle.graph import builtin_modules, parse, version
+from venvsmith.bundle.graph import parse, version
 from venvsmith.bundle.modulecode import Import, ModuleCode
 from venvsmith.bundle.packed import over
 from venvsmith.collect.probe import compiled, forks
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 BOOTSTRAP = ("pyiboot", "pyi_rth")
 """Beginnings of the names of PyInstaller's own scripts."""
 BOOTSTRAP_MODULES = "mM"
+_C_MODULES = frozenset(
+    {"array", "atexit", "audioop", "binascii", "builtins", "cmath", "errno", "faulthandler",
+     "fcntl", "gc", "grp", "itertools", "marshal", "math", "mmap", "msvcrt", "nis", "nt",
+     "ossaudiodev", "parser", "posix", "pwd", "pyexpat", "readline", "resource", "select", "spwd",
+     "sys", "syslog", "termios", "time", "unicodedata", "winreg", "winsound", "xxlimited",
+     "xxsubtype", "zlib"}
+)  # fmt: skip
 STARTS_FROM = ("encodings",)
 """What Python imports before anything else, and has in no library of its own."""
 SCRIPT = "s"
@@ -155,14 +162,17 @@ _CODES = msgspec.json.Decoder(list[ModuleCode | None])
 def compiled_in(bundle: Bundle) -> frozenset[str]:
     """Return the modules that lie in the interpreter itself.
 
-    Where its library cannot tell (no ELF, not there), all that may lie there are taken to.
+    Where its library cannot tell (no ELF, not there), all that may lie there are taken to: which of
+    the C modules do is each build's choice.
     """
-    possible = builtin_modules() | compiled.NAMELESS
+    standard = standard_library(bundle.archive.python)
+    possible = {name for name in standard if name.startswith("_") or name in _C_MODULES}
+    possible |= compiled.NAMELESS
     try:
         with bundle.open(bundle.archive.library) as handle:
-            return compiled.inside(ElfFile(handle)) or possible
+            return compiled.inside(ElfFile(handle)) or frozenset(possible)
     except (ElfError, OSError, ValueError):
-        return possible
+        return frozenset(possible)
 
 
 def _answer(worker: forks.Worker) -> bytes | None:

@@ -7,7 +7,6 @@ behind them is caught.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -41,23 +40,6 @@ class Modules(Protocol):
 
     def read_all(self, modules: Sequence[str]) -> Mapping[str, ModuleCode | None]:
         """Return what `read` returns for each of many modules."""
-
-
-def builtin_modules() -> frozenset[str]:
-    """Return modules of the standard library that may lie in the interpreter itself.
-
-    Which of the C modules do is each build's choice: none of them is told as missing.
-    """
-    return frozenset(sys.builtin_module_names) | frozenset(
-        name for name in sys.stdlib_module_names if name.startswith("_") or name in _C_MODULES
-    )
-
-
-_C_MODULES = frozenset(
-    {"array", "audioop", "binascii", "cmath", "fcntl", "grp", "math", "mmap", "nis", "ossaudiodev",
-     "parser", "pwd", "pyexpat", "readline", "resource", "select", "spwd", "syslog", "termios",
-     "unicodedata", "xxlimited", "xxsubtype", "zlib", "msvcrt", "winreg", "winsound", "nt", "posix"}
-)  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)
