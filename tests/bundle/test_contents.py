@@ -135,4 +135,4 @@ def test_what_may_not_be_read_is_told_as_such(
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UsageError, match="Permission denied") as caught:
         read_bundle(tmp_path / "app")
-    assert (caught.value.exit_code, caught.value.code) == (2, "no-target")
+    assert (caught.value.exit_code, caught.value.code) == (2, "no-such-target")

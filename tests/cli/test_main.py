@@ -75,7 +75,12 @@ def test_every_mistake_of_a_configuration_is_told_with_its_key(tmp_path: Path) -
             "venvsmith: usage: No such option '--chek'.",
             id="an option",
         ),
-        pytest.param(["verify", "venv:/nowhere"], 2, "no such folder", id="a target"),
+        pytest.param(
+            ["verify", "venv:/nowhere"],
+            2,
+            "venvsmith: no-such-target: venv:/nowhere: no such folder",
+            id="a target",
+        ),
         pytest.param(["lock"], 2, "venvsmith.toml", id="no configuration"),
         pytest.param(
             ["compare", "venv:/a", "venv:/b", "--command", "'a"],

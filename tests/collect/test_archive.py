@@ -262,6 +262,15 @@ def test_every_flipped_byte_of_a_layout_is_noticed_or_harmless(tmp_path: Path) -
     assert undetected == []
 
 
+@pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/sh\n" * 40, b"a word", b""])
+def test_a_file_that_is_no_archive_is_called_so(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "passwd"
+    file.write_bytes(content)
+    said = "passwd: this is no tar archive" if content else "an archive without manifest.json"
+    with pytest.raises(UnsafeInputError, match=said), open_target(f"docker-archive:{file}") as it:
+        collect(it, CollectRequest(static=True))
+
+
 def test_no_layout_and_no_file_are_usage_errors(tmp_path: Path) -> None:
     for ref in (f"oci:{tmp_path}", f"docker-archive:{tmp_path}/none.tar"):
         with pytest.raises(UsageError):

@@ -34,6 +34,8 @@ def test_it_runs_under_other_pythons(image: str, minor: str) -> None:
     assert env.interpreter is not None
     assert env.interpreter.minor == minor
     assert [result.status for result in env.imports] == ["ok"]
+    # The locale that Python gives itself is none of the image's.
+    assert "LC_CTYPE" not in facts.system.env
     assert (facts.missing, facts.probe_problems) == ((), ())
 
 

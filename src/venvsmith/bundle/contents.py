@@ -154,7 +154,7 @@ def read_bundle(path: Path) -> Bundle:
     place = Path(os.path.normpath(path.absolute()))
     try:
         if not place.exists():
-            raise UsageError("there is no such file or folder", where=where, code="no-target")
+            raise UsageError("there is no such file or folder", where=where, code="no-such-target")
         # The bootloader looks beside the file that a link leads to.
         archive = open_archive(place.resolve()) if place.is_file() else _in_folder(place, where)
         if archive is None:
@@ -171,7 +171,7 @@ def read_bundle(path: Path) -> Bundle:
             raise
     except OSError as exc:
         what = f"{exc.filename} cannot be read: {exc.strerror}"
-        raise UsageError(what, where=where, code="no-target") from exc
+        raise UsageError(what, where=where, code="no-such-target") from exc
 
 
 def _opened(archive: Archive, root: Path) -> Bundle:

@@ -50,14 +50,14 @@ def _text(file: Path, path: str) -> str:
     try:
         if file.is_dir():
             hint = f"name the file: dockerfile:{file / 'Dockerfile'}"
-            raise UsageError("this is a folder", where=where, hint=hint, code="no-target")
+            raise UsageError("this is a folder", where=where, hint=hint, code="no-such-target")
         return read_text(file, SIZE_LIMIT)
     except ValueError as exc:
         message = f"this is no Dockerfile: it {exc}"
         raise UnsafeInputError(message, where=where, code="dockerfile-malformed") from exc
     except OSError as exc:
         message = f"cannot be read: {exc.strerror}"
-        raise UsageError(message, where=where, code="no-target") from exc
+        raise UsageError(message, where=where, code="no-such-target") from exc
 
 
 def _context(file: Path, facts: DockerfileFacts) -> BuildContext | None:

@@ -82,7 +82,7 @@ def open_venv(path: str) -> FolderTarget:
     """
     folder = absolute(path)
     if not folder.is_dir():
-        raise UsageError("no such folder", where=f"venv:{path}")
+        raise UsageError("no such folder", where=f"venv:{path}", code="no-such-target")
     if not is_environment(folder):
         raise no_venv(path)
     placement = Placement(
@@ -106,7 +106,7 @@ def open_rootfs(path: str, *, project: Path | None = None) -> FolderTarget:
 
     folder = absolute(path)
     if not folder.is_dir():
-        raise UsageError("no such folder", where=f"rootfs:{path}")
+        raise UsageError("no such folder", where=f"rootfs:{path}", code="no-such-target")
     if (local := open_local(folder, ref=path, project=project)) is not None:
         return local
     placement = Placement(

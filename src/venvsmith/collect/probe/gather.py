@@ -44,7 +44,7 @@ class Course:
                 "digest": image.digest, "platform": image.platform, "config": image.config
             }  # fmt: skip
         if self.inside:
-            env = dict(os.environ)
+            env = system.given_env()
             user = User(os.getuid(), os.getgid(), tuple(os.getgroups()))
         else:
             env = dict(config.get("env") or {})

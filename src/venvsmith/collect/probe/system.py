@@ -61,6 +61,22 @@ def describe(tree: Tree, start: Start, programs: List[str], *, inside: bool) -> 
     return fact
 
 
+def given_env() -> Dict[str, str]:
+    """Return the variables that this process was started with.
+
+    Python adds a locale to its own where it was given none: https://peps.python.org/pep-0538/
+    """
+    env = dict(os.environ)
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = file.read().split(b"\0")
+    except OSError:
+        return env
+    if not any(each.startswith(b"LC_CTYPE=") for each in given):
+        env.pop("LC_CTYPE", None)
+    return env
+
+
 def shown_env(env: Dict[str, str]) -> Dict[str, str]:
     """Return the variables that decide what Python and the loader do, without credentials."""
     return {

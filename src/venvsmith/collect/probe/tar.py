@@ -76,6 +76,8 @@ def entries(source: Source, where: str) -> Iterator[Entry]:
         block = source.pread(BLOCK, offset)
         if block == bytes(BLOCK) or (not block and offset == source.size and not extra):
             return
+        if not offset and not _is_header(block):
+            raise RefusedError("malformed", f"{where}: this is no tar archive")
         if len(block) < BLOCK:
             raise RefusedError("malformed", f"{where}: truncated at {offset}")
         _check_sum(block, where, offset)
@@ -105,6 +107,14 @@ def entries(source: Source, where: str) -> Iterator[Entry]:
 
 def _padded(size: int) -> int:
     return (size + BLOCK - 1) // BLOCK * BLOCK
+
+
+def _is_header(block: bytes) -> bool:
+    try:
+        _check_sum(block, "", 0)
+    except RefusedError:
+        return False
+    return len(block) == BLOCK
 
 
 def _check_sum(block: bytes, where: str, offset: int) -> None:
