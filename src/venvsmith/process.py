@@ -75,7 +75,8 @@ class Completed:
 
     ``returncode`` is negative for a signal, 127 where the program does not exist and 126 where it
     cannot be started, as a shell has it. ``timed_out`` says that it was stopped before its end,
-    for want of time or because ``stop`` was set: what it wrote then is no reason.
+    for want of time or because ``stop`` was set: what it wrote then is no reason. ``started`` is
+    false where no such program could be started at all, and ``stderr`` then says why.
     """
 
     command: Command
@@ -85,6 +86,7 @@ class Completed:
     timed_out: bool = False
     truncated: bool = False
     seconds: float = 0.0
+    started: bool = True
 
     @property
     def text(self) -> str:
@@ -171,7 +173,8 @@ def run(
             _stop(process)
         elif isinstance(exc, OSError) and exc.errno in _NOT_STARTED:
             code = NOT_FOUND if exc.errno == errno.ENOENT else NOT_STARTABLE
-            return Completed(command=command, returncode=code, stderr=str(exc).encode())
+            said = str(exc).encode()
+            return Completed(command=command, returncode=code, stderr=said, started=False)
         raise
     for reader in readers:
         # A grandchild that left the group may hold the pipe open; its output is not ours.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -126,6 +127,47 @@ def test_what_the_application_says_of_itself_is_reported(
     assert environment.python is not None
     assert environment.python.version == version
     assert environment.devices == devices
+
+
+def scripted(path: Path, script: str) -> Path:
+    """Write an application that a shell reads up to its exit, and this reader behind that."""
+    head = f"#!/bin/sh\n{script}\nexit 0\n".encode()
+    path.write_bytes(Archive(head=head, python=b"python3.dll").data())
+    path.chmod(0o755)
+    return path
+
+
+def test_all_that_a_bundle_runs_shares_one_time(tmp_path: Path) -> None:
+    app = scripted(tmp_path / "app", "exec sleep 30")
+    asked = Expected(commands=(("APP", "1"), ("APP", "2"), ("APP", "3")))
+    begin = time.monotonic()
+    facts, report = examine(f"bundle:{app}", options=Options(asked=asked, timeout=2))
+    assert time.monotonic() - begin < 10
+    first, *later = facts.environments[0].commands
+    assert (first.returncode, first.cut_off) == (None, False)
+    assert all(result.cut_off for result in later)
+    assert told(report) == ["command-failed APP 1"]
+
+
+def test_an_application_s_own_127_is_no_missing_program(tmp_path: Path) -> None:
+    app = scripted(tmp_path / "app", "echo no such voice; exit 127")
+    (finding,) = judged(app, commands=("APP",)).findings
+    assert finding.message == "APP ends with 127: no such voice."
+
+
+def test_an_application_that_may_not_be_started_is_told_how_to_mend_it(tmp_path: Path) -> None:
+    app = scripted(tmp_path / "app", "true")
+    app.chmod(0o644)
+    (finding,) = (f for f in judged(app, commands=("APP",)).findings if f.severity == "error")
+    assert "executable bit" in finding.cause
+    assert finding.fix == f"chmod +x {app}"
+
+
+def test_an_application_is_given_room_for_whole_messages(tmp_path: Path) -> None:
+    """What wraps its words, as rich does, would break a path."""
+    app = scripted(tmp_path / "app", "echo $COLUMNS; exit 1")
+    (finding,) = judged(app, commands=("APP",)).findings
+    assert finding.message == "APP ends with 1: 400."
 
 
 def test_a_module_that_cannot_be_tried_leaves_the_verdict_open(copy: Path) -> None:

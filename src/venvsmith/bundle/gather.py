@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from venvsmith.bundle.contents import Bundle, read_bundle
 from venvsmith.bundle.frozen import FrozenModules
 from venvsmith.bundle.graph import Graph, walk
 from venvsmith.bundle.said import of_import, with_said
+from venvsmith.collect.probe.runs import Setting
 from venvsmith.errors import UnsafeInputError
 from venvsmith.model.bundle import BundleFacts
 from venvsmith.model.facts import (
@@ -29,7 +31,7 @@ from venvsmith.model.facts import (
     System,
     Target,
 )
-from venvsmith.process import NOT_FOUND, NOT_STARTABLE, Command, run
+from venvsmith.process import Command, Completed, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +42,10 @@ DIAGNOSE = "venvsmith_diagnose"
 WORD = "venvsmith-diagnose"
 OUTPUT_LIMIT = 1024 * 1024
 TOLD = 4000
+HEARD = 64 * 1024
+"""Characters of a failing run's end in which its cause is looked for."""
+WIDTH = "400"
+"""Columns that the application is told to have, so that it breaks no message or path into lines."""
 NO_ENTRY = (
     "a frozen application is no interpreter; it would answer through a line of its entry script: "
     "see 'venvsmith bundle hooks --help'"
@@ -85,7 +91,7 @@ def gather(
     :param of_stage: commands of a stage, started where they start the application: the others are
         an image's, and here they would find some program of this machine.
     :param static: run nothing of it.
-    :param timeout: seconds for each start.
+    :param timeout: seconds for all that is started together, each in its turn.
     :raises UsageError: where there is no such file.
     :raises UnsafeInputError: where it is no bundle, malformed, or over a limit.
     """
@@ -98,7 +104,7 @@ def gather(
         wanted = dict.fromkeys((*commands, *(argv for argv in of_stage if facts.starts(argv))))
         tried = _Tried() if static else _try(facts, imports, tuple(wanted), timeout)
         facts = replace(facts, version=tried.version)
-        facts = with_said(facts, bundle, modules, _failures(tried))
+        facts = with_said(facts, bundle, modules, tried.failures)
     elves = (*own, *objects.values())
     machines = Counter(elf.machine for elf in elves if elf.machine)
     environment = Environment(
@@ -201,6 +207,8 @@ class _Tried:
 
     imports: tuple[ImportResult, ...] = ()
     commands: tuple[CommandResult, ...] = ()
+    failures: tuple[str, ...] = ()
+    """What failing commands and imports said."""
     version: str = ""
     cuda: bool | None = None
     missing: tuple[MissingFact, ...] = (
@@ -217,40 +225,53 @@ def _try(
 ) -> _Tried:
     answer: _Answer | None = None
     problem = "" if facts.has_diagnose else NO_ENTRY
+    turns = Setting(env=_env(), cwd=None, deadline=time.monotonic() + timeout, whole=timeout)
     if imports and not problem:
-        answer, problem = _asked(facts.executable, imports, timeout)
+        answer, problem = _asked(facts.executable, imports, turns, len(commands))
+    imported = tuple(map(_result, answer.imports)) if answer else ()
+    failures = [of_import(result) for result in imported if result.exception]
+    missing = [MissingFact(what="imports", reason=problem)] if problem else []
+    ran: list[CommandResult] = []
+    for waiting, argv in reversed(tuple(enumerate(reversed(commands)))):
+        if turns.is_over():
+            missing.append(MissingFact(what="commands", reason="no time was left"))
+            break
+        result, output = _ran(facts, argv, turns, waiting)
+        ran.append(result)
+        failures += [output] if result.returncode else []
     version = answer.python if answer else ""
     return _Tried(
-        imports=tuple(map(_result, answer.imports)) if answer else (),
-        commands=tuple(_ran(facts, argv, timeout) for argv in commands),
+        imports=imported,
+        commands=tuple(ran),
+        failures=tuple(failures),
         version=version if version.startswith(f"{facts.python}.") else "",
         cuda=answer.torch.cuda if answer and answer.torch else None,
-        missing=(MissingFact(what="imports", reason=problem),) if problem else (),
+        missing=tuple(missing),
     )
 
 
-def _failures(tried: _Tried) -> list[str]:
-    """Return what failing commands and imports said."""
-    said = [result.output for result in tried.commands if result.returncode]
-    return said + [of_import(result) for result in tried.imports if result.exception]
-
-
 def _env() -> dict[str, str]:
-    return {name: os.environ[name] for name in _PASSED if name in os.environ}
+    kept = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    return {**kept, "COLUMNS": WIDTH}
 
 
-def _asked(executable: str, imports: Sequence[str], timeout: float) -> tuple[_Answer | None, str]:
-    """Ask the application's own entry; return its answer, or why there is none."""
+def _asked(
+    executable: str, imports: Sequence[str], turns: Setting, waiting: int
+) -> tuple[_Answer | None, str]:
+    """Ask the application's own entry; return its answer, or why there is none.
+
+    :param waiting: how many runs come after it.
+    """
     mark = f"venvsmith:{secrets.token_hex(8)}:"
     argv = (executable, WORD, "--json", f"--mark={mark}", *imports)
-    done = run(Command(argv=argv, timeout=timeout, env=_env(), output_limit=OUTPUT_LIMIT))
+    done, _ = _run_in_turn(argv, turns, waiting)
     text = done.stdout.decode("utf-8", "replace")
     line = next((line for line in text.splitlines() if line.startswith(mark)), None)
     if line is None:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         last = f": {said[-1][:300]}" if said else ""
         if done.timed_out:
-            return None, f"its diagnose entry did not answer within {timeout:.0f} s"
+            return None, f"its diagnose entry did not answer within {done.seconds:.0f} s"
         return None, f"its diagnose entry did not answer (status {done.returncode}){last}"
     try:
         return msgspec.json.decode(line[len(mark) :], type=_Answer), ""
@@ -270,14 +291,26 @@ def _result(one: _Import) -> ImportResult:
     )
 
 
-def _ran(facts: BundleFacts, argv: tuple[str, ...], timeout: float) -> CommandResult:
+def _ran(
+    facts: BundleFacts, argv: tuple[str, ...], turns: Setting, waiting: int
+) -> tuple[CommandResult, str]:
+    """Run a command; return what came of it, and all the output in which its cause may stand."""
     words = (facts.executable, *argv[1:]) if facts.starts(argv) else argv
-    done = run(Command(argv=words, timeout=timeout, env=_env(), output_limit=OUTPUT_LIMIT))
+    done, is_full = _run_in_turn(words, turns, waiting)
     output = (done.stdout + done.stderr).decode("utf-8", "replace")
-    return CommandResult(
+    result = CommandResult(
         argv=argv,
         returncode=None if done.timed_out else done.returncode,
         output=output[-TOLD:],
         seconds=done.seconds,
-        resolved=None if done.returncode in {NOT_FOUND, NOT_STARTABLE} else words[0],
+        resolved=words[0] if done.started else None,
+        cut_off=done.timed_out and not is_full,
     )
+    return result, output[-HEARD:]
+
+
+def _run_in_turn(argv: tuple[str, ...], turns: Setting, waiting: int) -> tuple[Completed, bool]:
+    """Run a program in its share of the time; tell too whether that was at least half of all."""
+    seconds, is_full = turns.share(waiting)
+    command = Command(argv=argv, timeout=seconds, env=turns.env, output_limit=OUTPUT_LIMIT)
+    return run(command), is_full

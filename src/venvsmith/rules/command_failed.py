@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NOT_STARTABLE, NOT_FOUND = 126, 127
 SHELLS_OWN = frozenset({"cd", "export", "source", ".", "set", "ulimit", "umask", "alias", "eval"})
 """Words that no file on PATH stands for."""
+SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+"""By Linux's numbers (`man 7 signal`), whatever judges."""
 LONGEST = 200
 """Characters of a program's last line in the message; the report shows it whole."""
 
@@ -86,22 +88,58 @@ def _outcome(ctx: Context, result: CommandResult) -> str:
     code = result.returncode
     if code is None:
         return f"did not end within {result.seconds:.0f} s"
+    if ctx.env.bundle is not None:
+        return _of_bundle(ctx, result)
     if code == NOT_FOUND and result.resolved is None:
         is_path = "/" in result.argv[0]
         return "is not there" if is_path else f"is not found on {ctx.place}'s PATH"
     if code == NOT_FOUND:
         return f"cannot start: {result.resolved} names an interpreter that is not there"
     if code == NOT_STARTABLE:
-        if ctx.env.bundle is not None:
-            return f"cannot be started: {_last_line(result.output)}"
         return "may not be started by " + ("this user" if ctx.is_here else "the image's user")
+    return _ended(code, result)
+
+
+def _of_bundle(ctx: Context, result: CommandResult) -> str:
+    """Say how a command ended for which there is no shell, whose 126 and 127 are its own."""
+    code = result.returncode or 0
+    if result.resolved is not None or code not in {NOT_FOUND, NOT_STARTABLE}:
+        return _ended(code, result)
+    if _is_not_found(ctx, result):
+        is_path = "/" in result.argv[0]
+        return "is not there" if is_path else f"is not found on {ctx.place}'s PATH"
+    return f"cannot be started: {_last_line(result.output)}"
+
+
+def _ended(code: int, result: CommandResult) -> str:
     said = _last_line(result.output)
-    return f"ends with {code}" + (f": {said.rstrip('.')}" if said else "")
+    name = f" ({SIGNALS[-code]})" if -code in SIGNALS else ""
+    return f"ends with {code}{name}" + (f": {said.rstrip('.')}" if said else "")
+
+
+def _is_not_found(ctx: Context, result: CommandResult) -> bool:
+    """Tell whether there is no such program: the application itself was just read."""
+    bundle = ctx.env.bundle
+    starts = bundle is not None and bundle.starts(result.argv)
+    return result.returncode == NOT_FOUND and result.resolved is None and not starts
+
+
+def _lost_its_bit(ctx: Context, result: CommandResult) -> bool:
+    bundle = ctx.env.bundle
+    starts = bundle is not None and bundle.starts(result.argv) and result.resolved is None
+    return starts and "Permission denied" in result.output
 
 
 def _cause(ctx: Context, result: CommandResult) -> str:
-    if result.returncode == NOT_FOUND and result.resolved is None:
+    if _is_not_found(ctx, result):
         return _why_not_found(ctx, result.argv[0])
+    if _lost_its_bit(ctx, result):
+        return (
+            "Its executable bit is missing, which zip files and artifact uploads drop; or it lies "
+            "where nothing may be started."
+        )
+    if result.returncode == NOT_FOUND and result.resolved is None:
+        return "The file is there, but not the loader that it names: it is for another system."
     if result.returncode is None:
         return "It waits for something, most likely a network or its input, or is very slow."
     return "Nothing in the catalogue explains it; the end of its output is the best there is."
@@ -121,22 +159,30 @@ def _why_not_found(ctx: Context, name: str) -> str:
 
 def _fix(ctx: Context, result: CommandResult) -> str:
     command = shlex.join(result.argv)
-    if result.returncode == NOT_FOUND and result.resolved is None:
-        if result.argv[0] in SHELLS_OWN:
-            return f"Ask a shell: sh -c {shlex.quote(command)}"
-        if "/" in result.argv[0] and ctx.env.bundle is None:
-            return f"Name the file by its whole path, or bring it there: {result.argv[0]}"
-        if result.argv[0] in ctx.env.bin_names:
-            return on_path(ctx)
-        return f"Install what brings {result.argv[0]}, or mend the command's name"
+    if ctx.env.bundle is not None and _lost_its_bit(ctx, result):
+        return f"chmod +x {shlex.quote(ctx.env.bundle.executable)}"
+    if _is_not_found(ctx, result):
+        return _how_found(ctx, result.argv[0], command)
     in_image = "" if ctx.is_here else "docker run --rm -it IMAGE "
     if result.returncode is None:
         return f"venvsmith verify --timeout 1800, or see what it waits for: {in_image}{command}"
     return f"Try it by hand: {in_image}{command}"
 
 
+def _how_found(ctx: Context, name: str, command: str) -> str:
+    if name in SHELLS_OWN:
+        return f"Ask a shell: sh -c {shlex.quote(command)}"
+    if "/" in name and ctx.env.bundle is None:
+        return f"Name the file by its whole path, or bring it there: {name}"
+    if name in ctx.env.bin_names:
+        return on_path(ctx)
+    return f"Install what brings {name}, or mend the command's name"
+
+
 def _last_line(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # A frozen application's bootloader has the last word, and says less than Python before it.
     lines = [line for line in lines if "Failed to execute script" not in line] or lines
+    # A bracket or a border only closes what was said before.
+    lines = [line for line in lines if any(letter.isalnum() for letter in line)] or lines
     return textwrap.shorten(lines[-1], LONGEST, placeholder=" …") if lines else ""
