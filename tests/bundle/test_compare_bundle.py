@@ -79,3 +79,18 @@ def test_a_package_that_is_wholly_missing_is_the_cause(tmp_path: Path) -> None:
     names = [d["name"] for d in found["differences"]]
     (failure,) = [f for f in found["failures"] if f["subject"] == "other"]
     assert [names[i] for i in failure["because"]] == ["other"]
+
+
+def test_the_application_s_own_word_is_not_asked_of_what_is_none(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    app = tmp_path / "app"
+    app.write_bytes(Archive(head=b"#!/bin/sh\necho broken\nexit $((2 + $1))\n").data())
+    app.chmod(0o755)
+    argv = [sys.executable, "-m", "venvsmith", "compare", f"venv:{tmp_path / 'venv'}"]
+    argv += [f"bundle:{app}", "--command", "APP 1", "--format", "json"]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    assert told["shared"] == []
+    (failure,) = [f for f in told["failures"] if f["rule"] == "command-failed"]
+    assert (failure["side"], failure["message"]) == ("b", "APP 1 ends with 3: broken.")
+    assert failure["unchecked"] == "APP is a frozen application's word"

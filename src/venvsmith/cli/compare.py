@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("a", metavar="A", shell_complete=complete.targets)
 @click.argument("b", metavar="B", shell_complete=complete.targets)
 @imports_option("Import it on both sides; may be repeated.")
-@commands_option("Run it on both sides; may be repeated.")
+@commands_option("Run it on both sides; may be repeated. APP starts a frozen application.")
 @static_option
 @timeout_option(
     "Seconds for all that runs in one target: each run may take what is left, less a little for "
@@ -65,8 +66,11 @@ def command(
     asked = Expected(imports=imports, commands=commands)
     home = shared.home() if _folder(a, "rootfs") or _folder(b, "rootfs") else None
     options = Options(asked=asked, static=static, timeout=timeout, project=home)
-    left, right = (_snapshot(shared, ref, options) for ref in (a, b))
-    if _folder(a, "bundle") or _folder(b, "bundle"):
+    bundles = [ref for ref in (a, b) if _folder(ref, "bundle")]
+    left, right = (
+        _snapshot(shared, ref, options, is_bundle=ref in bundles or not bundles) for ref in (a, b)
+    )
+    if bundles:
         left, right = _frozen(left, right, a, b)
     comparison = compare(left, right)
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
@@ -108,8 +112,13 @@ def _frozen(left: Snapshot, right: Snapshot, a: str, b: str) -> tuple[Snapshot, 
     return holding(left, sides.get(a)), holding(right, sides.get(b))
 
 
-def _snapshot(shared: Shared, ref: str, options: Options) -> Snapshot:
-    from venvsmith.compare import of_facts, of_report  # noqa: PLC0415 - lazy command
+def _snapshot(shared: Shared, ref: str, options: Options, *, is_bundle: bool) -> Snapshot:
+    """Return a target, or what a report says of one, as it is compared.
+
+    :param is_bundle: whether ``APP`` may be asked of it: where the other side is a frozen
+        application and this is none, it stands for nothing here.
+    """
+    from venvsmith.compare import not_asked, of_facts, of_report  # noqa: PLC0415 - lazy command
     from venvsmith.verify import examine  # noqa: PLC0415
 
     path = Path(ref)
@@ -119,5 +128,8 @@ def _snapshot(shared: Shared, ref: str, options: Options) -> Snapshot:
         return of_report(read_report(path), ref)
     if shared.verbosity > 0:
         shared.say(f"looking at {ref}")
+    its_own = () if is_bundle else tuple(c for c in options.asked.commands if c[:1] == ("APP",))
+    others = tuple(c for c in options.asked.commands if c not in its_own)
+    options = replace(options, asked=replace(options.asked, commands=others))
     facts, report = examine(ref, options=options)
-    return of_facts(facts, report, ref)
+    return not_asked(of_facts(facts, report, ref), its_own, "APP is a frozen application's word")

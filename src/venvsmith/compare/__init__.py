@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from venvsmith.compare.blame import Blame, speaks_of
 from venvsmith.compare.frozen import holding
-from venvsmith.compare.snapshot import GONE, Part, Snapshot, of_facts, of_report
+from venvsmith.compare.snapshot import GONE, Part, Snapshot, not_asked, of_facts, of_report
 from venvsmith.model.comparison import (
     FOLDER,
     Comparison,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from venvsmith.model.finding import Finding
 
-__all__ = ["Snapshot", "compare", "holding", "of_facts", "of_report"]
+__all__ = ["Snapshot", "compare", "holding", "not_asked", "of_facts", "of_report"]
 
 PARTS: tuple[tuple[DifferenceKind, str], ...] = (
     ("python", "the interpreter"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,12 @@ def of_facts(facts: Facts, report: Report, name: str) -> Snapshot:
         unchecked=_unchecked(report),
         wanted=_wanted(env, report.findings),
     )
+
+
+def not_asked(side: Snapshot, commands: Iterable[Sequence[str]], why: str) -> Snapshot:
+    """Return a side of which some commands were not asked, so that the other's failure is open."""
+    left = {("command-failed", shlex.join(argv)): why for argv in commands}
+    return replace(side, unchecked={**side.unchecked, **left})
 
 
 def _nothing(name: str) -> NothingCheckedError:
