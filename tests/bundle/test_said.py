@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from frozen_archives import Archive, Pyz, code
 from venvsmith.bundle.contents import Bundle, read_bundle
 from venvsmith.bundle.frozen import FrozenModules
-from venvsmith.bundle.said import with_said
+from venvsmith.bundle.said import of_import, with_said
 from venvsmith.model.bundle import BundleFacts, MissingModule, MissingPart
+from venvsmith.model.facts import ImportResult
 
 TRACE = "Traceback (most recent call last):\n"
 FRAME = '  File "{}", line 3, in {}\n'
@@ -80,7 +82,7 @@ def test_a_file_is_opened_in_several_ways(bundle: Bundle, words: str) -> None:
             "OSError: Can't get source for <class 'alpha.X'>.",
             ("alpha.X", "alpha/__init__.py"),
         ),
-        ("alpha/vad", "OSError: could not get source code", ("<module>", "alpha/vad.py")),
+        ("alpha/vad", "OSError: could not get source code", ("alpha.vad", "alpha/vad.py")),
         ("beta", "OSError: Can't get source for <function f at 0x7f>.", None),
     ],
 )
@@ -139,3 +141,156 @@ def test_a_run_makes_certain_what_was_only_possible(bundle: Bundle) -> None:
         ("gamma", "beta", True),
         ("delta", "beta", False),
     ]
+
+
+IMPORTING = FRAME.format("<frozen importlib._bootstrap>", "_find_and_load") + FRAME.format(
+    "pyimod02_importers.py", "exec_module"
+)
+
+
+@pytest.mark.parametrize(
+    ("frames", "owner"),
+    [
+        (["app.py", "alpha/vad.py", "beta_reader/wrap.py", "beta_reader/_code.py"], "alpha.vad"),
+        (["app.py", "alpha/vad.py", "functools.py", "beta_reader/_code.py"], "alpha.vad"),
+        (["app.py", "-", "beta_reader/_code.py"], "beta_reader._code"),
+        (["app.py", "beta_reader/_code.py"], None),
+    ],
+)
+def test_a_source_that_is_read_is_that_of_who_handed_it_over(
+    tmp_path: Path, frames: list[str], owner: str | None
+) -> None:
+    """Whatever reads it; what only imports the reader handed it nothing."""
+    names = ("alpha", "alpha.vad", "beta_reader", "beta_reader._code", "beta_reader.wrap")
+    packages = frozenset({"alpha", "beta_reader"})
+    modules = {name: zlib.compress(code("A = 1")) for name in names}
+    (tmp_path / "app").write_bytes(Archive(pyz=Pyz(modules=modules, packages=packages)).data())
+    bundle = read_bundle(tmp_path / "app")
+    stack = "".join(IMPORTING if f == "-" else FRAME.format(f, "<module>") for f in frames)
+    said = f"{TRACE}{stack}{FRAME.format('inspect.py', 'findsource')}OSError: could not get source"
+    with bundle.archive:
+        found = heard(bundle, f"{said} code\n").missing_sources
+    told = [(part.asker, part.reader, part.expected) for part in found]
+    expected = [(owner, "beta_reader._code", f"{owner.replace('.', '/')}.py")] if owner else []
+    assert told == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("RuntimeError: data path not exists at /tmp/_MEI9x/alpha/voices.", ["alpha/voices"]),
+        ("ValueError: no model in '/tmp/_MEI9x/alpha/m/big.bin' (tried once)", ["alpha/m/big.bin"]),
+        ("RuntimeError: cannot read /tmp/_MEI9x/alpha/there.onnx", []),
+        ("ImportError: cannot use alpha (/tmp/_MEI9x/alpha/gone.pyc)", []),
+        ("ValueError: not in /tmp/_MEI9x/alpha/vad", []),
+        ("ValueError: nothing at /tmp/_MEI9x/elsewhere/x.bin", []),
+        ("PermissionError: [Errno 13] Permission denied: '/tmp/_MEI9x/alpha/cache'", []),
+        ("OSError: cannot write /tmp/_MEI9x/alpha/cache.db", []),
+    ],
+)
+def test_a_path_of_a_frozen_package_that_is_not_there_is_missing_in_any_words(
+    bundle: Bundle, words: str, expected: list[str]
+) -> None:
+    said = f"{TRACE}{FRAME.format('alpha/vad.py', 'load')}{words}\n{BOOTLOADER}"
+    assert [part.what for part in heard(bundle, said).missing_data] == expected
+    passing = f"{words}\n{TRACE}{FRAME.format('alpha/vad.py', 'load')}ValueError: other\n"
+    assert heard(bundle, passing).missing_data == ()
+
+
+def possible(what: str, function: str = "load") -> MissingPart:
+    return MissingPart(what=what, asker="alpha.vad", function=function, certain=False, direct=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "frames", "certain"),
+    [
+        ([possible("a.bin")], [("alpha/vad.py", "load"), ("alpha/vad.py", "_raise")], {"a.bin"}),
+        ([possible("a.bin")], [("alpha/vad.py", "load"), ("beta.py", "f")], set()),
+        ([possible("a.bin")], [("alpha/vad.py", "load"), ("json/decoder.py", "f")], set()),
+        ([possible("a.bin"), possible("b.bin")], [("alpha/vad.py", "load")], set()),
+        ([possible("a.bin", "other")], [("alpha/vad.py", "load")], set()),
+        ([possible("a.bin", "")], [("alpha/vad.py", "<module>")], set()),
+    ],
+)
+def test_a_run_that_ends_where_one_file_is_asked_for_ends_for_want_of_it(
+    bundle: Bundle, known: list[MissingPart], frames: list[tuple[str, str]], certain: set[str]
+) -> None:
+    facts = BundleFacts(
+        form="file", executable="/app", contents="", python="3.11", missing_data=tuple(known)
+    )
+    said = TRACE + "".join(FRAME.format(*frame) for frame in frames) + "RuntimeError: no data\n"
+    found = with_said(facts, bundle, FrozenModules(bundle), [said])
+    assert {part.what for part in found.missing_data if part.certain} == certain
+    other = said.replace("RuntimeError: no data", "ModuleNotFoundError: No module named 'gamma'")
+    found = with_said(facts, bundle, FrozenModules(bundle), [other])
+    assert not any(part.certain for part in found.missing_data)
+
+
+CYTHON = '  File "src/alpha/tree.pyx", line 75, in {}\n'
+
+
+@pytest.mark.parametrize(
+    ("frames", "words", "expected"),
+    [
+        (CYTHON.format("init alpha.vad"), "cannot import name gone", ("alpha.gone", "alpha.vad")),
+        (
+            CYTHON.format("alpha.vad.Tree.parse"),
+            "No module named 'gone'",
+            ("gone", "alpha.vad.Tree.parse"),
+        ),
+        (
+            FRAME.format("alpha/vad.py", "f") + IMPORTING,
+            "No module named 'x'",
+            ("x", "alpha.vad.f"),
+        ),
+    ],
+)
+def test_who_asks_for_a_module_is_one_of_the_application_s(
+    bundle: Bundle, frames: str, words: str, expected: tuple[str, str]
+) -> None:
+    (found,) = heard(bundle, f"{TRACE}{frames}ImportError: {words}\n").missing_modules
+    assert (found.module, f"{found.importer}.{found.function}".rstrip(".")) == expected
+
+
+REPORT = '{{\n  "errors": [\n    "No module named \'gamma\'"{}\n  ]\n}}\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "certain"),
+    [
+        (REPORT.format(""), {"gamma"}),
+        (LOGGED + REPORT.format(""), {"gamma"}),
+        (REPORT.format(",\n    \"No module named 'delta'\""), set()),
+        ("+---------+\n| No module named 'gamma' |\n+---------+\n", {"gamma"}),
+        (LOGGED + "}\n", set()),
+    ],
+)
+def test_a_report_that_ends_the_output_tells_why_if_it_names_one_thing(
+    bundle: Bundle, said: str, certain: set[str]
+) -> None:
+    found = heard(bundle, said).missing_modules
+    assert {module.module for module in found if module.certain} == certain
+
+
+def test_a_failing_import_is_placed_by_its_traceback() -> None:
+    result = ImportResult(
+        module="alpha",
+        status="failed",
+        exception="OSError",
+        message="could not get source code",
+        traceback=("alpha/vad.py:7 in load", "inspect.py:9 in findsource"),
+    )
+    assert FRAME.format("alpha/vad.py", "load").replace("3", "7") in of_import(result)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a", "a.so", ".so.1", "The 'a", "The 'aaaa.", "/_MEIa/", "No module named ", " | ", TRACE,
+     "NO_SUCHFILE : Load model from ", "cannot import name a ", "No such file or directory: '"],
+)  # fmt: skip
+def test_long_outputs_are_read_in_no_time(bundle: Bundle, unit: str) -> None:
+    size = 64 * 1024
+    said = TRACE + FRAME.format("alpha/vad.py", "load") + unit * (size // len(unit))
+    begin = time.process_time()
+    heard(bundle, said)
+    assert time.process_time() - begin < 1

@@ -134,7 +134,7 @@ def missing_sources(graph: Graph, bundle: Bundle) -> Iterator[MissingPart]:
         source = f"{path}/__init__.py" if graph.modules.is_package(module) else f"{path}.py"
         ask = next((ask for ask in code.scripted if ask.firm), None)
         if ask is not None and source not in bundle.files:
-            yield _part(graph, module, ask, expected=source)
+            yield replace(_part(graph, module, ask, expected=source), reader="torch")
 
 
 def distributions(bundle: Bundle) -> dict[str, tuple[str, str]]:

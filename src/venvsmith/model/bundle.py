@@ -36,6 +36,7 @@ class MissingPart:
     :param certain: whether starting the application, or importing what was asked for, asks for it.
     :param direct: whether the asker belongs to a package that the application itself imports.
     :param doubtful: whether that code has a way to go on without it, and one that raises.
+    :param reader: the module that reads a source, where it is another's than the asker's.
     """
 
     what: str
@@ -45,6 +46,7 @@ class MissingPart:
     certain: bool = True
     direct: bool = True
     doubtful: bool = False
+    reader: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -91,5 +91,7 @@ class BundleModuleMissing(Rule):
             return module in said or module.rpartition(".")[2] in said.split("'")
         if other.rule == "command-failed":
             said = str(other.evidence.get("output", ""))
-            return f"'{module}'" in said or f"import name '{module.rpartition('.')[2]}'" in said
+            leaf = module.rpartition(".")[2]
+            named = f"import name '{leaf}'", f"import name {leaf}\n"  # Python's words, and Cython's
+            return f"'{module}'" in said or any(words in f"{said}\n" for words in named)
         return False

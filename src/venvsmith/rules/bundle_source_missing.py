@@ -16,21 +16,23 @@ if TYPE_CHECKING:
 
 
 class BundleSourceMissing(Rule):
-    """Frozen code is compiled by TorchScript, which needs its source.
+    """Frozen code whose source is read when the application runs, and is not there.
 
     ## What it looks for
     `torch.jit.script` called, or decorating, while a module is imported, in a module that the
-    bundle holds as bytecode alone.
+    bundle holds as bytecode alone; and runs that end because a source could not be read, whoever
+    asked for it (`inspect.getsource`, as typeguard does).
 
     ## Why it happens
-    TorchScript reads the source of what it compiles. PyInstaller freezes bytecode; its hook keeps
-    the source of torch and torchvision themselves, not of what builds on them.
+    TorchScript reads the source of what it compiles, typeguard of what it instruments. PyInstaller
+    freezes bytecode; its hook keeps the source of torch and torchvision themselves, not of what
+    builds on them.
 
     ## How to see it by hand
     Importing the module ends with `OSError: could not get source code` or `Can't get source for`.
 
     ## How to mend it
-    In a hook for the package:
+    In a hook for the package whose source it is, not for the one that reads it:
 
         module_collection_mode = "pyz+py"
 
@@ -50,14 +52,16 @@ class BundleSourceMissing(Rule):
             yield self._finding(ctx, part)
 
     def _finding(self, ctx: Context, part: MissingPart) -> Finding:
+        of = part.asker if part.what == part.asker else f"{part.what} in {part.asker}"
+        reader = "TorchScript" if part.reader.partition(".")[0] in {"", "torch"} else part.reader
         return self.finding(
             ctx,
             subject=part.what,
-            message=f"{part.asker} hands {part.what} to TorchScript, and its source is not here.",
-            cause=f"TorchScript reads {part.expected}; frozen bytecode is not enough.",
+            message=f"{reader} reads the source of {of}, and that is not in this bundle.",
+            cause=f"It looks for {part.expected}; frozen bytecode is not enough.",
             fix="In a hook for " + package(part) + ': module_collection_mode = "pyz+py"',
             severity="error" if part.certain else "info",
-            evidence=told(part),
+            evidence={**told(part), "reader": part.reader},
         )
 
     def explains(self, finding: Finding, other: Finding, ctx: Context) -> bool:

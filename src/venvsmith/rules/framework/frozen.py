@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 LIBRARY = "base_library.zip"
 """The part of the standard library that Python starts from."""
+_FRAME = re.compile(r'^ *File "([^"\n]+)", line \d+, in ([^\n]+)', re.MULTILINE)
 AGAIN = "Freeze the application again, or copy its files again"
 
 
@@ -81,10 +83,26 @@ def told(part: MissingPart) -> dict[str, Any]:
 
 
 def fails_for(other: Finding, finding: Finding, text: str) -> bool:
-    """Tell whether an import or command fails for a missing part, and says a text that names it.
+    """Tell whether an import or command fails for a missing part.
 
-    What is only possibly missing may be named in passing.
+    It says a text that names the part, or ends in the function that asks for it. What is only
+    possibly missing may be named in passing.
     """
     if finding.severity != "error":
         return False
-    return any(text in str(other.evidence.get(key, "")) for key in ("output", "message"))
+    if any(text in str(other.evidence.get(key, "")) for key in ("output", "message")):
+        return True
+    return _ended_in(finding, str(other.evidence.get("output", "")))
+
+
+def _ended_in(finding: Finding, output: str) -> bool:
+    """Tell whether a traceback ends in the asker's module, on the way through its function."""
+    frames = _FRAME.findall(output)
+    path = str(finding.evidence.get("asker", "")).replace(".", "/")
+    function = finding.evidence.get("function")
+    for file, name in reversed(frames):
+        if file not in {f"{path}.py", f"{path}/__init__.py"}:
+            return False
+        if name == function:
+            return True
+    return False
