@@ -229,7 +229,7 @@ def _try(
     if imports and not problem:
         answer, problem = _asked(facts.executable, imports, turns, len(commands))
     imported = tuple(map(_result, answer.imports)) if answer else ()
-    failures = [of_import(result) for result in imported if result.exception]
+    failures = [of_import(result)[-HEARD:] for result in imported if result.exception]
     missing = [MissingFact(what="imports", reason=problem)] if problem else []
     ran: list[CommandResult] = []
     for waiting, argv in reversed(tuple(enumerate(reversed(commands)))):

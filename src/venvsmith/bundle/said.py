@@ -53,7 +53,7 @@ _NO_SOURCE = re.compile(
 """TorchScript's words, and those of inspect."""
 _NO_LIBRARY = re.compile(r"(?<![^\s:'\"])([^\s:'\"]+\.so[.\d]*): cannot open shared object file")
 _FRAME = re.compile(r'^[ |]*File "([^"\n]+)", line \d+, in ([^\n]+)', re.MULTILINE)
-_IMPORT_FRAME = re.compile(r"(.+):(\d+) in (.+)")
+_IMPORT_FRAME = re.compile(r"^(.+):(\d+) in (.+)")
 _CYTHON = (".pyx", ".pxd", ".pxi")
 _UNPACKED = re.compile(r"/_MEI\w+/(.+)")
 """The folder into which a single executable unpacks itself."""
@@ -318,6 +318,11 @@ def _named_inside(words: str, modules: FrozenModules, bundle: Bundle) -> Iterato
     """Yield files and folders of frozen packages that are named by their path and are not there."""
     folder = "" if bundle.folder is None else re.escape(f"{bundle.folder.resolve()}")
     pattern = re.compile((rf"(?:{folder}|/_MEI\w+)" if folder else r"/_MEI\w+") + _REST_OF_PATH)
+    folders = {
+        path[:end]
+        for path in (bundle.files if pattern.search(words) else ())
+        for end in (match.start() for match in re.finditer("/", path))
+    }
     for line in words.splitlines():
         if _OTHER_TROUBLE.search(line):
             continue
@@ -326,8 +331,7 @@ def _named_inside(words: str, modules: FrozenModules, bundle: Bundle) -> Iterato
             top, below, _ = inside.partition("/")
             if not below or not modules.has(top) or modules.has(inside.replace("/", ".")):
                 continue
-            below = f"{inside}/"
-            if not inside.endswith(_CODE) and not any(p.startswith(below) for p in bundle.files):
+            if not inside.endswith(_CODE) and inside not in folders:
                 yield inside
 
 
