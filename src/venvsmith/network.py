@@ -43,10 +43,11 @@ class _Sign:
     retry: bool = True
 
 
-# The gaps end, so that a long text takes no time: that after the first hash holds all others.
+# The gap ends, and further hashes are never given back, so that a long text takes no time.
 _HASHES = (
     r"(?>.{0,400}?[Ee]xpected:?\s+(?:sha256[ :])?(?P<wanted>\w+))"
-    r".{0,10000}?(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
+    r"(?:\s+(?:Expected\s+)?(?:or\s+)?(?:sha256[ :])?[0-9a-f]{64})*+"
+    r"\s+(?:Computed:|Got)\s+(?:sha256:)?(?P<got>\w+)"
 )
 _SIGNS = (
     _Sign(

@@ -34,10 +34,18 @@ def project(tmp_path: Path) -> Path:
 def test_a_build_without_a_daemon_is_verified_where_it_runs(project: Path, sandbox: str) -> None:
     if sandbox == "bubblewrap" and shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed (make engine installs it)")
+    copied = '{ from = "templates", to = "/app/templates" }'
+    to_the_top = f'{copied}, {{ from = "top", to = "/" }}'
+    file = project / "venvsmith.toml"
+    file.write_text(file.read_text().replace(copied, to_the_top))
+    (project / "top" / "new-here").mkdir(parents=True)
+    (project / "top" / "new-here" / "file").touch()
     _, told = venvsmith(project, "build", "--engine", "local", sandbox=sandbox)
     assert ("the venv's final path will not be rehearsed" in told) == (sandbox == "none")
     built = project / ".venvsmith" / "local" / "pages.cpu"
-    assert json.loads((built / "manifest.json").read_text())["final_path"] == (sandbox != "none")
+    manifest = json.loads((built / "manifest.json").read_text())
+    assert manifest["final_path"] == (sandbox != "none")
+    assert {"/venv", "/app/templates", "/new-here"} <= set(manifest["seen_at"])
     out, _ = venvsmith(
         project, "verify", f"rootfs:{built / 'root'}", "--format", "json", sandbox=sandbox
     )

@@ -12,6 +12,7 @@ import pytest
 
 from venvsmith.config import load
 from venvsmith.errors import UsageError
+from venvsmith.files import locked
 from venvsmith.lock import emit_lock
 from venvsmith.lock.inputs import lock_inputs
 from venvsmith.model.expected import Expected
@@ -180,6 +181,18 @@ def test_a_lock_that_the_configuration_has_left_behind_judges_nothing(
         "venvsmith: drift: locks/app.cpu.txt: stage 'app' asks for tiny==2.0, and it has 1.0;"
         " run 'venvsmith lock'\n"
     )
+
+
+def test_a_stage_is_judged_whatever_other_stages_lack_and_other_runs_write(
+    venv: Path, tmp_path: Path
+) -> None:
+    other = '\n[stages.other]\nrequires-file = ["gone.txt"]\n'
+    (tmp_path / "venvsmith.toml").write_text(PROJECT)
+    write_locks(tmp_path, "1.0")
+    (tmp_path / "venvsmith.toml").write_text(PROJECT + other)
+    with locked(tmp_path):
+        done = venvsmith("verify", f"venv:{venv}", "--stage", "app", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_stage_of_several_platforms_is_judged_by_the_targets_own(

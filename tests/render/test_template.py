@@ -118,6 +118,11 @@ def test_what_a_template_may_not_do_is_told_with_its_line(
     assert told in caught.value.message
 
 
+def test_a_template_may_replace_in_a_text_of_usual_length() -> None:
+    value = "{{ ('registry.example.com/acme/asr ' * 30) | replace('acme', 'internal-mirror') }}"
+    assert "registry.example.com/internal-mirror/asr " * 30 in dockerfile(in_block(f"# {value}"))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -312,7 +312,10 @@ class _Engine:
         }
 
     def seen_at(self) -> list[str]:
-        """Return the paths of the root folder that the image would have and this host has not."""
+        """Return the paths of the root folder that the image would have and this host has not.
+
+        Where something is copied to ``/`` itself, they are those names in it that are new here.
+        """
         tree = f"{self.plan.work}/files"
         copied = [
             mount.target.removeprefix(tree)
@@ -320,6 +323,10 @@ class _Engine:
             if stage.role == "files"
             for mount in stage.context
         ]
+        if "/" in copied:
+            copied.remove("/")
+            names = sorted(f"/{each.name}" for each in self.root.iterdir())
+            copied += (name for name in names if not os.path.lexists(name))
         return [*(venv.path for venv in self.plan.venvs), *copied]
 
 

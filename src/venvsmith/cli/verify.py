@@ -181,12 +181,12 @@ def _expectations(
     if keys:
         from venvsmith.lock import read_lock  # noqa: PLC0415 - lazy command
         from venvsmith.lock.trees import recorded_trees  # noqa: PLC0415
-        from venvsmith.resolve import refuse_drift  # noqa: PLC0415
+        from venvsmith.resolve import refuse_drift_of  # noqa: PLC0415
         from venvsmith.target import venv_of  # noqa: PLC0415
 
         project = shared.project()
         locks = [read_lock(project, key) for key in keys]
-        refuse_drift(project, keys)
+        refuse_drift_of(project, keys)
         trees = recorded_trees(project)
         path = venv_of(target)
         found += [

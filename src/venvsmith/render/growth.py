@@ -6,7 +6,7 @@ by a filter or a method. None of these makes more than a Dockerfile may have.
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from functools import wraps
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ def refuse_method(method: Any, given: Iterable[Any]) -> None:
     """
     owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
     if isinstance(owner, str) and name in METHODS:
-        _refuse_product(f"what {name} makes", *map(_extent, (owner, *given)))
+        _refuse_large(name, (owner, *given))
 
 
 def bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,10 +96,20 @@ def bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         values = list(given)
         if name == "join" and not isinstance(values[first], str):
             values[first] = list(values[first])
-        _refuse_product(f"what {name} makes", *map(_extent, (*values[first:], *named.values())))
+        _refuse_large(name, (*values[first:], *named.values()))
         return function(*values, **named)
 
     return careful
+
+
+def _refuse_large(name: str, given: Sequence[Any]) -> None:
+    """Refuse what a filter or a method makes, by the bound that its arguments give."""
+    match name, given:
+        case "replace", (str(text), str(old), str(new), *_):
+            places = len(text) // len(old) if old else len(text) + 1
+            _refuse_product(f"what {name} makes", len(text) + places * len(new))
+        case _:
+            _refuse_product(f"what {name} makes", *map(_extent, given))
 
 
 def _refuse_product(what: str, *sizes: int) -> None:

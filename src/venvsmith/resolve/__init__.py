@@ -1,7 +1,7 @@
 """From requirements to locks: one protocol for resolvers, and the joint resolution over it."""
 
 from venvsmith.resolve.asked import LockOptions
-from venvsmith.resolve.check import check_offered, check_project, refuse_drift
+from venvsmith.resolve.check import check_offered, check_project, refuse_drift, refuse_drift_of
 from venvsmith.resolve.outcome import LockChange, LockReport
 from venvsmith.resolve.progress import Work
 from venvsmith.resolve.run import lock_project
@@ -17,4 +17,5 @@ __all__ = [
     "default_index",
     "lock_project",
     "refuse_drift",
+    "refuse_drift_of",
 ]

@@ -10,7 +10,7 @@ from venvsmith.files import locked
 from venvsmith.lock.bases import NAME as BASES_NAME
 from venvsmith.lock.bases import base_images, read_bases
 from venvsmith.lock.drift import Drift, find_drift
-from venvsmith.lock.inputs import direct_requirements
+from venvsmith.lock.inputs import direct_requirements, lock_inputs
 from venvsmith.lock.pylock import pylock_inputs, pylock_path
 from venvsmith.lock.store import find_lock, find_tools, needs_tools, orphans, tools_path
 from venvsmith.lock.wheels import FOLDER, RECORD, find_wheels, stale_reason, stray_wheels
@@ -19,8 +19,9 @@ from venvsmith.resolve.offered import find_withdrawn
 from venvsmith.resolve.uv import UvResolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from venvsmith.lock.inputs import Inputs
     from venvsmith.model.lock import Lock
     from venvsmith.model.project import LockKey, Project
 
@@ -36,11 +37,7 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
     with locked(project.root):
         inputs = selected(project, options, find_wheels(project))
         locks = find_locks(project)
-    for key, lock in locks.items():
-        if key in inputs and lock is not None:
-            # A lock of the other resolver will do: `lock --resolver` is for that.
-            inputs[key] = replace(inputs[key], resolver=lock.resolver.partition(" ")[0])
-    drift = [*_wheel_drift(project), *find_drift(inputs, locks)]
+    drift = [*_wheel_drift(project), *_lock_drift(inputs, locks)]
     if needs_tools(project) and find_tools(project) is None:
         drift.append(Drift(file=tools_path(project).name, reason="it does not exist yet"))
     drift += [
@@ -59,15 +56,28 @@ def check_project(project: Project, options: LockOptions) -> tuple[Drift, ...]:
     return tuple(drift)
 
 
-def refuse_drift(project: Project, keys: Collection[LockKey] = ()) -> None:
-    """Stop before anything is made or judged by locks that the configuration has moved away from.
+def refuse_drift(project: Project) -> None:
+    """Stop before anything is made from locks that the configuration has moved away from.
 
-    :param keys: the locks that matter; all, and what lies beside them, where empty.
     :raises JudgedError: code ``drift``: what differs first.
     """
-    files = {key.filename for key in keys}
-    found = check_project(project, LockOptions(offline=True))
-    drift = [each for each in found if not files or each.file in files]
+    _refuse(project, check_project(project, LockOptions(offline=True)))
+
+
+def refuse_drift_of(project: Project, keys: Collection[LockKey]) -> None:
+    """Stop before anything is judged by some locks that the configuration has moved away from.
+
+    Only what these are made from is read, and no run beside this one is waited for.
+
+    :raises ConfigError: where what the locks are made from is not there.
+    :raises JudgedError: code ``drift``: what differs first.
+    """
+    built = find_wheels(project)
+    inputs = {key: lock_inputs(project, key, built) for key in keys}
+    _refuse(project, _lock_drift(inputs, {key: find_lock(project, key) for key in keys}))
+
+
+def _refuse(project: Project, drift: Sequence[Drift]) -> None:
     if drift:
         more = f" (and {len(drift) - 1} more)" if drift[1:] else ""
         raise JudgedError(
@@ -89,6 +99,19 @@ def check_offered(
     locks = {key: lock for key in inputs if (lock := find_lock(project, key)) is not None}
     uv = UvResolver(project.root, say=detail)
     return find_withdrawn(locks, inputs, uv, stop=uv.stop)
+
+
+def _lock_drift(
+    inputs: Mapping[LockKey, Inputs], locks: Mapping[LockKey, Lock | None]
+) -> tuple[Drift, ...]:
+    # A lock of the other resolver will do: `lock --resolver` is for that.
+    wanted = {
+        key: replace(each, resolver=lock.resolver.partition(" ")[0])
+        if (lock := locks.get(key)) is not None
+        else each
+        for key, each in inputs.items()
+    }
+    return find_drift(wanted, locks)
 
 
 def _wheel_drift(project: Project) -> Iterator[Drift]:
