@@ -45,7 +45,8 @@ def test_a_build_without_a_daemon_is_verified_where_it_runs(project: Path, sandb
     built = project / ".venvsmith" / "local" / "pages.cpu"
     manifest = json.loads((built / "manifest.json").read_text())
     assert manifest["final_path"] == (sandbox != "none")
-    assert {"/venv", "/app/templates", "/new-here"} <= set(manifest["seen_at"])
+    if sandbox != "none":
+        assert {"/venv", "/app/templates", "/new-here"} <= set(manifest["seen_at"])
     out, _ = venvsmith(
         project, "verify", f"rootfs:{built / 'root'}", "--format", "json", sandbox=sandbox
     )
