@@ -248,6 +248,42 @@ def test_imports_and_jumps_by_the_thousand_are_read_in_a_moment() -> None:
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        "f({names}, {texts})",  # each file meets every name
+        "X = f(a, {texts})\n{uses}",  # each use is one of every file
+        "Y = f({names})\n{stores}",  # each file meets every name by way of a variable
+    ],
+)
+def test_files_and_what_they_meet_by_the_thousand_are_read_in_a_moment(lines: str) -> None:
+    def source(size: int) -> bytes:
+        return code(
+            "HERE = __file__\n"
+            + lines.format(
+                names=", ".join(f"n{number}" for number in range(size)),
+                texts=", ".join(["'a.json'"] * size),
+                uses="X\n" * size,
+                stores="\n".join(f"Z{number} = f(Y, 'a.json')" for number in range(size)),
+            )
+        )
+
+    def reading(size: int) -> tuple[int, float]:
+        data = source(size)
+        tracemalloc.start()
+        began = time.process_time()
+        try:
+            parse(data, sys.version_info[:2], "x")
+            return tracemalloc.get_traced_memory()[1], time.process_time() - began
+        finally:
+            tracemalloc.stop()
+
+    few, _ = reading(500)
+    many, took = reading(2000)
+    assert many < 8 * few
+    assert took < 4
+
+
+@pytest.mark.parametrize(
     ("name", "error"), [("large.so", None), ("click-8.dist-info/RECORD", "no such")]
 )
 def test_a_large_file_is_not_held_in_memory(name: str, error: str | None, tmp_path: Path) -> None:

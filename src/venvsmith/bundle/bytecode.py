@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeGuard
 
 from venvsmith.bundle.flow import RETURNED, Text, Value, Variable, flow
@@ -59,6 +60,8 @@ _WRITING = re.compile(r"^[wxa][bt+]*$")
 """How `open` is told to write."""
 LONGEST = 255
 """Characters of the longest name or path that is looked at."""
+MOST_SAID = 10_000_000
+"""Characters of names that go with the data files of one module; what is beyond is forgotten."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
 _LISTS = frozenset({"iter_modules", "walk_packages"})
@@ -99,8 +102,7 @@ def read_module(
     found.folders |= _resource_calls(found.imports)
     knows = found.folders | {"__file__", "__path__"}
     knows |= {name for entry in found.imports for name in entry.names}
-    at_hand = {names for names in {ask.names for ask in found.data} if names & knows}
-    found.data = [ask for ask in found.data if ask.names in at_hand]
+    found.data = list(_at_hand(found.data, knows))
     if found.by_variable:
         found.words = set(_words(code.consts, set()))
     if found.groups:
@@ -108,6 +110,21 @@ def read_module(
     makes = found.finds_modules or "__getattr__" in found.defines
     found.open_ended = found.open_ended or makes
     return found
+
+
+def _at_hand(asks: list[Ask], knows: set[str]) -> Iterator[Ask]:
+    """Yield what asks for files in code that has the module's own folder at hand.
+
+    :param knows: names through which that may be, which are all that is kept of such code.
+    """
+    near = {names: names & knows for names in {ask.names for ask in asks}}
+    sizes = {names: sum(map(len, names)) for names in {*near.values(), *(a.meets for a in asks)}}
+    room = MOST_SAID
+    for ask in asks:
+        names = near[ask.names]
+        room -= sizes[names] + sizes[ask.meets]
+        if names and room >= 0:
+            yield replace(ask, names=names)
 
 
 def _of_distributions(found: ModuleCode) -> list[Ask]:
@@ -213,7 +230,7 @@ def _asks(steps: Instructions, reading: _Reading, function: str, *, names_data: 
     """
     found = reading.found
     names = frozenset(steps.code.names)
-    spot = Ask(what="", function=function, names=names)
+    spot = Ask(what="", function=function)
     if names_data:
         _files(steps, reading, spot)
     _called(steps, found, spot)
@@ -307,17 +324,19 @@ def _files(steps: Instructions, reading: _Reading, spot: Ask) -> None:
     """Note each string that names a data file, and what holds it behind this code."""
     without, insists = _without_file(steps, spot.function)
     texts, variables = flow(steps, reading.names_data, reading.known)
+    # One set for all, with what variables from outside have met.
+    names = frozenset(steps.code.names).union(*{text.names for text in texts})
+    is_caught, is_conditional = cache(steps.is_caught), cache(steps.is_conditional)
     for text in texts:
-        meets = frozenset(text.names)
         ask = replace(
             spot,
             what=text.what,
-            guarded=_everywhere(text, steps.is_caught),
-            conditional=_everywhere(text, steps.is_conditional),
-            dispensable=without or not meets.isdisjoint(_WRITES_IT),
+            guarded=_everywhere(text, is_caught),
+            conditional=_everywhere(text, is_conditional),
+            dispensable=without or not text.names.isdisjoint(_WRITES_IT),
             insists=insists,
-            names=spot.names | meets,
-            meets=meets,
+            names=names,
+            meets=text.names,
         )
         reading.found.data.append(ask)
     is_class = bool(spot.function) and steps.has(steps.ops.store_name)

@@ -8,6 +8,7 @@ what is stored in a branch, or in a ``try`` that goes on without it, may be some
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from venvsmith.bundle.instructions import Instructions
 
 MOST = 64
-"""Names or strings that a value may have met; what is beyond is forgotten."""
+"""Names and strings that a variable's value may have met, and uses of a string; what is beyond is
+forgotten, so that reading code takes no longer than its length says."""
 Variable = tuple[Literal["name", "attribute", "local", "returned"], str | int]
 OPENS = frozenset(
     {"open", "read_text", "read_bytes", "load", "safe_load", "full_load", "get_data", "open_text",
@@ -32,20 +34,21 @@ class Text:
 
     :ivar at: the instructions that load it, or the variable that came with it.
     :ivar used: the instructions that load a variable which holds it.
-    :ivar names: identifiers in the statements that it takes part in.
+    :ivar names: identifiers in the statements that it takes part in; strings that go together
+        share one set.
     """
 
     what: str
     at: int
     used: list[int] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """What a variable's value was made of."""
 
-    names: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
     texts: tuple[Text, ...] = ()
 
 
@@ -75,7 +78,7 @@ class _Reader:
         self._is_wanted = is_wanted
         self._known = known
         self._came: dict[int, Text] = {}
-        self._names: set[str] = set()
+        self._names: dict[str, None] = {}
         self._here: dict[int, Text] = {}
         ops = steps.ops
         self.kinds: dict[int, Callable[[int], None]] = {
@@ -95,20 +98,29 @@ class _Reader:
 
     def end(self, at: int, *variables: Variable) -> None:
         """End a statement that stores its value in some variables."""
-        for text in self._here.values():
-            text.names |= self._names
+        self._meet()
         if variables:
-            value = Value(frozenset(self._names), self._kept(at))
+            value = Value(tuple(islice(self._names, MOST)), self._kept(at))
             if variables != (RETURNED,) or value.texts:
                 self.variables.update(dict.fromkeys(variables, value))
-        self._names, self._here = set(), {}
+        self._names, self._here = {}, {}
+
+    def _meet(self) -> None:
+        """Add the names of a statement to those that its strings have met."""
+        names = frozenset(self._names) if self._here else frozenset[str]()
+        joined: dict[frozenset[str], frozenset[str]] = {}
+        for text in self._here.values():
+            if text.names not in joined:
+                few = len(text.names) < MOST and not names <= text.names
+                joined[text.names] = text.names | names if few else text.names
+            text.names = joined[text.names]
 
     def _kept(self, at: int) -> tuple[Text, ...]:
         """Return the strings of a statement that its value certainly still is made of."""
-        opened = not self._names.isdisjoint(OPENS)
+        opened = not OPENS.isdisjoint(self._names)
         if not self._here or opened or self.steps.is_caught(at) or self.steps.is_conditional(at):
             return ()
-        return tuple(self._here.values())
+        return tuple(islice(self._here.values(), MOST))
 
     def _load(self, variable: Variable, at: int) -> None:
         value = self.variables.get(variable)
@@ -117,10 +129,11 @@ class _Reader:
         if value is None:
             return
         if len(self._names) < MOST:
-            self._names |= value.names
-        for text in value.texts if len(self._here) < MOST else ():
+            self._names |= dict.fromkeys(value.names)
+        for text in value.texts[: max(0, MOST - len(self._here))]:
             self._here[id(text)] = text
-            text.used.append(at)
+            if len(text.used) < MOST:
+                text.used.append(at)
 
     def _taken(self, value: Value, at: int) -> Value:
         """Return what comes from outside, with strings of this code object's own."""
@@ -139,12 +152,12 @@ class _Reader:
 
     def _load_name(self, at: int) -> None:
         name = self.steps.name(at)
-        self._names.add(name)
+        self._names[name] = None
         self._load(("name", name), at)
 
     def _load_attribute(self, at: int) -> None:
         name = self.steps.name(at)
-        self._names.add(name)
+        self._names[name] = None
         self._load(("attribute", name), at)
 
     def _load_local(self, at: int) -> None:

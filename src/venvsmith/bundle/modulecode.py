@@ -39,8 +39,9 @@ class Ask:
     """Something that code asks for by a name in it: a data file, a distribution, a module.
 
     :param guarded: in a ``try`` or ``with``; for a data file, where code goes on without it.
-    :param names: identifiers that the same code uses, for a data file.
-    :param meets: those of them that the file's name meets on its way to where it is used.
+    :param names: identifiers that the same code uses, or its variables have met, through which it
+        may reach the module's own folder; for a data file.
+    :param meets: identifiers that the file's name meets on its way to where it is used.
     :param dispensable: whether the same code writes files, or goes on where one is not there.
     :param insists: whether the same code raises where a file is not there.
     :param call: the function that is asked, for a distribution.
