@@ -569,6 +569,42 @@ def test_a_library_of_a_module_that_is_only_tried_is_told_as_such(
     assert found == [("libgone.so.1", False, tried)]
 
 
+def test_a_package_is_read_once_for_all_libraries_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = {"pk": "import pk.a", "pk.a": "A = 1"}
+    for number in range(5):
+        sources[f"pk.b{number}"] = TRIES_IT.replace("ext", f"ext{number}")
+    packed = {name: zlib.compress(code(text)) for name, text in sources.items()}
+    pyz = Pyz(modules=packed, packages=frozenset({"pk"}))
+    (tmp_path / "app").write_bytes(Archive(pyz=pyz, script=code("import pk")).data())
+    bundle = read_bundle(tmp_path / "app")
+    extensions = {
+        path: Elf(path=path, machine="x86_64", needed=(f"{name}.so.1",), exports_init=True)
+        for name in ("ext0", "ext1", "ext2", "other")
+        for path in [f"pk/{name}.so"]
+    }
+    read: list[str] = []
+    taken = bundle.archive.__class__.code
+
+    def noted(archive: object, name: str) -> bytes | None:
+        read.append(name)
+        return taken(bundle.archive, name)
+
+    with bundle.archive:
+        monkeypatch.setattr(bundle.archive.__class__, "code", noted)
+        modules = FrozenModules(bundle)
+        graph = walk(modules, scripts=modules.scripts())
+        gaps = list(missing_libraries(graph, bundle, extensions))
+    assert {gap.name: gap.tried for gap in gaps if gap.chain[0] in extensions} == {
+        "ext0.so.1": True,
+        "ext1.so.1": True,
+        "ext2.so.1": True,
+        "other.so.1": False,
+    }
+    assert sorted(read) == sorted(sources)
+
+
 # -- what no file brings ---------------------------------------------------------------------------
 
 

@@ -182,35 +182,43 @@ def missing_libraries(
 
     The bootloader puts the contents' top on the loader's path; besides, RPATH and RUNPATH hold.
     """
-    seen: set[str] = set()
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
     python = bundle.archive.library
     if ".so" in python and python not in bundle.files:
-        seen.add(python)
         yield MissingLibrary(name=python, chain=(bundle.archive.path.name,))
     for path in sorted(objects):
         if objects[path].exports_init is None:
             continue
-        module = module_of(path)
-        certain = module in graph.reached
         for name, chain in _gaps(bundle, objects, path):
-            if name not in seen:
-                seen.add(name)
-                tried = not certain and _only_tried(graph, bundle, module)
-                yield MissingLibrary(name=name, chain=chain, certain=certain, tried=tried)
+            found.setdefault(name, (module_of(path), chain))
+    found.pop(python, None)  # which is told already
+    lacking = {module for module, _ in found.values()}
+    tried = _only_tried(graph, bundle, lacking - graph.reached.keys())
+    for name, (module, chain) in found.items():
+        certain = module in graph.reached
+        yield MissingLibrary(name=name, chain=chain, certain=certain, tried=module in tried)
 
 
-def _only_tried(graph: Graph, bundle: Bundle, module: str) -> bool:
-    """Tell whether its package imports a module, and wherever it does in a ``try``."""
-    top, (parent, _, name) = module.partition(".")[0], module.rpartition(".")
-    own = [other for other in bundle.archive.modules if other.partition(".")[0] == top]
-    imports = [
-        entry
-        for other, code in graph.modules.read_all(own).items()
-        for entry in (code.imports if code is not None else ())
-        for base in [absolute(entry, graph.package_of(other))]
-        if base == module or (base == parent and name in entry.names)
-    ]
-    return bool(imports) and all(entry.guarded for entry in imports)
+def _only_tried(graph: Graph, bundle: Bundle, modules: set[str]) -> set[str]:
+    """Return those modules that their own packages import, and wherever they do in a ``try``."""
+    tops = {module.partition(".")[0] for module in modules}
+    members: defaultdict[str, set[str]] = defaultdict(set)
+    for module in modules:
+        parent, _, name = module.rpartition(".")
+        members[parent].add(name)
+    own = [other for other in bundle.archive.modules if other.partition(".")[0] in tops]
+    unread = graph.modules.read_all([other for other in own if other not in graph.codes])
+    # By whether the import is in a ``try``.
+    imported: dict[bool, set[str]] = {True: set(), False: set()}
+    for other in own:
+        code = graph.codes[other] if other in graph.codes else unread[other]
+        for entry in code.imports if code is not None else ():
+            base = absolute(entry, graph.package_of(other)) or ""
+            if base.partition(".")[0] != other.partition(".")[0]:
+                continue
+            named = members.get(base, set()).intersection(entry.names)
+            imported[entry.guarded] |= {base, *(f"{base}.{name}" for name in named)}
+    return (modules & imported[True]) - imported[False]
 
 
 def _gaps(
