@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import posixpath
 import re
 import shlex
 import stat
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from venvsmith.bundle.archive import MAX_PATH, Archive, Entry, open_archive, text_of
+from venvsmith.bundle.library import Library
 from venvsmith.bundle.packed import malformed, over
 from venvsmith.collect.probe.tree import Handle, Tree, kind_of
 from venvsmith.errors import UnsafeInputError, UsageError
@@ -26,10 +24,6 @@ MAX_TEXT = 8 * 1024 * 1024
 """Bytes of a RECORD; that of torch has 1.5 MB."""
 MAX_LIBRARY = 8 * 1024 * 1024
 """Bytes of ``base_library.zip``, which has 1.5 MB."""
-MAX_UNPACKED = 64 * 1024 * 1024
-"""Bytes of all code in it, which has 4 MB."""
-PYC_HEADER = 16
-"""Bytes before a module's marshalled code."""
 MAX_DEPTH = 64
 """Folders above a module; what lies deeper is none."""
 MAX_LINKS = 40
@@ -88,32 +82,20 @@ class Bundle:
         except OSError:
             return ""
 
-    def library(self) -> Mapping[str, bytes]:
-        """Return the modules in ``base_library.zip``, which Python starts from, with their code.
-
-        Packages are among them without any where they have no ``__init__``.
+    def library(self) -> Library | None:
+        """Return ``base_library.zip``, which Python starts from; None where it is not there.
 
         :raises UnsafeInputError: where that is no zip file, or too large.
         """
         if LIBRARY not in self.files:
-            return {}
+            return None
         where = f"{self.archive.path}:{LIBRARY}"
         try:
             with self.open(LIBRARY) as handle:
                 if handle.size > MAX_LIBRARY:
                     raise over(f"has more than {MAX_LIBRARY} bytes", where)
-                data = handle.pread(handle.size, 0)
-            with zipfile.ZipFile(io.BytesIO(data)) as library:
-                if sum(info.file_size for info in library.infolist()) > MAX_UNPACKED:
-                    raise over(f"has more than {MAX_UNPACKED} bytes of code", where)
-                names = library.namelist()
-                found = dict.fromkeys(module_names(names), b"")
-                for path in names:
-                    module = path.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".")
-                    if module in found and path.endswith(".pyc"):
-                        found[module] = library.read(path)[PYC_HEADER:]
-                return found
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError) as exc:
+                return Library(handle.pread(handle.size, 0), where)
+        except OSError as exc:
             raise malformed(f"cannot be read: {exc}", where) from exc
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from venvsmith.bundle.contents import LIBRARY, module_names
+from venvsmith.bundle.archive import MAGIC_NUMBERS
+from venvsmith.bundle.contents import module_names
 from venvsmith.bundle.graph import parse, version
+from venvsmith.bundle.library import PYC_HEADER
 from venvsmith.bundle.modulecode import Import, ModuleCode
 from venvsmith.bundle.packed import over
 from venvsmith.collect.probe import compiled, forks
 from venvsmith.collect.probe.elf import ElfError, ElfFile
 from venvsmith.data.stdlib import standard_library
+from venvsmith.errors import UnsafeInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,12 +61,13 @@ class FrozenModules:
         entries = bundle.archive.entries
         self._own = {entry.name: entry for entry in entries if entry.kind in BOOTSTRAP_MODULES}
         self._library = bundle.library()
-        stdlib = () if LIBRARY in bundle.files else standard_library(python)
+        packed = module_names(() if self._library is None else self._library.names)
+        stdlib = () if self._library is not None else standard_library(python)
         self.known = frozenset(
             {
                 *self.archive.modules,
                 *loose,
-                *self._library,
+                *packed,
                 *compiled_in(bundle),
                 *self._own,
                 *stdlib,
@@ -101,10 +105,22 @@ class FrozenModules:
         if name in self.archive.modules:
             data = self.archive.code(name)
         elif module in self._own:
-            data = self.archive.read(self._own[module])
+            return self._bootstrap_module(module)
         else:
-            data = self._library.get(module) or None
+            data = None if self._library is None else self._library.code(module)
         return None if data is None else self._parsed(data, module)
+
+    def _bootstrap_module(self, module: str) -> ModuleCode | None:
+        """Return what one of PyInstaller's own modules says; None where that cannot be read.
+
+        They are none of the application's, and of another form in each of its releases.
+        """
+        try:
+            return self._parsed(_without_header(self.archive.read(self._own[module])), module)
+        except UnsafeInputError as exc:
+            if exc.code != "bundle-malformed":
+                raise
+            return None
 
     def _parsed(self, data: bytes, name: str, *, starts: bool = False) -> ModuleCode:
         where = f"{self.archive.path}:{name}"
@@ -154,6 +170,12 @@ class FrozenModules:
             if entry.kind == SCRIPT and entry.name.startswith(BOOTSTRAP):
                 found[entry.name] = self._parsed(self.archive.read(entry), entry.name)
         return found
+
+
+def _without_header(data: bytes) -> bytes:
+    """Return marshalled code without a ``.pyc`` file's header, which PyInstaller left until 5.3."""
+    number, end = int.from_bytes(data[:2], "little"), data[2:4]
+    return data[PYC_HEADER:] if number in MAGIC_NUMBERS and end == b"\r\n" else data
 
 
 _CODES = msgspec.json.Decoder(list[ModuleCode | None])
