@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +187,20 @@ def test_a_source_that_is_read_is_that_of_who_handed_it_over(
         ("ValueError: nothing at /tmp/_MEI9x/elsewhere/x.bin", []),
         ("PermissionError: [Errno 13] Permission denied: '/tmp/_MEI9x/alpha/cache'", []),
         ("OSError: cannot write /tmp/_MEI9x/alpha/cache.db", []),
+        ("OSError: no model at `/tmp/_MEI9x/alpha/gone.bin`", ["alpha/gone.bin"]),
+        ("OSError: cannot read '/tmp/_MEI9x/alpha/my gone.bin'", ["alpha/my gone.bin"]),
+        ("OSError: not found: /tmp/_MEI9x/alpha/x/../gone.bin", ["alpha/gone.bin"]),
+        ("OSError: no 'alpha' below /tmp/_MEI9x/alpha/gone and no other", []),
+        ("OSError: cannot read /tmp/_MEI9x/alpha/there", []),
+        ("OSError: cannot read '/tmp/_MEI9x/alpha/there.onnx v2'", []),
+        ("OSError: cannot read `/tmp/_MEI9x/alpha/there.onnx`", []),
+        ("OSError: cannot read [/tmp/_MEI9x/alpha/there.onnx]", []),
+        ("ValueError: /tmp/_MEI9x/alpha/there.onnx#/x cannot be found", []),
+        ("ValueError: cannot find /tmp/_MEI9x/alpha/gone.onnx=3", []),
+        ("ValueError: no files match '/tmp/_MEI9x/alpha/*.bin'", []),
+        ("TimeoutError: cannot open, locked: /tmp/_MEI9x/alpha/cache", []),
+        ("RuntimeError: could not save to /tmp/_MEI9x/alpha/out.bin", []),
+        ("ValueError: bad header in /tmp/_MEI9x/alpha/gone.bin", []),
     ],
 )
 def test_a_path_of_a_frozen_package_that_is_not_there_is_missing_in_any_words(
@@ -224,6 +239,57 @@ def test_a_run_that_ends_where_one_file_is_asked_for_ends_for_want_of_it(
     other = said.replace("RuntimeError: no data", "ModuleNotFoundError: No module named 'gamma'")
     found = with_said(facts, bundle, FrozenModules(bundle), [other])
     assert not any(part.certain for part in found.missing_data)
+
+
+@pytest.mark.parametrize(
+    ("words", "certain"),
+    [
+        (
+            'RuntimeError: The data files are not available. Run "python setup.py x".',
+            {"data/a.bin"},
+        ),
+        ("ValueError: a.bin is no archive", {"data/a.bin"}),
+        ("OSError", {"data/a.bin"}),
+        ("ValueError: invalid literal for int() with base 10: 'ten'", set()),
+        ("ValueError: 'ten' is not available", set()),
+        ("ValueError: invalid value: ten", set()),
+        ("TypeError: main() missing 1 required positional argument: 'x'", set()),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'my input'", set()),
+        ("OSError: /home/me/input not found", set()),
+        ("OSError: input.wav not found", set()),
+    ],
+)
+def test_a_possible_file_is_certain_only_where_the_exception_can_be_about_it(
+    bundle: Bundle, words: str, certain: set[str]
+) -> None:
+    facts = BundleFacts(
+        form="file",
+        executable="/app",
+        contents="",
+        python="3.11",
+        missing_data=(possible("data/a.bin"),),
+    )
+    said = f"{TRACE}{FRAME.format('alpha/vad.py', 'load')}    open('a.bin')\n{words}\n{BOOTLOADER}"
+    found = with_said(facts, bundle, FrozenModules(bundle), [said]).missing_data
+    assert {part.what for part in found if part.certain} == certain
+
+
+def test_a_bundle_s_own_folder_says_nothing_of_what_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "creative"
+    (folder / "_internal" / "alpha").mkdir(parents=True)
+    modules = {"alpha": zlib.compress(code("A = 1"))}
+    whole = Archive(pyz=Pyz(modules=modules, packages=frozenset({"alpha"})), base_library=False)
+    (folder / "app").write_bytes(whole.data())
+    (folder / "app").chmod(0o755)
+    with zipfile.ZipFile(folder / "_internal" / "base_library.zip", "w") as library:
+        library.writestr("os.pyc", b"")
+        library.writestr("encodings/__init__.pyc", b"")
+    (folder / "_internal" / "alpha" / "there.bin").write_text("x")
+    bundle = read_bundle(folder)
+    with bundle.archive:
+        said = f"ValueError: no model at {folder}/_internal/alpha/{{}}.bin"
+        found = [heard(bundle, said.format(name)).missing_data for name in ("gone", "there")]
+    assert [[part.what for part in parts] for parts in found] == [["alpha/gone.bin"], []]
 
 
 CYTHON = '  File "src/alpha/tree.pyx", line 75, in {}\n'
@@ -285,13 +351,17 @@ def test_a_failing_import_is_placed_by_its_traceback() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", "a.so", ".so.1", "The 'a", "The 'aaaa.", "/_MEIa/", "No module named ", " | ", TRACE,
+    ["a", "a-", "\n", "'a", "a.so", ".so.1", "The 'a", "The 'aaaa.", "/_MEIa/", "No module named ",
+     " | ", TRACE,
      "NO_SUCHFILE : Load model from ", "cannot import name a ", "/_MEIx/alpha/a ",
-     "No such file or directory: '"],
+     "/_MEIa/not found/", "No such file or directory: '"],
 )  # fmt: skip
 def test_long_outputs_are_read_in_no_time(bundle: Bundle, unit: str) -> None:
     size = 64 * 1024
     said = TRACE + FRAME.format("alpha/vad.py", "load") + unit * (size // len(unit))
+    facts = BundleFacts(
+        form="file", executable="", contents="", python="3.11", missing_data=(possible("a.bin"),)
+    )
     begin = time.process_time()
-    heard(bundle, said)
+    with_said(facts, bundle, FrozenModules(bundle), [said])
     assert time.process_time() - begin < 1

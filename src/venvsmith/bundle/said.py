@@ -8,6 +8,8 @@ came. What was logged before it, some optional package or other, may be missing 
 
 from __future__ import annotations
 
+import bisect
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,10 +44,28 @@ _NO_FILE = re.compile(
     r"NO_SUCHFILE : Load model from ([^\n]{1,4096}?) failed"
 )
 """Python's words, and onnxruntime's."""
+_ABSENT = re.compile(
+    r"no such|not ?(?:be ?)?(?:found|exist|available|there\b|loaded|opened)|n't exist|missing|"
+    r"\bno (?:\w+ )?(?:data|files?|folder|directory|models?|resources?|dictionary)\b|unavailable|"
+    r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:find|load|locate|open|read)",
+    re.IGNORECASE,
+)
+"""Words that say that something is not there."""
 _OTHER_TROUBLE = re.compile(
-    r"\[Errno (?!2\])|denied|read-only|writ|creat|already|file exists", re.IGNORECASE
+    r"\[Errno (?!2\])|denied|permission|read-only|writ|sav(?:e|ing)\b|creat|lock|already|"
+    r"file ?exists",
+    re.IGNORECASE,
 )
 """Words of a line whose path is not said to be absent."""
+_OF_FILES = re.compile(r"(?:OSError|IOError|EnvironmentError|FileNotFoundError)\b")
+"""The exceptions that Python raises for a file that is not there."""
+_EXCEPTION = re.compile(r"^[ \t]*[\w.]+(?:: |$)", re.MULTILINE)
+_NAMES_SOMETHING = re.compile(
+    r"(['\"`])[^\s'\"`]+\1|(?<!\S)[~.]{0,2}/\w|(?<![\w-])[\w-]++\.(?!py\b)[a-zA-Z]\w{1,4}\b"
+)
+"""A quoted word, a path or a file's name in a message."""
+_SHOWN = re.compile(r"\A\n(?: {4}[^\n]*(?:\n|\Z))+")
+"""Lines of source below a frame."""
 _NO_SOURCE = re.compile(
     r"Can't get source for <(?:function|(class)) '?([\w.]+)|"
     r"could not get source code|source code not available|could not find class definition"
@@ -57,7 +77,13 @@ _IMPORT_FRAME = re.compile(r"^(.+):(\d+) in (.+)")
 _CYTHON = (".pyx", ".pxd", ".pxi")
 _UNPACKED = re.compile(r"/_MEI\w+/(.+)")
 """The folder into which a single executable unpacks itself."""
-_REST_OF_PATH = r"/([^\s'\"<>|:;,*?()]+)"
+_WHOLE = (
+    r"(?:(?P<quote>['\"`]){folder}/(?P<quoted>[^'\"`<>|*?]+)(?P=quote)|"
+    r"(?<![\w./+-]){folder}/(?P<last>[\w./+-]+)!?\s*$)"
+)
+"""A path below a folder that stands whole: in quotes, or up to the line's end."""
+_LONGEST = 4096
+"""Characters of a path, as the kernel takes them."""
 _CODE = (".py", ".pyc", ".pyd")
 """Endings of what has a path in a bundle and lies in its archive."""
 _BOOT = "pyimod"
@@ -121,6 +147,7 @@ def with_said(
 
     :param outputs: of the commands and imports that failed.
     """
+    listing = sorted(bundle.files)
     gone = list(facts.missing_modules)
     data, metadata = list(facts.missing_data), list(facts.missing_metadata)
     sources, libraries = list(facts.missing_sources), list(facts.missing_libraries)
@@ -131,7 +158,7 @@ def with_said(
             said = _heard(text, modules, bundle, certain=certain)
             ended += [said] if certain else []
             lacking = list(_modules(said, modules))
-            files = list(_files(said, modules, bundle))
+            files = list(_files(said, modules, bundle, listing))
             asked = list(_metadata(said, bundle))
             unread = list(_sources(said, modules, bundle))
             unloaded = list(_libraries(said, bundle))
@@ -204,7 +231,7 @@ def _heard(text: str, modules: FrozenModules, bundle: Bundle, *, certain: bool) 
         place = _frame(match[1], match[2].strip(), modules, bundle)
         if place.imports or place.top not in standard_library(None) | {""}:
             frames.append(replace(place, certain=certain, deepest=match is found[-1]))
-    words = text[found[-1].end() :] if found else text
+    words = _SHOWN.sub("", text[found[-1].end() :]) if found else text
     return _Said(text=text, words=words, frames=tuple(frames), certain=certain)
 
 
@@ -229,7 +256,8 @@ def _met(data: list[MissingPart], ended: Iterable[_Said]) -> list[MissingPart]:
     """Return data files with the one certain that the function looks for in which the run ended.
 
     For what nothing else explains: babel looks whether a file is there, and raises in its own
-    words where it is not. Counted are the deepest frame and those of its module that called it.
+    words where it is not. Counted are the deepest frame and those of its module that called it, and
+    only where these words can be about that file.
     """
     for said in ended:
         last = said.place
@@ -240,12 +268,27 @@ def _met(data: list[MissingPart], ended: Iterable[_Said]) -> list[MissingPart]:
                 break
             here = (frame.module, frame.function)
             near = [part for part in data if frame.function and (part.asker, part.function) == here]
-            if len({part.what for part in near}) == 1:
+            if len({part.what for part in near}) == 1 and _is_about(near[0].what, said.words):
                 sure = replace(near[0], certain=True, direct=True, doubtful=False)
                 return [sure, *(part for part in data if part not in near)]
             if near:
                 break
     return data
+
+
+def _is_about(what: str, words: str) -> bool:
+    """Tell whether an exception can be about a file: by its name, or as one of what is not there.
+
+    What they name else, by a path or in quotes, is another thing.
+    """
+    lines = (line for line in words.splitlines() if _LAST_WORDS not in line)
+    message = "\n".join(lines)
+    name = what.rpartition("/")[2]
+    if "." in name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", message):
+        return True
+    if _NO_FILE.search(message) or _NAMES_SOMETHING.search(_EXCEPTION.sub("", message)):
+        return False
+    return bool(_OF_FILES.search(message) or _ABSENT.search(message))
 
 
 def _add(known: list[Part], part: Part, same: Callable[[Part, Part], bool]) -> None:
@@ -305,34 +348,53 @@ def _module(name: str, place: _Place, how: str) -> MissingModule:
     )
 
 
-def _files(said: _Said, modules: FrozenModules, bundle: Bundle) -> Iterator[MissingPart]:
+def _files(
+    said: _Said, modules: FrozenModules, bundle: Bundle, listing: Sequence[str]
+) -> Iterator[MissingPart]:
+    """Yield the files that were asked for and are not there.
+
+    :param listing: the bundle's files in order.
+    """
     asked = [_inside(found[1] or found[2], bundle) for found in _NO_FILE.finditer(said.text)]
     if said.certain:
-        asked += _named_inside(said.words, modules, bundle)
+        asked += _named_inside(said.words, modules, bundle, listing)
     for inside in dict.fromkeys(asked):
         if inside and inside not in bundle.files and ".so" not in inside:
             yield _part(inside, said.place, expected=inside)
 
 
-def _named_inside(words: str, modules: FrozenModules, bundle: Bundle) -> Iterator[str]:
-    """Yield files and folders of frozen packages that are named by their path and are not there."""
-    folder = "" if bundle.folder is None else re.escape(f"{bundle.folder.resolve()}")
-    pattern = re.compile((rf"(?:{folder}|/_MEI\w+)" if folder else r"/_MEI\w+") + _REST_OF_PATH)
-    folders = {
-        path[:end]
-        for path in (bundle.files if pattern.search(words) else ())
-        for end in (match.start() for match in re.finditer("/", path))
-    }
+def _named_inside(
+    words: str, modules: FrozenModules, bundle: Bundle, listing: Sequence[str]
+) -> Iterator[str]:
+    """Yield files and folders of frozen packages that are said to be absent, by their whole path.
+
+    A file whose path begins or continues such a text makes it doubtful where the path ends.
+    """
+    folder = "" if bundle.folder is None else f"{re.escape(str(bundle.folder.resolve()))}|"
+    folder = rf"(?:{folder}(?:/[\w./+-]{{1,200}})?/_MEI\w+)"
+    whole = re.compile(_WHOLE.replace("{folder}", folder))
+    below = re.compile(folder)
     for line in words.splitlines():
-        if _OTHER_TROUBLE.search(line):
+        around = below.sub("", whole.sub("", line))
+        if _OTHER_TROUBLE.search(around) or not _ABSENT.search(around):
             continue
-        for found in pattern.finditer(line):
-            inside = found[1].rstrip("./!")
-            top, below, _ = inside.partition("/")
-            if not below or not modules.has(top) or modules.has(inside.replace("/", ".")):
-                continue
-            if not inside.endswith(_CODE) and inside not in folders:
+        for found in whole.finditer(line):
+            inside = posixpath.normpath(found["quoted"] or found["last"].rstrip("."))
+            if _is_absent(inside, modules, bundle, listing):
                 yield inside
+
+
+def _is_absent(inside: str, modules: FrozenModules, bundle: Bundle, listing: Sequence[str]) -> bool:
+    """Tell whether a path in a frozen package is no file or folder, nor part of one's path."""
+    top, _, rest = inside.partition("/")
+    if not rest or inside.endswith(_CODE) or len(inside) > _LONGEST:
+        return False
+    if not modules.has(top) or modules.has(inside.replace("/", ".")):
+        return False
+    after = bisect.bisect_left(listing, inside)
+    if after < len(listing) and listing[after].startswith(inside):
+        return False
+    return not any(inside[:end] in bundle.files for end in range(len(top), len(inside)))
 
 
 def _metadata(said: _Said, bundle: Bundle) -> Iterator[MissingPart]:
