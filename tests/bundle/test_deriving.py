@@ -336,7 +336,13 @@ def traced(folder: Path, *words: str) -> Trace:
 
 
 @pytest.mark.parametrize(
-    "words", [["python", "-u", "app.py"], ["python3", "-W", "error", "-m", "app"]]
+    "words",
+    [
+        ["python", "-u", "app.py"],
+        ["python3", "-W", "error", "-m", "app"],
+        ["python3.11", "-Wignore", "-Xdev", "-Im", "app"],
+        ["python", "-uc", "import app"],
+    ],
 )
 def test_an_interpreter_s_command_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
@@ -355,6 +361,13 @@ def test_an_interpreter_s_command_is_recorded(
 def test_code_on_the_command_line_is_recorded(tmp_path: Path) -> None:
     found = traced(tmp_path, "python", "-c", "import pk; pk.load('shlex')")
     assert (found.failed, found.asked) == ({}, ("shlex",))
+
+
+def test_a_script_whose_name_begins_like_python_s_is_no_interpreter(tmp_path: Path) -> None:
+    script = tmp_path / "python-config"
+    script.write_text("import sys, pk\npk.load(sys.argv[1].strip('-'))\n")
+    found = traced(tmp_path, str(script), "--shlex")
+    assert (found.failed, "shlex" in found.modules) == ({}, True)
 
 
 def test_a_program_that_is_no_python_script_is_told_as_that(tmp_path: Path) -> None:

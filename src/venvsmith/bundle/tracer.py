@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import re
 import runpy
 import sys
 from typing import Any, Dict, List
@@ -96,8 +97,8 @@ def is_importlib(path: str) -> bool:
     return path.startswith("<frozen importlib") or path.endswith("importlib/__init__.py")
 
 
-ALONE = "ABbdEiIOPqRsSuvx"
-"""Options of Python that take no word after them."""
+OPTION = re.compile(r"-[ABbdEiIOPqRsSuvx]*(?:([cmWX])(.*))?", re.DOTALL)
+"""One word of Python's options: flags, then one that takes a value, here or as the next word."""
 
 
 def run(argv: List[str]) -> str:
@@ -105,7 +106,7 @@ def run(argv: List[str]) -> str:
     folder = os.path.dirname(sys.executable)
     path = list(sys.path)
     try:
-        if os.path.basename(argv[0]).startswith("python"):
+        if re.match(r"python[\d.]*$", os.path.basename(argv[0])):
             interpret(argv[1:])
             return ""
         script = os.path.join(folder, argv[0])
@@ -126,17 +127,20 @@ def run(argv: List[str]) -> str:
 
 def interpret(words: List[str]) -> None:
     """Do what Python would with these words: ``-c CODE``, ``-m MODULE`` or a file."""
-    while words and words[0][:1] == "-" and words[0].strip(ALONE) == "-":
-        words = words[1:]
-    if len(words) > 1 and words[0] in ("-W", "-X"):
-        interpret(words[2:])
-    elif len(words) > 1 and words[0] in ("-c", "-m"):
-        sys.argv[:] = [words[0], *words[2:]]
+    option = OPTION.fullmatch(words[0]) if words and words[0] != "-" else None
+    kind, value = (option.group(1), option.group(2)) if option else (None, None)
+    rest = words[1:]
+    if kind and not value and rest:
+        value, rest = rest[0], rest[1:]
+    if option and (kind is None or (kind in "WX" and value)):
+        interpret(rest)
+    elif kind and value:
+        sys.argv[:] = ["-" + kind, *rest]
         sys.path.insert(0, os.getcwd())
-        if words[0] == "-m":
-            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        if kind == "m":
+            runpy.run_module(value, run_name="__main__", alter_sys=True)
         else:
-            code = compile(words[1], "<string>", "exec")
+            code = compile(value, "<string>", "exec")
             exec(code, {"__name__": "__main__"})  # noqa: S102 - what the command says
     elif words and words[0][:1] != "-":
         sys.argv[:] = words
