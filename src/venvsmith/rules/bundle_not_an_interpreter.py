@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 _OPTION = re.compile(r"-[bBdEhiIOPqRsSuvVx]*(?:([cm])([\w.]*)|[WX](.*))?")
 """One word of Python's options: flags, then one that takes a value, here or as the next word."""
 
+_CODE = (ast.Import, ast.ImportFrom, ast.Call, ast.Pass, ast.Raise, ast.Assert)
+
 
 class BundleNotAnInterpreter(Rule):
     """A frozen application is asked to act as a Python interpreter.
 
     ## What it looks for
-    A command that starts the bundle with `-c` or `-m`, behind other options of Python's too
-    (`-I -c`, `-um`), or with `-mMODULE` of a module that it holds.
+    A command that starts the bundle with `-c` and Python code (an import or a call), or with `-m`
+    and a module of the bundle's or of the standard library; behind other options of Python's too
+    (`-I -c`, `-um`). With `-m` it is only information where the application ended with 0.
 
     ## Why it happens
     `APP -c "import torch"` looks like a test of the bundle. The bootloader hands `-c` to the
@@ -43,7 +47,7 @@ class BundleNotAnInterpreter(Rule):
     module.
 
     ## When it is fine
-    Where the application itself understands `-c`.
+    Where the application itself understands these words.
     """
 
     name = "bundle-not-an-interpreter"
@@ -54,11 +58,12 @@ class BundleNotAnInterpreter(Rule):
     def check(self, ctx: Context) -> Iterator[Finding]:
         """Tell each command that treats the bundle as an interpreter."""
         bundle = ctx.env.bundle
+        succeeded = {command.argv for command in ctx.env.commands if command.returncode == 0}
         for argv in dict.fromkeys((*ctx.expected.commands, *(c.argv for c in ctx.env.commands))):
             if bundle is None or not argv:
                 continue
             name = argv[0].rpartition("/")[2]
-            asked = _asked(bundle, argv[1:])
+            asked, kind = _asked(bundle, argv[1:])
             if not asked or not bundle.starts((name,)):
                 continue
             yield self.finding(
@@ -70,6 +75,7 @@ class BundleNotAnInterpreter(Rule):
                 ),
                 cause=f"The bootloader hands {asked} to the application as any other argument.",
                 fix=f"{name} venvsmith-diagnose MODULE, with its line in the entry script",
+                severity="info" if kind == "m" and argv in succeeded else None,
                 evidence={"argv": list(argv)},
             )
 
@@ -78,8 +84,11 @@ class BundleNotAnInterpreter(Rule):
         return other.evidence.get("argv") == list(finding.evidence["argv"])
 
 
-def _asked(bundle: BundleFacts, words: Sequence[str]) -> str:
-    """Return the words up to the one that asks an interpreter to run code; none where none does."""
+def _asked(bundle: BundleFacts, words: Sequence[str]) -> tuple[str, str]:
+    """Return the words up to the one that asks an interpreter to run code, and whether c or m.
+
+    Both are empty where no word does.
+    """
     takes_next = False
     for index, word in enumerate(words):
         if takes_next:
@@ -87,12 +96,23 @@ def _asked(bundle: BundleFacts, words: Sequence[str]) -> str:
             continue
         option = _OPTION.fullmatch(word)
         if option is None or word == "-":
-            return ""
+            return "", ""
         if option[1]:
-            # Glued to its option, any word may be the application's own.
-            top = option[2].partition(".")[0]
-            known = top in bundle.packages or top in standard_library(bundle.python)
-            glued = option[1] == "m" and known
-            return " ".join(words[: index + 1]) if glued or not option[2] else ""
+            given = option[2] or next(iter(words[index + 1 :]), "")
+            if option[1] == "m":
+                top = given.partition(".")[0]
+                asks = top in bundle.packages or top in standard_library(bundle.python)
+            else:
+                asks = not option[2] and _is_code(given)
+            return (" ".join(words[: index + 1]), option[1]) if asks else ("", "")
         takes_next = option[3] == ""
-    return ""
+    return "", ""
+
+
+def _is_code(text: str) -> bool:
+    """Tell whether a word is Python's: a name, a path or ``key=value`` is any application's."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(node, _CODE) for node in ast.walk(tree))
