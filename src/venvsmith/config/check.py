@@ -202,20 +202,13 @@ def _names(project: Project) -> Iterator[tuple[str, str]]:
                 yield path, f"{owner} and {taken} would share the lockfile {filename}; rename one"
 
 
-def _inside_venvs(image: Image, path: str) -> Iterator[tuple[str, str]]:
-    for venv in sorted(image.venvs):
-        for inner in sorted(image.venvs):
-            if inner.startswith(f"{venv}/"):
-                yield join(f"{path}.venvs", inner), f"lies inside the venv {shown(venv)}"
-        for number, copied in enumerate(image.copy):
-            if f"{copied.to}/".startswith(f"{venv}/"):
-                message = f"lies inside the venv {shown(venv)}, which holds what is locked alone"
-                yield f"{path}.copy[{number}].to", message
-
-
 def _image(draft: Project, project: Project, image: Image) -> Iterator[tuple[str, str]]:
     path = join("images", image.name)
-    yield from _inside_venvs(image, path)
+    venvs = sorted(image.venvs)
+    for outer in venvs:
+        for inner in venvs:
+            if inner.startswith(f"{outer}/"):
+                yield join(f"{path}.venvs", inner), f"lies inside the venv {shown(outer)}"
     written = draft.images[image.name].variants
     for index, variant in enumerate(written):
         for stage in dict.fromkeys(image.venvs.values()):
