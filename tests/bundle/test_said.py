@@ -257,6 +257,7 @@ def test_a_run_that_ends_where_one_file_is_asked_for_ends_for_want_of_it(
         ("FileNotFoundError: [Errno 2] No such file or directory: 'my input'", set()),
         ("OSError: /home/me/input not found", set()),
         ("OSError: input.wav not found", set()),
+        ("OSError: [Errno 98] Address already in use", set()),
     ],
 )
 def test_a_possible_file_is_certain_only_where_the_exception_can_be_about_it(

@@ -56,7 +56,7 @@ _OTHER_TROUBLE = re.compile(
     r"file ?exists",
     re.IGNORECASE,
 )
-"""Words of a line whose path is not said to be absent."""
+"""Words of trouble with a file, or with something else, that is not its absence."""
 _OF_FILES = re.compile(r"(?:OSError|IOError|EnvironmentError|FileNotFoundError)\b")
 """The exceptions that Python raises for a file that is not there."""
 _EXCEPTION = re.compile(r"^[ \t]*[\w.]+(?:: |$)", re.MULTILINE)
@@ -279,14 +279,16 @@ def _met(data: list[MissingPart], ended: Iterable[_Said]) -> list[MissingPart]:
 def _is_about(what: str, words: str) -> bool:
     """Tell whether an exception can be about a file: by its name, or as one of what is not there.
 
-    What they name else, by a path or in quotes, is another thing.
+    What its words name else, by a path or in quotes, is another thing.
     """
     lines = (line for line in words.splitlines() if _LAST_WORDS not in line)
     message = "\n".join(lines)
     name = what.rpartition("/")[2]
     if "." in name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", message):
         return True
-    if _NO_FILE.search(message) or _NAMES_SOMETHING.search(_EXCEPTION.sub("", message)):
+    if _NAMES_SOMETHING.search(_EXCEPTION.sub("", message)) or _NO_FILE.search(message):
+        return False
+    if _OTHER_TROUBLE.search(message):
         return False
     return bool(_OF_FILES.search(message) or _ABSENT.search(message))
 
