@@ -417,6 +417,44 @@ def load(own):
     if own:
         return open(os.path.join(HERE, 'a.json'))
 
+X = None
+def load():
+    global X
+    if X is not None:
+        X = open(os.path.join(HERE, 'a.json')).read()
+    return X
+
+X = None
+def load(own):
+    global X
+    if own is None:
+        X = open(os.path.join(HERE, 'a.json')).read()
+    return X
+
+X = None
+def load(own):
+    global X
+    if X is None:
+        X = 1
+        if own:
+            X = open(os.path.join(HERE, 'a.json')).read()
+    return X
+
+import sys
+def load(own):
+    try:
+        return open(os.path.join(HERE, 'a.json'))
+    except Exception as e:
+        if own:
+            sys.exit(1)
+
+import sys
+def load(own):
+    try:
+        return open(os.path.join(HERE, 'a.json'))
+    except Exception:
+        own(sys.exit)
+
 P = os.path.join(HERE, 'a.json')
 try:
     X = session(P)
@@ -472,6 +510,30 @@ try:
 except Exception as e:
     print(e)
     raise
+
+import sys
+def load():
+    try:
+        return open(os.path.join(HERE, 'a.json'))
+    except Exception as e:
+        print(e)
+        sys.exit(1)
+
+X = None
+def load():
+    global X
+    if X is None:
+        with open(os.path.join(HERE, 'a.json')) as f:
+            X = f.read()
+    return X
+
+X = None
+def load():
+    global X
+    p = os.path.join(HERE, 'a.json')
+    if X is None:
+        X = open(p).read()
+    return X
 """
 
 

@@ -60,7 +60,7 @@ _WRITING = re.compile(r"^[wxa][bt+]*$")
 """How `open` is told to write."""
 LONGEST = 255
 """Characters of the longest name or path that is looked at."""
-MOST_SAID = 10_000_000
+MOST_SAID = 1_000_000
 """Characters of names that go with the data files of one module; what is beyond is forgotten."""
 WORD = re.compile(r"^\.?[A-Za-z][\w-]*([./][\w-]+)*$")
 CALLS = _METADATA_CALLS | _IMPORT_CALLS
@@ -326,13 +326,13 @@ def _files(steps: Instructions, reading: _Reading, spot: Ask) -> None:
     texts, variables = flow(steps, reading.names_data, reading.known)
     # One set for all, with what variables from outside have met.
     names = frozenset(steps.code.names).union(*{text.names for text in texts})
-    is_caught, is_conditional = cache(steps.is_caught), cache(steps.is_conditional)
+    is_caught, is_optional = cache(steps.is_caught), cache(steps.is_optional)
     for text in texts:
         ask = replace(
             spot,
             what=text.what,
             guarded=_everywhere(text, is_caught),
-            conditional=_everywhere(text, is_conditional),
+            conditional=_everywhere(text, is_optional),
             dispensable=without or not text.names.isdisjoint(_WRITES_IT),
             insists=insists,
             names=names,

@@ -40,6 +40,8 @@ WALK = 2000
 """Instructions of a handler that are looked at; one that is longer is taken to go on."""
 Stretches = tuple[tuple[int, ...], tuple[int, ...]]
 """Where stretches begin, in order, and how far each of them or one before it reaches."""
+_ENDS = frozenset({("sys", "exit"), ("os", "_exit")})
+"""Functions that end the program, each behind the module that it is in."""
 _OF_IMPORTS = frozenset({"ImportError", "ModuleNotFoundError"})
 """Exceptions that are raised for want of a module and of nothing else."""
 
@@ -225,11 +227,18 @@ class Instructions:
         """Tell whether a jump forward can pass over an instruction."""
         return _lies_in(self._jumped, at)
 
+    def is_optional(self, at: int) -> bool:
+        """Tell whether a jump forward can pass over an instruction whenever the code runs.
+
+        Not so where a global variable that is None is given its value: the first time it must be.
+        """
+        return _lies_in(self._left_out, at)
+
     def is_caught(self, at: int) -> bool:
         """Tell whether code can go on after an exception here.
 
-        Not so in ``finally``, behind a handler that raises, behind one for imports that fail, and
-        in a ``with`` other than that of `contextlib.suppress`.
+        Not so in ``finally``, behind a handler that raises or ends the program, behind one for
+        imports that fail, and in a ``with`` other than that of `contextlib.suppress`.
         """
         pending, seen = [at], set[int]()
         while pending:
@@ -266,6 +275,7 @@ class Instructions:
                 if op == ops.asks_exit and "suppress" in self.code.names:
                     return True, ()
                 raises = op == ops.reraises and following != ops.leaves
+                raises = raises or self._ends_program(at)
                 if raises or op in (ops.raises, ops.asks_exit):
                     raised.append(at)
                 if raises or op in ops.returns or op in (ops.raises, ops.asks_exit):
@@ -284,6 +294,14 @@ class Instructions:
             return self._target(at)
         others.append(self._target(at))
         return at + 1
+
+    def _ends_program(self, at: int) -> bool:
+        """Tell whether an instruction loads what ends the program, and not as an argument."""
+        if self.op(at) not in self.ops.load_attr:
+            return False
+        call = self.after(at)
+        is_argument = self._op_of(call) in self.ops.calls and self.arg(call) > 0
+        return (self.owner(at), self.name(at)) in _ENDS and not is_argument
 
     def _asks_for_imports(self, jump: int) -> bool:
         """Tell whether a jump passes over a handler for imports that fail."""
@@ -308,19 +326,48 @@ class Instructions:
 
     @cached_property
     def _jumped(self) -> Stretches:
-        """What jumps pass over, each from behind the jump to its target."""
+        """What jumps pass over."""
+        return _in_order(self._jumps)
+
+    @cached_property
+    def _left_out(self) -> Stretches:
+        """What jumps pass over, but for those that pass over a variable's first value."""
+        stores: dict[str, list[int]] = {}
+        for at in self.where(self.ops.store_global):
+            stores.setdefault(self.name(at), []).append(at)
+        if not stores:
+            return self._jumped
+        return _in_order([jump for jump in self._jumps if not self._fills(jump, stores)])
+
+    def _fills(self, jump: tuple[int, int], stores: dict[str, list[int]]) -> bool:
+        """Tell whether what a jump passes over stores the variable that is None otherwise.
+
+        :param stores: where each global variable is stored, in order.
+        """
+        start, end = jump
+        tested = self.before(start - 1)
+        is_test = self.op(start - 1) == self.ops.jump_if_not_none
+        if not is_test or self.op(tested) != self.ops.load_global:
+            return False
+        places = stores.get(self.name(tested), [])
+        index = bisect_right(places, start)
+        return index < len(places) and places[index] < end
+
+    @cached_property
+    def _jumps(self) -> list[tuple[int, int]]:
+        """What each jump passes over, from behind it to its target."""
         ops = self.ops
         every = self.where(*ops.jumps_forward, *ops.jumps_absolute)
         jumps = [(at + 1, self._target(at)) for at in every]
         if self.code.name != "<module>":
-            return _in_order(jumps)
+            return jumps
         # A module's ``if`` with nothing behind its ``else`` returns, and jumps over nothing.
         last = len(self._ops)
         ends = {end for _, end in jumps if end <= last}
         returned = [end for end in ends if self.op(self.before(end)) in ops.returns]
         if self.starts:
             jumps = [jump for jump in jumps if not self._asks_for_main(jump[0] - 1)]
-        return _in_order(jumps + [(end, last) for end in returned])
+        return jumps + [(end, last) for end in returned]
 
     def _asks_for_main(self, at: int) -> bool:
         """Tell whether a jump passes over what ``if __name__ == "__main__"`` holds."""

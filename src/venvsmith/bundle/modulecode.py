@@ -39,6 +39,7 @@ class Ask:
     """Something that code asks for by a name in it: a data file, a distribution, a module.
 
     :param guarded: in a ``try`` or ``with``; for a data file, where code goes on without it.
+    :param conditional: jumped over under some condition; for a data file, even the first time.
     :param names: identifiers that the same code uses, or its variables have met, through which it
         may reach the module's own folder; for a data file.
     :param meets: identifiers that the file's name meets on its way to where it is used.

@@ -19,6 +19,7 @@ class Opcodes:
     ``unit`` is how many bytes one step of a jump has. ``noise`` stands between what belongs
     together. The first of ``load_attr`` loads an attribute; before 3.12 a second one loads a method
     to be called. ``jumps_always`` leave nothing that follows them to be carried out next.
+    ``jump_if_not_none`` has no counterpart before 3.11.
 
     ``load_local`` and ``store_local`` have one variable, a ``pair`` two in one argument, of which
     ``store_load`` stores the one and loads the other. ``ends`` close a statement without a name.
@@ -58,6 +59,7 @@ class Opcodes:
     store_load: int | None = None
     jumps_absolute: frozenset[int] = frozenset()
     jumps_back: frozenset[int] = frozenset()
+    jump_if_not_none: int | None = None
     unit: int = 2
     global_shift: int = 0
     attr_shift: int = 0
@@ -105,6 +107,7 @@ _311 = replace(
     jumps_absolute=frozenset(),
     jumps_back=frozenset({134, 140, 173, 174, 175, 176}),
     jumps_always=frozenset({110, 134, 140}),
+    jump_if_not_none=128,
     sets_up=frozenset(),
     load_local=frozenset({124, 137, 148}),
     store_local=frozenset({125, 138}),
@@ -142,6 +145,7 @@ _313 = Opcodes(
     jumps_forward=frozenset({72, 79, 97, 98, 99, 100, 104}),
     jumps_back=frozenset({77, 78}),
     jumps_always=frozenset({77, 78, 79}),
+    jump_if_not_none=99,
     load_local=frozenset({84, 85, 86, 87, 89}),
     load_pair=frozenset({88}),
     store_local=frozenset({109, 110}),
@@ -176,6 +180,7 @@ _314 = Opcodes(
     jumps_forward=frozenset({70, 77, 100, 101, 102, 103, 106}),
     jumps_back=frozenset({75, 76}),
     jumps_always=frozenset({75, 76, 77}),
+    jump_if_not_none=102,
     load_local=frozenset({83, 84, 85, 86, 88, 90}),
     load_pair=frozenset({87, 89}),
     store_local=frozenset({111, 112}),
