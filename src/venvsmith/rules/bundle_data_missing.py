@@ -56,8 +56,9 @@ class BundleDataMissing(Rule):
     nothing shows that the application stops: where the asker belongs to no package that the
     application imports; where the file is only named, or written; where code looks whether it is
     there, comes to it under some condition only, or goes on after whatever its absence raises
-    (`except Exception`, `contextlib.suppress`). Code that raises where it finds none needs it; code
-    that does both is a warning.
+    (`except Exception`, `contextlib.suppress`). Code that raises where it finds none needs it, and
+    so does code that then calls `sys.exit`, or that fills a global variable at its first use
+    (`if TABLE is None:`); code that both raises and goes on is a warning.
     """
 
     name = "bundle-data-missing"
