@@ -183,6 +183,16 @@ def test_a_lock_that_the_configuration_has_left_behind_judges_nothing(
     )
 
 
+def test_a_lock_that_does_not_hold_what_its_parents_has_judges_nothing(
+    venv: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "venvsmith.toml").write_text(f'{PROJECT}\n[stages.more]\nextends = "app"\n')
+    write_locks(tmp_path, "1.0", "2.0")
+    done = venvsmith("verify", f"venv:{venv}", "--stage", "more", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("venvsmith: drift: locks/more.cpu.txt: ")
+
+
 def test_a_stage_is_judged_whatever_other_stages_lack_and_other_runs_write(
     venv: Path, tmp_path: Path
 ) -> None:

@@ -186,7 +186,7 @@ def _expectations(
 
         project = shared.project()
         locks = [read_lock(project, key) for key in keys]
-        refuse_drift_of(project, keys)
+        refuse_drift_of(project, locks)
         trees = recorded_trees(project)
         path = venv_of(target)
         found += [

@@ -64,17 +64,24 @@ def refuse_drift(project: Project) -> None:
     _refuse(project, check_project(project, LockOptions(offline=True)))
 
 
-def refuse_drift_of(project: Project, keys: Collection[LockKey]) -> None:
+def refuse_drift_of(project: Project, locks: Collection[Lock]) -> None:
     """Stop before anything is judged by some locks that the configuration has moved away from.
 
-    Only what these are made from is read, and no run beside this one is waited for.
+    Only what these are made from is read, their parents' locks too, and no run beside this one is
+    waited for.
 
     :raises ConfigError: where what the locks are made from is not there.
     :raises JudgedError: code ``drift``: what differs first.
     """
     built = find_wheels(project)
-    inputs = {key: lock_inputs(project, key, built) for key in keys}
-    _refuse(project, _lock_drift(inputs, {key: find_lock(project, key) for key in keys}))
+    inputs = {lock.key: lock_inputs(project, lock.key, built) for lock in locks}
+    parents = {
+        replace(key, stage=stage.name)
+        for key in inputs
+        for stage in project.ancestry(key.stage)[-2:-1]
+    }
+    found = {key: find_lock(project, key) for key in parents}
+    _refuse(project, _lock_drift(inputs, found | {lock.key: lock for lock in locks}))
 
 
 def _refuse(project: Project, drift: Sequence[Drift]) -> None:
